@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/network.hpp"
+
+namespace skipstone {
+
+// One measured or quoted value of g(y).
+struct AccuracyRow {
+    std::vector<std::string> dropped;   // names of blocks
+    BlockMode mode = BlockMode::skip;   // what "dropped" means in this row: skip or direct
+    double accuracy = 0;                // 0 … 1
+    std::string source;                 // where this number comes from; empty: the table's source
+};
+
+// g(y) with provenance (design.md section 3): the first row is the network with nothing dropped. A set that is not in it is unknown.
+struct AccuracyTable {
+    std::string name;                   // profile name or path
+    std::string network;
+    std::string dataset;
+    long samples = 0;
+    std::string source;
+    std::vector<AccuracyRow> rows;
+};
+
+// One choice of y for a request: the blocks that are dropped (in `skip` mode, ascending) and g of that.
+struct DropOption {
+    std::vector<BlockId> dropped;
+    double accuracy = 0;
+    bool operator==(DropOption const&) const = default;
+};
+
+// What planning may use of a table: its `skip` rows, first the empty set, each set once; where a set stands twice, the lower accuracy.
+// Throws InputError for another network's table, an unknown or undroppable block, or a table without the empty set.
+std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& network);
+
+}  // namespace skipstone

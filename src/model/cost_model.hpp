@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/instance.hpp"
+#include "model/plan.hpp"
+
+namespace skipstone {
+
+// One step of an admitted request: a block that runs, in full or as its shortcut's projection alone.
+struct ExecutedBlock {
+    BlockId block;
+    BlockMode mode = BlockMode::full;
+    DeviceId device;
+};
+
+// What a request uses of one device.
+struct DeviceLoad {
+    Bytes memory{};     // m_j, weights not counted
+    Macs macs{};
+    Joules energy{};    // Eq. 19, and receiving
+};
+
+struct RequestCost {
+    Seconds latency{};                  // Eq. 7-11 without queueing
+    Bytes shared{};                     // bytes that move between devices
+    std::vector<DeviceLoad> loads;      // per device
+};
+
+// Blocks that run, in order; vanished ones left out.
+std::vector<ExecutedBlock> executed_blocks(Instance const& instance, RequestPlan const& plan);
+// c_j/e_i, or the device's measured time; a dropped block with a projection: its skip_macs/e_i.
+Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, DeviceId device);
+// Bytes that a hop after this block moves: K_a, with Residual::paper K_a and K_in(a), side by side.
+struct HopBytes {
+    Bytes serialised;   // decides the time: max(K_a, K_in(a))
+    Bytes shared;       // decides the shared data: the sum
+};
+HopBytes hop_bytes(Instance const& instance, BlockId block);
+// Serialisation plus latency; infinite where `to` cannot be reached. 0 for from == to.
+Seconds hop_time(Instance const& instance, Bytes serialised, DeviceId from, DeviceId to);
+
+RequestCost request_cost(Instance const& instance, RequestPlan const& plan);
+
+// alpha * mean(latency)/T_ref + beta * mean(1 - accuracy) over the admitted requests; NaN when there is none.
+double objective_of(Instance const& instance, std::vector<RequestPlan> const& requests);
+
+// Fills the result's derived figures (objective, means, shared data, energy, each request's latency and accuracy, admitted, requested)
+// from its requests' drop sets and devices. Leaves planner, status, bound, gap, admitted_bound, binding and seconds alone.
+void evaluate(Instance const& instance, PlanResult& result);
+
+// Eq. 13-17 and the shape of the plan, recomputed from nothing but the instance and the requests' drop sets and devices; one sentence for
+// each violation, empty when the plan is valid. Capacities may be passed by 1e-9 relative, for rounding.
+std::vector<std::string> violations(Instance const& instance, PlanResult const& result);
+
+}  // namespace skipstone

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/instance.hpp"
+#include "model/link.hpp"
+#include "model/scenario.hpp"
+
+namespace skipstone {
+
+// A request that waits to be planned.
+struct PendingRequest {
+    Seconds arrival{};        // emulated, since the run's start
+    int attempt = 1;          // 2 and more after a rejection with on_reject = "retry"
+    std::int64_t image = 0;   // number of the request within the run, which selects its image
+};
+
+// What is known when a round is planned.
+struct RoundState {
+    RoundId round;
+    Seconds start{};
+    std::vector<Joules> battery;           // remaining, per device
+    LinkTable links;
+    std::vector<PendingRequest> requests;  // retried ones first, then by arrival
+};
+
+// New requests of a round: R ~ Poisson(rate), or exactly count; all at `start`, or as a Poisson process over the period. Streams: "arrivals".
+// first_image: requests drawn in the run so far.
+std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start, std::int64_t first_image);
+
+// The planning problem of a round. A device whose battery is empty offers no macs. idle_reserve: joules per device that are kept back.
+Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
+                       RoundState const& state, std::vector<Joules> const& idle_reserve);
+
+// T_ref of a scenario's objective (design.md section 4).
+Seconds reference_latency(Scenario const& scenario, Network const& network);
+
+}  // namespace skipstone

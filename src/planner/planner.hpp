@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/instance.hpp"
+#include "model/plan.hpp"
+#include "timeline/timeline.hpp"
+
+namespace skipstone::planner {
+
+struct Options {
+    double gap = 0.001;                          // stop when (objective − bound)/objective is at most this
+    std::uint64_t seed = 1;                      // of planners that draw random numbers
+    std::optional<double> time_limit_s;          // host seconds; none: a planner stops by work done, never by the clock
+    timeline::Conditions const* conditions = nullptr;  // what `contention` simulates with; none: the instance's links, medium "links"
+};
+
+// Names of the planners, in the order in which help lists them.
+std::vector<std::string_view> names();
+
+// Plans a round: a pure function of its arguments (but for `seconds`, and for what a time limit cuts off). Every plan satisfies Eq. 13-17
+// and admits requests before it improves the objective. Throws InputError for an unknown name, naming the nearest.
+PlanResult plan(std::string_view name, Instance const& instance, Options const& options);
+
+}  // namespace skipstone::planner
