@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(convert_through_physics_only) {
     BOOST_TEST((Macs(218365952) / MacRate(1.4e9)).value() == 218365952 / 1.4e9);
     BOOST_TEST((Bytes(802816) / BitRate(8e6)).value() == 0.802816);
     BOOST_TEST((Watts(8) * Seconds(0.5)).value() == 4.0);
-    BOOST_TEST(Seconds(2) / Seconds(4) == 0.5);
+    BOOST_TEST((Seconds(2) / Seconds(4)) == 0.5);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,148 @@
+#include "model/network.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "model/accuracy_table.hpp"
+#include "units/error.hpp"
+
+using namespace skipstone;
+
+namespace {
+
+NetworkProfile resnet50() { return {.name = "resnet50", .stages = {3, 4, 6, 3}}; }
+
+NetworkProfile resnet20() {
+    return {.name = "resnet20-cifar", .stages = {3, 3, 3}, .width = 16, .expansion = 1, .block = BlockKind::basic,
+            .shortcut = Shortcut::zero_pad, .stem = StemKind::cifar, .input = 32};
+}
+
+std::int64_t macs(Network const& network, char const* block) { return network.block(*network.find(block)).macs.value(); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(network)
+
+// Oracles of design.md section 2.
+BOOST_AUTO_TEST_CASE(resnet50_costs_what_the_paper_prints) {
+    Network const network(resnet50());
+    BOOST_TEST(network.size() == 18);
+    for (auto const& block : network.blocks())
+        if (block.shortcut == Shortcut::identity) BOOST_TEST(block.macs.value() == 218'365'952);
+    BOOST_TEST(macs(network, "s2b1") == 231'211'008);
+    for (auto const* name : {"s3b1", "s4b1", "s5b1"}) BOOST_TEST(macs(network, name) == 295'436'288);
+    BOOST_TEST(macs(network, "stem") == 118'013'952);
+    BOOST_TEST(macs(network, "head") == 20'480);
+    auto memory = [&](char const* name) { return network.block(*network.find(name)).memory_bytes.value(); };
+    BOOST_TEST(memory("stem") == 602'112);
+    BOOST_TEST(memory("s2b2") == 4'816'896);
+    BOOST_TEST(memory("s3b4") == 2'408'448);
+    BOOST_TEST(memory("s4b6") == 1'204'224);
+    BOOST_TEST(memory("s5b3") == 602'112);
+    auto output = [&](char const* name) { return network.block(*network.find(name)).output_bytes.value(); };
+    BOOST_TEST(output("stem") == 802'816);
+    BOOST_TEST(output("s2b1") == 3'211'264);
+    BOOST_TEST(output("s3b1") == 1'605'632);
+    BOOST_TEST(output("s4b1") == 802'816);
+    BOOST_TEST(output("s5b1") == 401'408);
+    BOOST_TEST(network.block(BlockId(0)).weight_bytes.value() == 37'632);
+}
+
+BOOST_AUTO_TEST_CASE(a_dropped_projection_block_keeps_its_projection) {
+    Network const network(resnet50());
+    auto const& block = network.block(*network.find("s3b1"));
+    BOOST_TEST(block.skip_macs.value() == 256LL * 512 * 28 * 28);
+    BOOST_TEST(block.skip_memory_bytes.value() == 4LL * 256 * 56 * 56);
+    BOOST_TEST(!block.vanishes_when_dropped());
+    BOOST_TEST(network.block(*network.find("s3b2")).vanishes_when_dropped());
+}
+
+BOOST_AUTO_TEST_CASE(variant_moves_the_stride_to_the_3x3) {
+    auto profile = resnet50();
+    profile.variant = Variant::v1_5;
+    Network const network(profile);
+    auto const& path = network.block(*network.find("s3b1")).path;
+    BOOST_TEST(path[0].stride == 1);
+    BOOST_TEST(path[1].stride == 2);
+    BOOST_TEST(macs(network, "s3b1") > 295'436'288);
+    BOOST_TEST(network.block(*network.find("s3b1")).output.h == 28);
+}
+
+BOOST_AUTO_TEST_CASE(cifar_networks_have_6n_plus_2_layers_and_free_shortcuts) {
+    Network const network(resnet20());
+    BOOST_TEST(network.size() == 11);
+    int layers = 0;
+    for (auto const& block : network.blocks()) layers += static_cast<int>(block.path.size());
+    BOOST_TEST(layers == 20);
+    auto const& block = network.block(*network.find("s3b1"));
+    BOOST_TEST((block.shortcut == Shortcut::zero_pad));
+    BOOST_TEST(block.vanishes_when_dropped());
+    BOOST_TEST(block.output.h == 16);
+    BOOST_TEST(block.output.c == 32);
+    BOOST_TEST(network.total_macs().value() == 40'551'040);  // 16·27·1024 + 6·2,359,296 + (1,179,648 + 5·2,359,296)·2 + 640
+}
+
+BOOST_AUTO_TEST_CASE(weight_tensors_carry_torchvision_names) {
+    Network const network(resnet50());
+    auto const tensors = network.weight_tensors();
+    BOOST_TEST(tensors.size() == 53 * 5 + 2);
+    BOOST_TEST(tensors.front().name == "conv1.weight");
+    BOOST_TEST(tensors.back().name == "fc.bias");
+    bool found = false;
+    for (auto const& tensor : tensors)
+        if (tensor.name == "layer2.0.downsample.1.running_var") found = tensor.shape == std::vector<std::size_t>{512};
+    BOOST_TEST(found);
+}
+
+BOOST_AUTO_TEST_CASE(deeper_networks_come_from_their_stages) {
+    auto profile = resnet50();
+    profile.stages = {3, 8, 36, 3};
+    Network const network(profile);
+    BOOST_TEST(network.size() == 52);
+    int layers = 0;
+    for (auto const& block : network.blocks()) layers += static_cast<int>(block.path.size());
+    BOOST_TEST(layers == 152);
+}
+
+BOOST_AUTO_TEST_CASE(refuses_profiles_that_make_no_network) {
+    auto profile = resnet50();
+    profile.stages = {};
+    BOOST_CHECK_THROW(Network{profile}, InputError);
+    profile = resnet50();
+    profile.input = 0;
+    BOOST_CHECK_THROW(Network{profile}, InputError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(accuracy_table)
+
+BOOST_AUTO_TEST_CASE(takes_the_lower_of_two_accuracies_and_puts_the_empty_set_first) {
+    Network const network(resnet50());
+    AccuracyTable table;
+    table.network = "resnet50";
+    table.rows = {{{"s5b3", "s2b3"}, BlockMode::skip, 0.82, ""}, {{}, BlockMode::skip, 0.9473, ""},
+                  {{"s2b3", "s5b3"}, BlockMode::skip, 0.8122, ""}, {{"s2b2"}, BlockMode::direct, 0.1, ""}};
+    auto const options = drop_options(table, network);
+    BOOST_REQUIRE(options.size() == 2);
+    BOOST_TEST(options[0].dropped.empty());
+    BOOST_TEST(options[1].accuracy == 0.8122);
+    BOOST_TEST((options[1].dropped[0] == *network.find("s2b3")));
+}
+
+BOOST_AUTO_TEST_CASE(refuses_tables_that_cannot_be_right) {
+    Network const network(resnet50());
+    auto refused = [&](std::string const& of, std::vector<std::vector<std::string>> sets, std::string const& text) {
+        AccuracyTable table;
+        table.network = of;
+        for (auto& set : sets) table.rows.push_back({set, BlockMode::skip, 0.9, ""});
+        BOOST_CHECK_EXCEPTION(drop_options(table, network), InputError,
+                              [&](InputError const& e) { return std::string(e.what()).find(text) != std::string::npos; });
+    };
+    refused("resnet101", {{}}, "measured on resnet101");
+    refused("resnet50", {{"s2b2"}}, "dropped = []");
+    refused("resnet50", {{}, {"s2b9"}}, "no block s2b9");
+    refused("resnet50", {{}, {"stem"}}, "cannot be dropped");
+    refused("resnet50", {{}, {"s2b2", "s2b2"}}, "twice");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
