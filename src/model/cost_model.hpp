@@ -32,7 +32,9 @@ struct RequestCost {
 std::vector<ExecutedBlock> executed_blocks(Instance const& instance, RequestPlan const& plan);
 // c_j/e_i, or the device's measured time; a dropped block with a projection: its skip_macs/e_i.
 Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, DeviceId device);
-// Bytes that a hop after this block moves: K_a, with Residual::paper K_a and K_in(a), side by side.
+// Bytes that a hop after this block moves: K_a, with Residual::paper K_a and K_in(a), side by side. K_in(a), the input of a, is as large as
+// the output of the block before a: when that was dropped and vanished, its shortcut (identity or zero-padding) is applied where a runs.
+// The first block has no shortcut: its K_a alone moves.
 struct HopBytes {
     Bytes serialised;   // decides the time: max(K_a, K_in(a))
     Bytes shared;       // decides the shared data: the sum
@@ -50,6 +52,7 @@ double objective_of(Instance const& instance, std::vector<RequestPlan> const& re
 // from its requests' drop sets and devices. Leaves planner, status, bound, gap, admitted_bound, binding and seconds alone.
 void evaluate(Instance const& instance, PlanResult& result);
 
+// With MemoryModel::resident a device also holds, once, the weights of every block that it runs, in full or as its projection.
 // Eq. 13-17 and the shape of the plan, recomputed from nothing but the instance and the requests' drop sets and devices; one sentence for
 // each violation, empty when the plan is valid. Capacities may be passed by 1e-9 relative, for rounding.
 std::vector<std::string> violations(Instance const& instance, PlanResult const& result);
