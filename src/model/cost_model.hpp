@@ -52,9 +52,9 @@ double objective_of(Instance const& instance, std::vector<RequestPlan> const& re
 // from its requests' drop sets and devices. Leaves planner, status, bound, gap, admitted_bound, binding and seconds alone.
 void evaluate(Instance const& instance, PlanResult& result);
 
-// With MemoryModel::resident a device also holds, once, the weights of every block that it runs, in full or as its projection.
 // Eq. 13-17 and the shape of the plan, recomputed from nothing but the instance and the requests' drop sets and devices; one sentence for
-// each violation, empty when the plan is valid. Capacities may be passed by 1e-9 relative, for rounding.
+// each violation, empty when the plan is valid. Capacities may be passed by 1e-9 relative, for rounding. With MemoryModel::resident a
+// device also holds, once, the weights of every block that it runs, in full or as its projection.
 std::vector<std::string> violations(Instance const& instance, PlanResult const& result);
 
 }  // namespace skipstone
