@@ -1,0 +1,313 @@
+#include "emulator/coordinator.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "units/error.hpp"
+
+namespace skipstone::emulator {
+
+namespace {
+
+constexpr double first_pause_s = 20e-6;
+constexpr double longest_pause_s = 1e-3;
+constexpr std::size_t images_in_flight = 64;   // bounds the memory that waiting requests take
+constexpr std::size_t rounds_in_flight = 64;
+
+HopOrder order_of(timeline::HopTimes const& hop) {
+    if (!hop.moved) return {};
+    return {1, hop.begin.value(), hop.end.value(), hop.arrival.value()};
+}
+
+int largest(std::span<float const> logits) {
+    return logits.empty() ? -1 : static_cast<int>(std::ranges::max_element(logits) - logits.begin());
+}
+
+}  // namespace
+
+Coordinator::Coordinator(Transport& transport, HostClock const& clock, Waker& waker, Settings settings, double run_start,
+                         std::atomic<bool> const& stop)
+    : transport_(transport),
+      clock_(clock),
+      waker_(waker),
+      settings_(settings),
+      run_start_(run_start),
+      stop_(stop),
+      offsets_(static_cast<std::size_t>(transport.size()), 0.0),
+      backlog_(static_cast<std::size_t>(transport.size()), 0.0) {}
+
+Coordinator::Outcome Coordinator::run(Course& course, int rounds, ImageSupply const& images, ResultSink const& sink,
+                                      LogitsSink const& logits) {
+    bool const wall = settings_.clock == ClockKind::wall;
+    std::size_t const window = wall || !nodes_have_work() ? 1 : rounds_in_flight;
+    int planned = 0, next_to_commit = 0;
+    while (next_to_commit < rounds) {
+        if (stop_) return Outcome::interrupted;
+        while (planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight && !stop_) {
+            auto& flight = flights_[planned++] = prepare(course.next());
+            if (!nodes_have_work()) continue;
+            if (wall)
+                send_images(flight, images, flight.images_to_send.size());
+            dispatch(flight);
+            if (wall) start_wall_round(flight);
+            if (!wall) break;  // look at the messages between two rounds
+        }
+        for (auto& [number, flight] : flights_) send_images(flight, images, images_in_flight);
+        bool progress = pump(logits);
+        for (auto it = flights_.find(next_to_commit); it != flights_.end() && it->second.complete();
+             it = flights_.find(next_to_commit)) {
+            finish(it->second);
+            sink(std::move(it->second.result));
+            flights_.erase(it);
+            ++next_to_commit;
+            progress = true;
+        }
+        bool const may_plan = planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight;
+        if (progress || may_plan) {
+            pause_ = first_pause_s;
+            continue;
+        }
+        pause_ = std::min(pause_ * 1.5, transport_.busy() ? first_pause_s : longest_pause_s);
+        waker_.wait_until(clock_.now() + pause_);
+    }
+    return Outcome::finished;
+}
+
+// ---- before a round ----
+
+// Which node hosts which device. With a node for every device it is always the same one. With fewer (virtual clock) the round's devices are
+// shared out by the work that they have, the largest first, each to the node with the least work left.
+std::vector<int> Coordinator::share_devices(RoundCourse const& course) {
+    std::vector<int> node_of(settings_.devices);
+    if (static_cast<std::size_t>(nodes()) >= settings_.devices) {
+        std::iota(node_of.begin(), node_of.end(), 1);
+        return node_of;
+    }
+    std::vector<double> work(settings_.devices, 0.0);
+    for (auto const& job : course.jobs)
+        for (auto const& task : job.tasks) work[task.device.index()] += static_cast<double>(task.macs.value());
+    std::vector<std::size_t> order(settings_.devices);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, [&](auto a, auto b) { return work[a] > work[b]; });
+    for (auto const device : order) {
+        auto const node = std::min_element(backlog_.begin() + 1, backlog_.end()) - backlog_.begin();
+        node_of[device] = static_cast<int>(node);
+        backlog_[static_cast<std::size_t>(node)] += work[device];
+        handed_over_[{course.state.round.value(), static_cast<int>(node)}] += work[device];
+    }
+    return node_of;
+}
+
+Coordinator::Flight Coordinator::prepare(RoundCourse course) {
+    Flight flight;
+    flight.result.host_start_s = flight.result.host_end_s = since_start();
+    flight.result.predicted.assign(course.state.requests.size(), -1);
+    if (!nodes_have_work()) {
+        flight.result.course = std::move(course);
+        return flight;
+    }
+    auto const node_of = share_devices(course);
+    flight.orders.resize(static_cast<std::size_t>(transport_.size()));
+    auto const round = course.state.round.value();
+    for (std::size_t j = 0; j < course.jobs.size(); ++j) {
+        auto const& job = course.jobs[j];
+        auto const& times = course.times.jobs[j];
+        auto const request = job.request.value();
+        auto const first_node = node_of[job.tasks.front().device.index()];
+        bool const image_moves = times.hops.front().moved;
+        flight.image_node.push_back(image_moves ? node_of[job.source->index()] : first_node);
+        flight.image_step.push_back(image_moves ? -1 : 0);
+        if (image_moves) {
+            TaskOrder image{.round = round, .device = job.source->value(), .request = request, .step = -1};
+            image.to_node = first_node;
+            image.to_device = job.tasks.front().device.value();
+            image.out = order_of(times.hops.front());
+            flight.orders[static_cast<std::size_t>(node_of[job.source->index()])].push_back(image);
+        }
+        for (std::size_t t = 0; t < job.tasks.size(); ++t) {
+            auto const& task = job.tasks[t];
+            TaskOrder order{.round = round, .device = task.device.value(), .request = request, .step = static_cast<std::int32_t>(t)};
+            order.block = task.block.value();
+            order.mode = static_cast<std::int32_t>(task.mode);
+            order.previous_block = t == 0 ? -1 : job.tasks[t - 1].block.value();
+            order.begin_s = times.tasks[t].begin.value();
+            order.end_s = times.tasks[t].end.value();
+            order.in = order_of(times.hops[t]);
+            if (t + 1 < job.tasks.size()) {
+                order.to_device = job.tasks[t + 1].device.value();
+                order.to_node = node_of[job.tasks[t + 1].device.index()];
+                order.out = order_of(times.hops[t + 1]);
+            }
+            flight.orders[static_cast<std::size_t>(node_of[task.device.index()])].push_back(order);
+        }
+        flight.images_to_send.push_back(j);
+    }
+    flight.logits_left = course.jobs.size();
+    flight.result.course = std::move(course);
+    return flight;
+}
+
+void Coordinator::send_images(Flight& flight, ImageSupply const& images, std::size_t limit) {
+    while (!flight.images_to_send.empty() && outstanding_images_ < std::max(limit, std::size_t{1})) {
+        auto const j = flight.images_to_send.front();
+        flight.images_to_send.pop_front();
+        auto const& course = flight.result.course;
+        auto const& job = course.jobs[j];
+        auto const& request = course.state.requests[job.request.index()];
+        TensorHeader const header{course.state.round.value(), job.request.value(), flight.image_step[j], {}};
+        auto image = settings_.kernels ? images(request.image) : Tensor();
+        ++outstanding_images_;
+        transport_.send(flight.image_node[j], Tag::tensor, pack_tensor(header, std::move(image)));
+    }
+}
+
+void Coordinator::dispatch(Flight& flight) {
+    auto const round = flight.result.course.state.round.value();
+    for (std::size_t node = 1; node < flight.orders.size(); ++node) {
+        auto const& orders = flight.orders[node];
+        if (orders.empty()) continue;
+        ++flight.reports_left;
+        OrdersHeader const header{round, static_cast<std::int32_t>(orders.size())};
+        transport_.send(static_cast<int>(node), Tag::orders, pack(header, std::span<TaskOrder const>(orders)));
+    }
+}
+
+void Coordinator::start_wall_round(Flight& flight) {
+    // Everything is handed over and warmed up before the emulated clock runs.
+    ready_ = 0;
+    if (!wait_for([&] { return ready_ == flight.reports_left; }, {})) return;
+    flight.result.clocks = synchronise();
+    double const start = clock_.now() + 5e-3 + 1e-4 * nodes();
+    flight.result.host_start_s = start - run_start_;
+    for (std::size_t node = 1; node < flight.orders.size(); ++node)
+        if (!flight.orders[node].empty())
+            transport_.send(static_cast<int>(node), Tag::go,
+                            pack(Go{flight.result.course.state.round.value(), start + offsets_[node],
+                                    flight.result.course.state.start.value()}));
+}
+
+std::vector<ClockReading> Coordinator::synchronise() {
+    std::vector<ClockReading> readings;
+    for (int node = 1; node <= nodes() && !stop_; ++node) {
+        ClockReading best{node, 0, std::numeric_limits<double>::infinity()};
+        for (int i = 0; i < pings_per_sync && !stop_; ++i) {
+            pong_.reset();
+            double const sent = clock_.now();
+            transport_.send(node, Tag::ping, Buffer());
+            while (!pong_ && !stop_) {
+                pump({});
+                if (!pong_ && clock_.now() - sent > 100e-6) waker_.wait_until(clock_.now() + first_pause_s);
+            }
+            double const received = clock_.now();
+            double const uncertainty = (received - sent) / 2;
+            if (pong_ && uncertainty < best.uncertainty_s) {
+                best.uncertainty_s = uncertainty;
+                best.offset_s = *pong_ - (sent + received) / 2;
+            }
+        }
+        offsets_[static_cast<std::size_t>(node)] = best.offset_s;
+        readings.push_back(best);
+    }
+    return readings;
+}
+
+// ---- while rounds run ----
+
+bool Coordinator::pump(LogitsSink const& logits) {
+    bool any = false;
+    while (auto message = transport_.receive()) {
+        any = true;
+        switch (message->tag) {
+            case Tag::ready: ++ready_; break;
+            case Tag::pong: pong_ = unpack<Pong>(message->payload).host_s; return true;
+            case Tag::report: take_report(message->peer, std::move(message->payload)); break;
+            case Tag::logits: {
+                auto const [header, tensor] = unpack_tensor(std::move(message->payload));
+                auto& flight = flights_.at(header.round);
+                --flight.logits_left;
+                --outstanding_images_;
+                flight.result.predicted.at(static_cast<std::size_t>(header.request)) = largest(tensor.values());
+                if (logits) logits(header.round, header.request, tensor.values());
+                break;
+            }
+            case Tag::measured:
+                measured_ = unpack_items<std::int32_t, double>(message->payload);
+                have_measured_ = true;
+                break;
+            case Tag::failed: throw EnvironmentError("rank " + std::to_string(message->peer), unpack_text(message->payload));
+            default: contract_failed("message", "the coordinator understands this tag", __FILE__, __LINE__);
+        }
+    }
+    return any;
+}
+
+bool Coordinator::wait_for(std::function<bool()> const& condition, LogitsSink const& logits) {
+    double pause = first_pause_s;
+    while (!condition()) {
+        if (stop_) return false;
+        if (pump(logits)) {
+            pause = first_pause_s;
+            continue;
+        }
+        pause = std::min(pause * 1.5, transport_.busy() ? first_pause_s : longest_pause_s);
+        waker_.wait_until(clock_.now() + pause);
+    }
+    return true;
+}
+
+void Coordinator::take_report(int peer, Buffer payload) {
+    auto const header = unpack<ReportHeader>(payload);
+    auto const stamps = unpack_items<ReportHeader, Stamp>(payload);
+    auto& flight = flights_.at(header.round);
+    auto& events = flight.result.course.events;
+    auto key = [](auto const& e) {
+        return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(e.request)) << 32) |
+               (static_cast<std::uint64_t>(static_cast<std::uint32_t>(e.block + 1)) << 4) | static_cast<std::uint64_t>(e.kind);
+    };
+    std::unordered_map<std::uint64_t, Stamp const*> by_key;
+    for (auto const& stamp : stamps) by_key[key(stamp)] = &stamp;
+    double const shift = -offsets_[static_cast<std::size_t>(peer)] - run_start_;
+    for (auto& event : events) {
+        if (event.kind == EventKind::wait) continue;
+        auto const found = by_key.find(key(event));
+        if (found == by_key.end()) continue;
+        event.host_begin_s = found->second->host_begin_s + shift;
+        event.host_end_s = found->second->host_end_s + shift;
+    }
+    flight.result.kernel_s += header.kernel_s;
+    --flight.reports_left;
+    if (auto const handed = handed_over_.find({header.round, peer}); handed != handed_over_.end()) {
+        backlog_[static_cast<std::size_t>(peer)] -= handed->second;
+        handed_over_.erase(handed);
+    }
+}
+
+void Coordinator::finish(Flight& flight) {
+    auto& result = flight.result;
+    result.host_end_s = since_start();
+    if (settings_.clock != ClockKind::wall) return;
+    for (auto& event : result.course.events) {
+        if (event.kind == EventKind::wait) continue;
+        if (!(lateness(event, result.course.state.start.value(), result.host_start_s, settings_.dilation) <= overrun_lateness))
+            event.flags |= event_flags::overrun;
+    }
+}
+
+std::vector<double> Coordinator::measure_blocks() {
+    if (!settings_.kernels || nodes() == 0) return {};
+    have_measured_ = false;
+    transport_.send(1, Tag::measure, Buffer());
+    wait_for([&] { return have_measured_; }, {});
+    return measured_;
+}
+
+void Coordinator::stop_nodes() {
+    for (int node = 1; node <= nodes(); ++node) transport_.send(node, Tag::stop, Buffer());
+}
+
+}  // namespace skipstone::emulator

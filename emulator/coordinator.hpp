@@ -1,0 +1,106 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "emulator/course.hpp"
+#include "emulator/host_clock.hpp"
+#include "emulator/protocol.hpp"
+#include "emulator/transport.hpp"
+
+namespace skipstone::emulator {
+
+// How a rank's clock relates to rank 0's: its reading minus ours, and how much that may be wrong.
+struct ClockReading {
+    int rank = 0;
+    double offset_s = 0, uncertainty_s = 0;
+};
+
+// A round after it ran: course.events carry host times and flags.
+struct RoundResult {
+    RoundCourse course;
+    double host_start_s = 0, host_end_s = 0;   // on rank 0's clock, since the run's start
+    std::vector<int> predicted;                // class with the largest logit, per request; −1: none
+    std::vector<ClockReading> clocks;          // wall clock only
+    double kernel_s = 0;                       // host time inside kernels, all ranks
+};
+
+// Rank 0: takes rounds from the course, has the nodes run them, and hands the results on in order. Under the virtual clock rounds overlap on
+// the host, because nothing in a course depends on what kernels compute. Uses nodes 1 … size−1 of the transport.
+class Coordinator {
+  public:
+    struct Settings {
+        ClockKind clock = ClockKind::virtual_time;
+        double dilation = 1;
+        bool kernels = true;
+        std::size_t devices = 0;
+    };
+    // The preprocessed image of the run's n-th request, [1,H,W,3].
+    using ImageSupply = std::function<Tensor(std::int64_t image)>;
+    using ResultSink = std::function<void(RoundResult&&)>;
+    using LogitsSink = std::function<void(int round, int request, std::span<float const> logits)>;
+
+    // run_start: the host time that host_* figures count from. stop: checked often; set by a signal handler.
+    Coordinator(Transport& transport, HostClock const& clock, Waker& waker, Settings settings, double run_start,
+                std::atomic<bool> const& stop);
+
+    // Median host seconds per block on one node, which the others leave alone; empty with kernels off.
+    std::vector<double> measure_blocks();
+    void set_dilation(double dilation) { settings_.dilation = dilation; }
+
+    enum class Outcome { finished, interrupted };
+    // Throws EnvironmentError when a node fails.
+    Outcome run(Course& course, int rounds, ImageSupply const& images, ResultSink const& sink, LogitsSink const& logits);
+    // Ends the nodes' serve(). Called by whoever has no more rounds.
+    void stop_nodes();
+
+  private:
+    struct Flight {
+        RoundResult result;
+        std::size_t reports_left = 0, logits_left = 0;
+        std::deque<std::size_t> images_to_send;       // indices of jobs
+        std::vector<std::vector<TaskOrder>> orders;   // per node
+        std::vector<int> image_node;                  // per job
+        std::vector<int> image_step;                  // per job: −1 when a source device sends it on
+        bool complete() const { return reports_left == 0 && logits_left == 0 && images_to_send.empty(); }
+    };
+
+    int nodes() const { return transport_.size() - 1; }
+    bool nodes_have_work() const { return settings_.kernels || settings_.clock == ClockKind::wall; }
+    std::vector<int> share_devices(RoundCourse const& course);
+    Flight prepare(RoundCourse course);
+    void dispatch(Flight& flight);
+    void send_images(Flight& flight, ImageSupply const& images, std::size_t limit);
+    void start_wall_round(Flight& flight);
+    std::vector<ClockReading> synchronise();
+    bool pump(LogitsSink const& logits);
+    void take_report(int peer, Buffer payload);
+    bool wait_for(std::function<bool()> const& condition, LogitsSink const& logits);
+    void finish(Flight& flight);
+    double since_start() const { return clock_.now() - run_start_; }
+
+    Transport& transport_;
+    HostClock const& clock_;
+    Waker& waker_;
+    Settings settings_;
+    double run_start_;
+    std::atomic<bool> const& stop_;
+    std::map<int, Flight> flights_;            // by round
+    std::vector<double> offsets_;              // per node: its clock minus ours
+    std::vector<double> backlog_;              // per node: MACs handed over and not reported
+    std::map<std::pair<int, int>, double> handed_over_;  // (round, node): MACs
+    std::size_t ready_ = 0;
+    std::size_t outstanding_images_ = 0;
+    std::vector<double> measured_;
+    bool have_measured_ = false;
+    std::optional<double> pong_;
+    double pause_ = 0;
+};
+
+}  // namespace skipstone::emulator

@@ -1,0 +1,129 @@
+#include "emulator/course.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "planner/planner.hpp"
+
+namespace skipstone::emulator {
+
+namespace {
+
+constexpr int patience = 8;  // plannings of one round that learn what idling costs
+
+timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state) {
+    return {.round = state.round,
+            .start = state.start,
+            .seed = scenario.seed,
+            .links = state.links,
+            .medium = scenario.links.medium,
+            .jitter = scenario.links.jitter,
+            .loss = scenario.links.loss};
+}
+
+// One device's events between two times.
+std::vector<Event> events_of_device(std::vector<Event> const& events, std::size_t device) {
+    std::vector<Event> mine;
+    for (auto const& event : events)
+        if (event.device == static_cast<std::int32_t>(device) && event.kind != EventKind::wait) mine.push_back(event);
+    return mine;
+}
+
+// When a device whose work ends at `idle_from` has spent `battery`, idling after that.
+Seconds empty_time(Joules spent_before, Joules battery, Watts idle, Seconds idle_from) {
+    return idle_from + Seconds((battery - spent_before).value() / idle.value());
+}
+
+}  // namespace
+
+Course::Course(Scenario const& scenario, Network const& network)
+    : scenario_(scenario), network_(network), drops_(drop_options(scenario.accuracy, network)) {
+    for (auto const& device : scenario_.fleet) {
+        powers_.push_back(device.power);
+        battery_.push_back(device.battery);
+    }
+    off_.assign(battery_.size(), false);
+    last_length_ = reference_latency(scenario_, network_);
+}
+
+RoundCourse Course::next() {
+    RoundCourse round;
+    auto& state = round.state;
+    state.round = next_;
+    state.start = start_;
+    state.battery = battery_;
+    state.links = LinkTable::drawn(battery_.size(), scenario_.links, scenario_.seed, next_);
+    state.requests = std::exchange(retries_, {});
+    auto drawn = draw_requests(scenario_, next_, start_, drawn_);
+    drawn_ += static_cast<std::int64_t>(drawn.size());
+    state.requests.insert(state.requests.end(), drawn.begin(), drawn.end());
+
+    // Kept back for idling: first by the last round's length, then by what this round turns out to need.
+    std::vector<Joules> reserve(battery_.size());
+    Seconds const expected = std::max(scenario_.rounds.period, last_length_);
+    for (std::size_t i = 0; i < reserve.size(); ++i) reserve[i] = std::min(battery_[i], powers_[i].idle * expected);
+    int attempts = 0;
+    do attempt(round, reserve);
+    while (!settle(round, reserve, ++attempts));
+
+    for (auto const& outage : round.outages) off_[outage.device.index()] = true;
+    battery_ = round.battery;
+    last_length_ = round.end - start_;
+    if (scenario_.requests.on_reject == OnReject::retry)
+        for (std::size_t r = 0; r < state.requests.size(); ++r)
+            if (!round.plan.requests[r].admitted) {
+                retries_.push_back(state.requests[r]);
+                ++retries_.back().attempt;
+            }
+    start_ = round.next_start;
+    next_ = RoundId(next_.value() + 1);
+    return round;
+}
+
+void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) const {
+    auto const& state = round.state;
+    auto const conditions = conditions_of(scenario_, state);
+    round.instance = make_instance(scenario_, network_, drops_, state, reserve);
+    planner::Options options;
+    options.gap = scenario_.planner.gap;
+    options.seed = scenario_.seed;
+    options.conditions = &conditions;
+    round.plan = planner::plan(scenario_.planner.name, round.instance, options);
+    round.charge = !scenario_.planner.charge ? Seconds(0) : scenario_.planner.charge_time.value_or(Seconds(round.plan.seconds));
+    std::vector<Seconds> arrivals;
+    for (auto const& request : state.requests) arrivals.push_back(request.arrival);
+    round.jobs = timeline::jobs_of(round.instance, round.plan, arrivals, state.start + round.charge);
+    round.times = timeline::simulate(round.jobs, conditions);
+    round.events = timeline::events_of(round.jobs, round.times, conditions);
+    round.end = std::max(round.times.end, state.start + round.charge);
+    round.next_start = std::max(round.end, state.start + scenario_.rounds.period);
+}
+
+bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attempts) const {
+    auto const spent = timeline::energy_of(round.events, powers_, round.state.start, round.next_start);
+    round.battery.assign(battery_.size(), Joules(0));
+    round.outages.clear();
+    bool settled = true;
+    for (std::size_t i = 0; i < battery_.size(); ++i) {
+        if (off_[i]) continue;
+        if (spent[i] <= battery_[i]) {
+            round.battery[i] = battery_[i] - spent[i];
+            continue;
+        }
+        auto const mine = events_of_device(round.events, i);
+        Seconds busy_until = round.state.start;
+        for (auto const& event : mine) busy_until = std::max(busy_until, Seconds(event.end_s));
+        Joules const before = timeline::energy_of(mine, powers_, round.state.start, busy_until)[i];
+        if (before <= battery_[i] && powers_[i].idle > Watts(0)) {  // it empties while it idles after its work
+            round.outages.push_back({DeviceId(i), empty_time(before, battery_[i], powers_[i].idle, busy_until)});
+            continue;
+        }
+        // Its work would not be finished: keep back what is missing; all of it, which means no work, if that does not converge.
+        Joules const missing = spent[i] - battery_[i];
+        reserve[i] = attempts < patience ? std::min(battery_[i], reserve[i] + 1.001 * missing) : battery_[i];
+        settled = false;
+    }
+    return settled;
+}
+
+}  // namespace skipstone::emulator

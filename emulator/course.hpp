@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/accuracy_table.hpp"
+#include "model/network.hpp"
+#include "model/round_state.hpp"
+#include "model/scenario.hpp"
+#include "timeline/timeline.hpp"
+
+namespace skipstone::emulator {
+
+// A device that switched off, because idling emptied its battery.
+struct BatteryOutage {
+    DeviceId device;
+    Seconds begin{};
+};
+
+// Everything that happens in one round in emulated time.
+struct RoundCourse {
+    RoundState state;                     // as it was planned
+    Instance instance;
+    PlanResult plan;
+    Seconds charge{};                     // planning time that the requests had to wait
+    std::vector<timeline::Job> jobs;
+    timeline::RoundTimes times;
+    std::vector<Event> events;            // canonical order
+    Seconds end{};                        // last request done or rejected
+    Seconds next_start{};                 // not before rounds.period has passed
+    std::vector<Joules> battery;          // remaining when the next round starts
+    std::vector<BatteryOutage> outages;
+};
+
+// What happens in emulated time, round after round: requests and links are drawn, planned, put on the timeline, and batteries drained. It
+// depends on the scenario, the network and the seed alone (but for planner.charge = true, which adds measured planning times).
+class Course {
+  public:
+    // Throws InputError where the scenario does not fit its network or its accuracy table.
+    Course(Scenario const& scenario, Network const& network);
+
+    // The next round; call it scenario.rounds.count times at most.
+    RoundCourse next();
+
+  private:
+    // Plans and simulates with so much energy kept back.
+    void attempt(RoundCourse& round, std::vector<Joules> const& reserve) const;
+    // Charges batteries; false where a device that has work would run empty: then `reserve` has grown and the round must be planned anew.
+    bool settle(RoundCourse& round, std::vector<Joules>& reserve, int attempts) const;
+
+    Scenario scenario_;
+    Network network_;
+    std::vector<DropOption> drops_;
+    std::vector<Powers> powers_;
+    RoundId next_{std::int32_t{0}};
+    Seconds start_{0};
+    Seconds last_length_{0};
+    std::vector<Joules> battery_;
+    std::vector<bool> off_;
+    std::vector<PendingRequest> retries_;
+    std::int64_t drawn_ = 0;
+};
+
+}  // namespace skipstone::emulator

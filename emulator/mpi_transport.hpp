@@ -1,0 +1,37 @@
+#pragma once
+
+#include <list>
+#include <set>
+#include <vector>
+
+#include "emulator/transport.hpp"
+#include "mpi/communicator.hpp"
+
+namespace skipstone::emulator {
+
+// Ranks that are processes. The communicator must outlive it.
+class MpiTransport final : public Transport {
+  public:
+    explicit MpiTransport(mpi::Communicator const& communicator) : communicator_(&communicator) {}
+    ~MpiTransport() override;
+
+    int rank() const override { return communicator_->rank(); }
+    int size() const override { return communicator_->size(); }
+    void send(int to, Tag tag, Buffer payload) override;
+    std::optional<Message> receive() override;
+    bool busy() override;
+
+  private:
+    struct Sending {
+        Buffer payload;
+        mpi::Request request;
+    };
+
+    void retire_sent();
+
+    mpi::Communicator const* communicator_;
+    std::list<Sending> sending_;
+    std::list<mpi::Communicator::Incoming> receiving_;  // in the order of arrival
+};
+
+}  // namespace skipstone::emulator

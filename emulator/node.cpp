@@ -1,0 +1,428 @@
+#include "emulator/node.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace skipstone::emulator {
+
+namespace {
+
+constexpr double first_pause_s = 20e-6;
+constexpr double longest_pause_s = 1e-3;
+constexpr double hungry_pause_s = 100e-6;  // virtual clock: work is waiting for tensors of other ranks
+constexpr int image_step = -1;
+constexpr double short_task_s = 1e-3;      // model time; so little work need not make way for deadlines
+
+Stamp stamp_of(TaskOrder const& order, EventKind kind, std::int32_t block) { return {order.request, block, kind}; }
+
+}  // namespace
+
+bool Node::ByTime::operator()(Work const* a, Work const* b) const {
+    auto key = [](TaskOrder const& o) { return std::tuple(o.round, o.begin_s, o.request, o.step); };
+    return key(a->order) < key(b->order);
+}
+
+Node::Node(Transport& transport, HostClock const& clock, Waker& waker, std::unique_ptr<BlockExecutor> executor,
+           std::size_t blocks, Settings settings)
+    : transport_(transport),
+      clock_(clock),
+      waker_(waker),
+      processor_waker_(clock),
+      executor_(std::move(executor)),
+      blocks_(blocks),
+      settings_(settings),
+      processor_([this] {
+          try {
+              processor_loop();
+          } catch (...) {
+              std::lock_guard const lock(mutex_);
+              failure_ = std::current_exception();
+          }
+          waker_.notify();
+      }) {}
+
+Node::~Node() {
+    stop_ = true;
+    processor_waker_.notify();
+    processor_.join();
+}
+
+void Node::serve() {
+    double pause = first_pause_s;
+    if (settings_.clock == ClockKind::wall) radio_priority_.wait_for_deadlines();
+    while (!stop_) {
+        bool progress = handle_messages();
+        progress |= handle_outbox();
+        progress |= handle_timers();
+        bool hungry = false;
+        {
+            std::lock_guard const lock(mutex_);
+            if (failure_) std::rethrow_exception(failure_);
+            hungry = settings_.clock == ClockKind::virtual_time && !rounds_.empty() && ready_.empty();
+        }
+        if (stop_ || progress) {
+            pause = first_pause_s;
+            continue;
+        }
+        double const longest = transport_.busy() ? first_pause_s : hungry ? hungry_pause_s : longest_pause_s;
+        pause = std::min(pause * 1.5, longest);
+        double const next = next_timer_s();
+        if (next <= clock_.now() + pause)
+            waker_.wait_exactly(next, stop_);
+        else
+            waker_.wait_until(clock_.now() + pause);
+    }
+}
+
+// ---- the radio ----
+
+std::optional<Message> Node::next_message() {
+    if (put_back_.empty()) return transport_.receive();
+    auto message = std::move(put_back_.front());
+    put_back_.pop_front();
+    return message;
+}
+
+bool Node::handle_messages() {
+    bool any = false;
+    while (auto message = next_message()) {
+        any = true;
+        switch (message->tag) {
+            case Tag::orders: accept_orders(std::move(message->payload)); break;
+            case Tag::tensor: {
+                auto [header, tensor] = unpack_tensor(std::move(message->payload));
+                std::lock_guard const lock(mutex_);
+                deliver({header.round, header.request, header.step}, std::move(tensor));
+                break;
+            }
+            case Tag::go: begin_round(unpack<Go>(message->payload)); break;
+            case Tag::ping: answer_ping(message->peer); break;
+            case Tag::measure: measure(); break;
+            case Tag::stop:
+                stop_ = true;
+                processor_waker_.notify();
+                return true;
+            default: contract_failed("message", "a node understands this tag", __FILE__, __LINE__);
+        }
+    }
+    return any;
+}
+
+void Node::accept_orders(Buffer payload) {
+    auto const header = unpack<OrdersHeader>(payload);
+    auto const orders = unpack_items<OrdersHeader, TaskOrder>(payload);
+    round_ = header.round;
+    bool const wall = settings_.clock == ClockKind::wall;
+    std::lock_guard const lock(mutex_);
+    auto& round = rounds_[header.round];
+    auto stamp = [&](TaskOrder const& order, EventKind kind, std::int32_t block) {
+        round.stamps.push_back(stamp_of(order, kind, block));
+        ++round.unfinished;
+        return round.stamps.size() - 1;
+    };
+    for (auto const& order : orders) {
+        StepKey const key{order.round, order.request, order.step};
+        auto& work = *(round.works[key] = std::make_unique<Work>());
+        work.order = order;
+        if (order.step != image_step) {
+            ++round.unfinished;
+            if (wall) round.in_order.push_back(&work);
+            if (executor_ && prepared_.emplace(order.block, order.mode).second && wall)
+                to_prepare_.emplace_back(BlockId(order.block), static_cast<BlockMode>(order.mode));
+        }
+        if (!wall) continue;
+        if (order.out.moved) {
+            auto const index = stamp(order, EventKind::transmit, order.block);
+            round.timers.push_back({order.out.begin_s, Timer::Action::transmit_begin, &work, index});
+            round.timers.push_back({order.out.end_s, Timer::Action::transmit_end, &work, index});
+        }
+        if (order.in.moved && order.step != image_step) {
+            double const shift = order.in.arrival_s - order.in.end_s;
+            auto const index = stamp(order, EventKind::receive, order.previous_block);
+            round.timers.push_back({order.in.begin_s + shift, Timer::Action::receive_begin, &work, index});
+            round.timers.push_back({order.in.arrival_s, Timer::Action::receive_end, &work, index});
+        }
+    }
+    std::ranges::stable_sort(round.timers, {}, &Timer::model_s);
+    std::ranges::sort(round.in_order, ByTime());
+    for (auto const& order : orders) {
+        StepKey const key{order.round, order.request, order.step};
+        if (auto const early = early_.find(key); early != early_.end()) {
+            auto tensor = std::move(early->second);
+            early_.erase(early);
+            deliver(key, std::move(tensor));
+        }
+    }
+    if (!wall) return;
+    announce_ready_ = header.round;
+    processor_waker_.notify();
+    waker_.notify();
+}
+
+void Node::deliver(StepKey key, Tensor tensor) {
+    auto const round = rounds_.find(std::get<0>(key));
+    auto const found = round == rounds_.end() ? decltype(round->second.works.end()){} : round->second.works.find(key);
+    if (round == rounds_.end() || found == round->second.works.end()) {
+        early_[key] = std::move(tensor);
+        return;
+    }
+    auto& work = *found->second;
+    work.input = std::move(tensor);
+    work.input_here = true;
+    if (work.order.step == image_step) {  // nothing to compute: it only has to be sent
+        outbox_.push_back({&work, std::move(work.input)});
+        waker_.notify();
+        return;
+    }
+    if (settings_.clock == ClockKind::virtual_time) ready_.insert(&work);
+    processor_waker_.notify();
+}
+
+bool Node::handle_outbox() {
+    std::deque<Output> outbox;
+    int ready = -1;
+    {
+        std::lock_guard const lock(mutex_);
+        std::swap(outbox, outbox_);
+        if (announce_ready_ >= 0 && to_prepare_.empty() && !preparing_) ready = std::exchange(announce_ready_, -1);
+    }
+    if (ready >= 0) transport_.send(0, Tag::ready, pack(ready));
+    for (auto& output : outbox) {
+        auto const& order = output.work->order;
+        if (order.to_node < 0) {  // the last block: its output are the logits
+            transport_.send(0, Tag::logits, pack_tensor({order.round, order.request, order.step, {}}, std::move(output.tensor)));
+        } else if (settings_.clock == ClockKind::wall && order.out.moved) {
+            std::lock_guard const lock(mutex_);
+            rounds_.at(order.round).outputs[{order.round, order.request, order.step}] = std::move(output);
+        } else {
+            transmit(std::move(output));
+        }
+    }
+    std::vector<int> numbers;
+    {
+        std::lock_guard const lock(mutex_);
+        for (auto const& [number, round] : rounds_) numbers.push_back(number);
+    }
+    for (int const number : numbers) report_if_done(number);
+    return !outbox.empty() || ready >= 0;
+}
+
+void Node::transmit(Output output) {
+    auto const& order = output.work->order;
+    TensorHeader const header{order.round, order.request, order.step + 1, {}};
+    if (order.to_node == transport_.rank()) {
+        std::lock_guard const lock(mutex_);
+        deliver({header.round, header.request, header.step}, std::move(output.tensor));
+    } else {
+        transport_.send(order.to_node, Tag::tensor, pack_tensor(header, std::move(output.tensor)));
+    }
+}
+
+double Node::next_timer_s() const {
+    // Only the radio changes timers once a round has begun.
+    double next = std::numeric_limits<double>::infinity();
+    if (settings_.clock != ClockKind::wall || scheduled_ < 0) return next;
+    auto const& timers = rounds_.at(scheduled_).timers;
+    double const now = clock_.now();
+    for (auto const& timer : timers) {
+        if (timer.done) continue;
+        double const at = deadline(timer.model_s);
+        if (at <= now) continue;  // overdue: waits for a tensor, not for a time
+        return at;
+    }
+    return next;
+}
+
+bool Node::handle_timers() {
+    if (scheduled_ < 0) return false;
+    bool any = false;
+    auto& round = rounds_.at(scheduled_);
+    bool rounds_over = false;
+    for (std::size_t i = first_timer_; i < round.timers.size(); ++i) {
+        auto& timer = round.timers[i];
+        if (timer.done) continue;
+        double const now = clock_.now();
+        if (deadline(timer.model_s) > now) break;
+        auto& stamp = round.stamps[timer.stamp];
+        auto const& order = timer.work->order;
+        switch (timer.action) {
+            case Timer::Action::transmit_begin: {
+                std::optional<Output> output;
+                {
+                    std::lock_guard const lock(mutex_);
+                    auto const found = round.outputs.find({order.round, order.request, order.step});
+                    if (found == round.outputs.end()) continue;  // late: the block is still running
+                    output = std::move(found->second);
+                    round.outputs.erase(found);
+                }
+                stamp.host_begin_s = now;
+                transmit(std::move(*output));
+                break;
+            }
+            case Timer::Action::transmit_end:
+                if (!(stamp.host_begin_s <= now)) continue;  // its begin is late
+                stamp.host_end_s = clock_.now();
+                break;
+            case Timer::Action::receive_begin: stamp.host_begin_s = now; break;
+            case Timer::Action::receive_end: {
+                std::lock_guard const lock(mutex_);
+                if (!timer.work->input_here) continue;  // late: the tensor is still on its way
+                stamp.host_end_s = clock_.now();
+                break;
+            }
+        }
+        timer.done = true;
+        any = true;
+        if (timer.action == Timer::Action::transmit_end || timer.action == Timer::Action::receive_end) {
+            std::lock_guard const lock(mutex_);
+            rounds_over |= --round.unfinished == 0;
+        }
+    }
+    while (first_timer_ < round.timers.size() && round.timers[first_timer_].done) ++first_timer_;
+    if (rounds_over) report_if_done(scheduled_);
+    return any;
+}
+
+void Node::report_if_done(int number) {
+    std::vector<Stamp> stamps;
+    ReportHeader header;
+    {
+        std::lock_guard const lock(mutex_);
+        auto const found = rounds_.find(number);
+        if (found == rounds_.end() || found->second.unfinished > 0) return;
+        if (!outbox_.empty()) return;  // its last tensors leave first
+        for (auto const& [key, work] : found->second.works)
+            if (work->order.step == image_step && !work->input_here) return;
+        stamps = std::move(found->second.stamps);
+        header = {number, static_cast<std::int32_t>(stamps.size()), found->second.kernel_s};
+        rounds_.erase(found);
+        if (scheduled_ == number) scheduled_ = -1;
+    }
+    transport_.send(0, Tag::report, pack(header, std::span<Stamp const>(stamps)));
+}
+
+void Node::begin_round(Go const& go) {
+    std::lock_guard const lock(mutex_);
+    host_start_s_ = go.host_start_s;
+    model_start_s_ = go.model_start_s;
+    auto const found = rounds_.find(go.round);
+    if (found == rounds_.end()) return;
+    scheduled_ = go.round;
+    first_timer_ = 0;
+    schedule_.assign(found->second.in_order.begin(), found->second.in_order.end());
+    processor_waker_.notify();
+}
+
+void Node::answer_ping(int peer) {
+    // More pings follow at once: answer them without sleeping in between, for a few milliseconds at most.
+    transport_.send(peer, Tag::pong, pack(Pong{clock_.now()}));
+    double const until = clock_.now() + 2e-3;
+    for (int left = pings_per_sync - 1; left > 0 && clock_.now() < until && !stop_;) {
+        auto message = transport_.receive();
+        if (!message) continue;
+        if (message->tag != Tag::ping) {
+            put_back_.push_back(std::move(*message));
+            continue;
+        }
+        transport_.send(peer, Tag::pong, pack(Pong{clock_.now()}));
+        --left;
+    }
+}
+
+void Node::measure() {
+    std::vector<double> seconds(executor_ ? blocks_ : 0);  // the processor is idle: rounds have not begun
+    for (std::size_t block = 0; block < seconds.size(); ++block) seconds[block] = executor_->measure(BlockId(block));
+    transport_.send(0, Tag::measured, pack(static_cast<std::int32_t>(usable_cores()), std::span<double const>(seconds)));
+}
+
+// ---- the processor ----
+
+void Node::processor_loop() {
+    if (settings_.clock == ClockKind::wall) processor_priority_.compute();
+    while (!stop_) {
+        Work* work = nullptr;
+        std::optional<std::pair<BlockId, BlockMode>> prepare;
+        {
+            std::lock_guard const lock(mutex_);
+            if (!to_prepare_.empty()) {
+                prepare = to_prepare_.front();
+                to_prepare_.pop_front();
+                preparing_ = true;
+            } else if (!schedule_.empty()) {
+                work = schedule_.front();
+                schedule_.pop_front();
+            } else if (!ready_.empty()) {
+                work = *ready_.begin();
+                ready_.erase(ready_.begin());
+            }
+        }
+        if (prepare) {
+            executor_->prepare(prepare->first, prepare->second);
+            {
+                std::lock_guard const lock(mutex_);
+                preparing_ = false;
+            }
+            waker_.notify();
+        } else if (work) {
+            run_work(*work);
+        } else {
+            processor_waker_.wait_until(clock_.now() + 1);
+        }
+    }
+}
+
+void Node::run_work(Work& work) {
+    bool const wall = settings_.clock == ClockKind::wall;
+    auto const& order = work.order;
+    if (wall) {
+        processor_priority_.wait_for_deadlines();
+        if (!processor_waker_.wait_exactly(deadline(order.begin_s), stop_)) return;
+        for (;;) {
+            {
+                std::lock_guard const lock(mutex_);
+                if (work.input_here) break;
+            }
+            if (stop_) return;
+            processor_waker_.wait_until(clock_.now() + longest_pause_s);
+        }
+    }
+    Stamp stamp = stamp_of(order, EventKind::compute, order.block);
+    stamp.host_begin_s = clock_.now();
+    Tensor output;
+    if (executor_) {
+        if (wall && order.end_s - order.begin_s > short_task_s) processor_priority_.compute();
+        Tensor tensor = std::move(work.input);
+        // Blocks that vanished in between cost nothing in the model, but may have to reshape (zero-padding shortcuts).
+        for (int vanished = order.previous_block + 1; vanished < order.block; ++vanished)
+            tensor = executor_->run(BlockId(vanished), BlockMode::skip, std::move(tensor));
+        output = executor_->run(BlockId(order.block), static_cast<BlockMode>(order.mode), std::move(tensor));
+        if (wall) processor_priority_.wait_for_deadlines();
+    }
+    double const kernel_end = clock_.now();
+    route(work, std::move(output));
+    if (wall && !processor_waker_.wait_exactly(deadline(order.end_s), stop_)) return;
+    stamp.host_end_s = wall ? clock_.now() : kernel_end;
+    {
+        std::lock_guard const lock(mutex_);
+        auto& round = rounds_.at(order.round);
+        round.stamps.push_back(stamp);
+        round.kernel_s += kernel_end - stamp.host_begin_s;
+        --round.unfinished;
+    }
+    waker_.notify();
+}
+
+void Node::route(Work& work, Tensor output) {
+    auto const& order = work.order;
+    std::lock_guard const lock(mutex_);
+    bool const local = order.to_node == transport_.rank() && !(settings_.clock == ClockKind::wall && order.out.moved);
+    if (local) {
+        deliver({order.round, order.request, order.step + 1}, std::move(output));
+        return;
+    }
+    outbox_.push_back({&work, std::move(output)});
+    waker_.notify();
+}
+
+}  // namespace skipstone::emulator

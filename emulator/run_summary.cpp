@@ -1,0 +1,92 @@
+#include "emulator/run_summary.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace skipstone::emulator {
+
+namespace {
+
+// The q-quantile by the nearest rank; values must be sorted.
+double quantile(std::vector<double> const& sorted, double q) {
+    if (sorted.empty()) return 0;
+    auto const rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())));
+    return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
+}
+
+}  // namespace
+
+RunSummary::RunSummary(Scenario const& scenario, double dilation) : dilation_(dilation) {
+    for (auto const& device : scenario.fleet) devices_.push_back({.name = device.name, .battery = device.battery});
+}
+
+RoundSummary RunSummary::add(RoundResult const& result) {
+    auto const& course = result.course;
+    RoundSummary round;
+    round.round = course.state.round.value();
+    round.start = course.state.start;
+    round.length = course.end - course.state.start;
+    round.requests = course.plan.requested;
+    round.admitted = course.plan.admitted;
+    round.mean_accuracy = course.plan.mean_accuracy;
+    round.binding = course.plan.binding;
+    round.objective = course.plan.objective;
+    round.gap = course.plan.gap;
+    round.planning_s = course.plan.seconds;
+    for (auto const& request : course.plan.requests)
+        if (request.admitted) round.dropped_blocks += static_cast<int>(request.dropped.size());
+    for (std::size_t j = 0; j < course.jobs.size(); ++j)
+        round.mean_latency += course.times.jobs[j].finish - course.state.requests[course.jobs[j].request.index()].arrival;
+    if (!course.jobs.empty()) round.mean_latency = round.mean_latency * (1.0 / static_cast<double>(course.jobs.size()));
+
+    for (auto const& event : course.events) {
+        auto& device = devices_[static_cast<std::size_t>(event.device)];
+        Seconds const length(event.end_s - event.begin_s);
+        switch (event.kind) {
+            case EventKind::compute: device.busy += length; break;
+            case EventKind::wait: device.waiting += length; continue;
+            case EventKind::transmit: device.sent += Bytes(event.bytes); break;
+            case EventKind::receive: device.received += Bytes(event.bytes); break;
+        }
+        if ((event.flags & event_flags::overrun) != 0) ++round.overruns;
+        if (!std::isnan(event.host_end_s) && !result.clocks.empty())
+            lateness_.push_back(lateness(event, course.state.start.value(), result.host_start_s, dilation_));
+    }
+    overruns_ += round.overruns;
+    kernel_s_ += result.kernel_s;
+    for (auto const& clock : result.clocks) worst_uncertainty_s_ = std::max(worst_uncertainty_s_, clock.uncertainty_s);
+
+    round.lowest_battery = Joules(INFINITY);
+    for (std::size_t i = 0; i < devices_.size(); ++i) {
+        Joules const spent = course.state.battery[i] - course.battery[i];
+        devices_[i].energy += spent;
+        devices_[i].battery = course.battery[i];
+        round.energy += spent;
+        if (course.battery[i] < round.lowest_battery) {
+            round.lowest_battery = course.battery[i];
+            round.lowest_device = devices_[i].name;
+        }
+    }
+    rounds_.push_back(round);
+    return round;
+}
+
+void RunSummary::add_prediction(int label, int predicted) {
+    ++labelled_;
+    if (label == predicted) ++correct_;
+}
+
+Fidelity RunSummary::fidelity() const {
+    auto sorted = lateness_;
+    std::ranges::sort(sorted);
+    return {.events = sorted.size(),
+            .overruns = overruns_,
+            .p50 = quantile(sorted, 0.5),
+            .p99 = quantile(sorted, 0.99),
+            .max = sorted.empty() ? 0 : sorted.back(),
+            .clock_uncertainty_s = worst_uncertainty_s_};
+}
+
+Seconds RunSummary::emulated() const { return rounds_.empty() ? Seconds(0) : rounds_.back().start + rounds_.back().length; }
+
+}  // namespace skipstone::emulator

@@ -1,0 +1,197 @@
+#include "mpi/communicator.hpp"
+
+#include <mpi.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+#include "units/error.hpp"
+
+namespace skipstone::mpi {
+
+namespace {
+
+void check(int code, char const* call) {
+    if (code == MPI_SUCCESS) return;
+    std::array<char, MPI_MAX_ERROR_STRING> text{};
+    int length = 0;
+    MPI_Error_string(code, text.data(), &length);
+    throw EnvironmentError(call, std::string(text.data(), static_cast<std::size_t>(length)));
+}
+
+int count_of(std::size_t bytes) {
+    if (bytes > INT_MAX) throw EnvironmentError("MPI", "a message of more than 2 GiB cannot be sent");
+    return static_cast<int>(bytes);
+}
+
+void wait(MPI_Request& request, char const* call) {
+    timespec pause{0, 20'000};
+    for (int done = 0;;) {
+        check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), call);
+        if (done) return;
+        nanosleep(&pause, nullptr);
+        if (pause.tv_nsec < 1'000'000) pause.tv_nsec *= 2;
+    }
+}
+
+}  // namespace
+
+bool launched() {
+    for (auto const* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"})
+        if (std::getenv(name) != nullptr) return true;
+    return false;
+}
+
+Environment::Environment() {
+    // Start-up polls with many short sleeps: a large slack lets the kernel bundle them, which is several times faster with many ranks on
+    // few cores. Afterwards timers are to be exact.
+    prctl(PR_SET_TIMERSLACK, 10'000'000UL);
+    int provided = 0;
+    int const code = MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    check(code, "MPI_Init_thread");
+    if (provided < MPI_THREAD_FUNNELED) throw EnvironmentError("MPI_Init_thread", "this MPI library does not support threads");
+    check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+}
+
+Environment::~Environment() {
+    if (std::uncaught_exceptions() > 0) MPI_Abort(MPI_COMM_WORLD, 1);
+    MPI_Finalize();
+}
+
+struct Communicator::Handle {
+    MPI_Comm comm = MPI_COMM_NULL;
+    ~Handle() {
+        if (comm != MPI_COMM_NULL) MPI_Comm_free(&comm);
+    }
+};
+
+struct Request::Handle {
+    MPI_Request request = MPI_REQUEST_NULL;
+    ~Handle() {
+        if (request == MPI_REQUEST_NULL) return;
+        MPI_Cancel(&request);
+        MPI_Request_free(&request);
+    }
+};
+
+Communicator::Communicator(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {
+    check(MPI_Comm_set_errhandler(handle_->comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    check(MPI_Comm_rank(handle_->comm, &rank_), "MPI_Comm_rank");
+    check(MPI_Comm_size(handle_->comm, &size_), "MPI_Comm_size");
+}
+
+Communicator::Communicator(Communicator&&) noexcept = default;
+Communicator& Communicator::operator=(Communicator&&) noexcept = default;
+Communicator::~Communicator() = default;
+
+Communicator Communicator::duplicate_world() {
+    auto handle = std::make_unique<Handle>();
+    check(MPI_Comm_dup(MPI_COMM_WORLD, &handle->comm), "MPI_Comm_dup");
+    return Communicator(std::move(handle));
+}
+
+Communicator Communicator::split_by_host() const {
+    auto handle = std::make_unique<Handle>();
+    check(MPI_Comm_split_type(handle_->comm, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &handle->comm), "MPI_Comm_split_type");
+    return Communicator(std::move(handle));
+}
+
+Request Communicator::send(int to, int tag, std::span<std::byte const> bytes) const {
+    auto handle = std::make_unique<Request::Handle>();
+    check(MPI_Isend(bytes.data(), count_of(bytes.size()), MPI_BYTE, to, tag, handle_->comm, &handle->request), "MPI_Isend");
+    return Request(std::move(handle));
+}
+
+std::optional<Communicator::Incoming> Communicator::probe() const {
+    int there = 0;
+    MPI_Message message = MPI_MESSAGE_NULL;
+    MPI_Status status{};
+    check(MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, handle_->comm, &there, &message, &status), "MPI_Improbe");
+    if (!there) return std::nullopt;
+    int bytes = 0;
+    check(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count");
+    Buffer buffer(static_cast<std::size_t>(bytes));
+    auto handle = std::make_unique<Request::Handle>();
+    check(MPI_Imrecv(buffer.data(), bytes, MPI_BYTE, &message, &handle->request), "MPI_Imrecv");
+    return Incoming{status.MPI_SOURCE, status.MPI_TAG, std::move(buffer), Request(std::move(handle))};
+}
+
+void Communicator::barrier() const {
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Ibarrier(handle_->comm, &request), "MPI_Ibarrier");
+    wait(request, "MPI_Ibarrier");
+}
+
+std::vector<std::byte> Communicator::broadcast(int root, std::vector<std::byte> bytes) const {
+    MPI_Request request = MPI_REQUEST_NULL;
+    unsigned long size = bytes.size();
+    check(MPI_Ibcast(&size, 1, MPI_UNSIGNED_LONG, root, handle_->comm, &request), "MPI_Ibcast");
+    wait(request, "MPI_Ibcast");
+    bytes.resize(size);
+    check(MPI_Ibcast(bytes.data(), count_of(size), MPI_BYTE, root, handle_->comm, &request), "MPI_Ibcast");
+    wait(request, "MPI_Ibcast");
+    return bytes;
+}
+
+std::vector<std::string> Communicator::gather(int root, std::string const& text) const {
+    std::array<char, 256> mine{};
+    std::memcpy(mine.data(), text.data(), std::min(text.size(), mine.size() - 1));
+    std::vector<char> all(rank_ == root ? mine.size() * static_cast<std::size_t>(size_) : 0);
+    MPI_Request request = MPI_REQUEST_NULL;
+    int const count = static_cast<int>(mine.size());
+    check(MPI_Igather(mine.data(), count, MPI_CHAR, all.data(), count, MPI_CHAR, root, handle_->comm, &request), "MPI_Igather");
+    wait(request, "MPI_Igather");
+    std::vector<std::string> texts;
+    for (std::size_t at = 0; at < all.size(); at += mine.size()) texts.emplace_back(&all[at]);
+    return texts;
+}
+
+bool Communicator::all(bool mine) const {
+    int const local = mine ? 1 : 0;
+    int global = 0;
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Iallreduce(&local, &global, 1, MPI_INT, MPI_LAND, handle_->comm, &request), "MPI_Iallreduce");
+    wait(request, "MPI_Iallreduce");
+    return global != 0;
+}
+
+void Communicator::abort(int status) const {
+    MPI_Abort(handle_->comm, status);
+    std::_Exit(status);
+}
+
+Request::Request(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
+Request::Request(Request&&) noexcept = default;
+Request& Request::operator=(Request&&) noexcept = default;
+Request::~Request() = default;
+
+bool Request::done() {
+    if (handle_->request == MPI_REQUEST_NULL) return true;
+    int flag = 0;
+    check(MPI_Test(&handle_->request, &flag, MPI_STATUS_IGNORE), "MPI_Test");
+    return flag != 0;
+}
+
+std::string host_name() {
+    std::array<char, MPI_MAX_PROCESSOR_NAME> name{};
+    int length = 0;
+    check(MPI_Get_processor_name(name.data(), &length), "MPI_Get_processor_name");
+    return {name.data(), static_cast<std::size_t>(length)};
+}
+
+std::string library_version() {
+    std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+    int length = 0;
+    check(MPI_Get_library_version(text.data(), &length), "MPI_Get_library_version");
+    std::string version(text.data(), static_cast<std::size_t>(length));
+    return version.substr(0, version.find(','));
+}
+
+}  // namespace skipstone::mpi

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "units/buffer.hpp"
+
+// Thin RAII over MPI: every return is checked (EnvironmentError with the call and MPI's message), nothing is global but what MPI itself keeps.
+namespace skipstone::mpi {
+
+// True when a launcher (mpirun, srun --mpi=pmix, MPICH's hydra) started this process. Does not touch MPI.
+bool launched();
+
+// MPI_Init_thread (funneled) … MPI_Finalize. One per process. When it goes away during stack unwinding it aborts the job instead, because the
+// other ranks would wait for ever.
+class Environment {
+  public:
+    Environment();
+    ~Environment();
+    Environment(Environment const&) = delete;
+    Environment& operator=(Environment const&) = delete;
+};
+
+class Request;
+
+// A communicator of our own, duplicated from MPI_COMM_WORLD once. Handles of pending operations must not outlive it. Move-only.
+class Communicator {
+  public:
+    // Collective over all ranks.
+    static Communicator duplicate_world();
+    // The ranks that share memory with this one (one host). Collective.
+    Communicator split_by_host() const;
+
+    Communicator(Communicator&&) noexcept;
+    Communicator& operator=(Communicator&&) noexcept;
+    ~Communicator();
+
+    int rank() const { return rank_; }
+    int size() const { return size_; }
+
+    // Starts to send; the bytes must stay until the request is done.
+    Request send(int to, int tag, std::span<std::byte const> bytes) const;
+    // A message that has arrived, any sender, any tag; its bytes are being received into `buffer`.
+    struct Incoming;
+    std::optional<Incoming> probe() const;
+
+    // Collective; all poll with sleeps instead of spinning.
+    void barrier() const;
+    std::vector<std::byte> broadcast(int root, std::vector<std::byte> bytes) const;
+    std::vector<std::string> gather(int root, std::string const& text) const;  // empty on the others
+    bool all(bool mine) const;                                                  // logical and
+
+    [[noreturn]] void abort(int status) const;
+
+  private:
+    struct Handle;
+    explicit Communicator(std::unique_ptr<Handle> handle);
+    std::unique_ptr<Handle> handle_;
+    int rank_ = 0, size_ = 1;
+};
+
+// A pending operation. Move-only; an operation that is still pending when its request goes away is cancelled and freed.
+class Request {
+  public:
+    Request(Request&&) noexcept;
+    Request& operator=(Request&&) noexcept;
+    ~Request();
+    bool done();  // tests; once true, stays true
+
+  private:
+    friend class Communicator;
+    struct Handle;
+    explicit Request(std::unique_ptr<Handle> handle);
+    std::unique_ptr<Handle> handle_;
+};
+
+struct Communicator::Incoming {
+    int from = 0;
+    int tag = 0;
+    Buffer buffer;
+    Request request;
+};
+
+std::string host_name();
+std::string library_version();
+
+}  // namespace skipstone::mpi
