@@ -1,0 +1,45 @@
+#include "planner/choice.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "units/error.hpp"
+
+namespace skipstone::planner {
+
+std::vector<Choice> choices_of(Instance const& instance) {
+    std::vector<Choice> choices;
+    for (std::size_t o = 0; o < instance.accuracy.size(); ++o) {
+        auto const& option = instance.accuracy[o];
+        if (!(option.accuracy >= instance.accuracy_threshold)) continue;
+        Choice choice;
+        choice.option = o;
+        choice.accuracy = option.accuracy;
+        for (std::size_t j = 0; j < instance.blocks.size(); ++j) {
+            auto const& block = instance.blocks[j];
+            bool const dropped = std::ranges::find(option.dropped, BlockId(j)) != option.dropped.end();
+            if (dropped && block.vanishes_when_dropped()) continue;
+            choice.steps.push_back({BlockId(j), dropped ? BlockMode::skip : BlockMode::full,
+                                    dropped ? block.skip_macs : block.macs, dropped ? block.skip_memory : block.memory,
+                                    instance.memory == MemoryModel::resident ? block.weights : Bytes(0),
+                                    hop_bytes(instance, BlockId(j))});
+            choice.macs += choice.steps.back().macs;
+            choice.memory += choice.steps.back().memory;
+        }
+        if (!choice.steps.empty()) choices.push_back(std::move(choice));
+    }
+    return choices;
+}
+
+RequestPlan request_plan(Instance const& instance, Choice const& choice, std::vector<DeviceId> const& devices) {
+    SKIPSTONE_EXPECT(devices.size() == choice.steps.size());
+    RequestPlan plan;
+    plan.admitted = true;
+    plan.dropped = instance.accuracy[choice.option].dropped;
+    plan.accuracy = choice.accuracy;
+    plan.devices.resize(instance.blocks.size());
+    for (std::size_t s = 0; s < devices.size(); ++s) plan.devices[choice.steps[s].block.index()] = devices[s];
+    return plan;
+}
+
+}  // namespace skipstone::planner

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "model/cost_model.hpp"
+#include "model/instance.hpp"
+
+namespace skipstone::planner {
+
+// One block that a request runs under a choice.
+struct Step {
+    BlockId block;
+    BlockMode mode = BlockMode::full;
+    Macs macs{};
+    Bytes memory{}, weights{};  // weights: 0 unless they count (MemoryModel::resident)
+    HopBytes output;            // what a hop after it moves
+};
+
+// A drop set that a request may take, and what is left to run.
+struct Choice {
+    std::size_t option = 0;  // index into Instance::accuracy
+    double accuracy = 0;
+    std::vector<Step> steps;  // not empty
+    Macs macs{};              // of all steps
+    Bytes memory{};
+};
+
+// The drop sets whose accuracy reaches the threshold (Eq. 16) and that leave something to run, in the order of the
+// table.
+std::vector<Choice> choices_of(Instance const& instance);
+
+// A request's plan: choice.steps[s] runs on devices[s].
+RequestPlan request_plan(Instance const& instance, Choice const& choice, std::vector<DeviceId> const& devices);
+
+}  // namespace skipstone::planner

@@ -1,0 +1,62 @@
+#include "planner/planner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "model/cost_model.hpp"
+#include "planner/greedy.hpp"
+#include "planner/no_drop.hpp"
+#include "planner/single_device.hpp"
+#include "units/error.hpp"
+#include "units/nearest.hpp"
+
+namespace skipstone::planner {
+
+namespace {
+
+struct Entry {
+    std::string_view name;
+    PlanResult (*plan)(Instance const&, Options const&);
+};
+
+constexpr std::array entries{
+    Entry{"greedy", plan_greedy},
+    Entry{"no-drop", plan_no_drop},
+    Entry{"single-device", plan_single_device},
+};
+
+}  // namespace
+
+std::vector<std::string_view> names() {
+    std::vector<std::string_view> all;
+    for (auto const& entry : entries) all.push_back(entry.name);
+    return all;
+}
+
+PlanResult plan(std::string_view name, Instance const& instance, Options const& options) {
+    auto const entry = std::ranges::find(entries, name, &Entry::name);
+    if (entry == entries.end())
+        throw InputError("unknown planner \"" + std::string(name) + "\"; did you mean \"" + nearest(name, names()) +
+                         "\"?");
+    auto const begin = std::chrono::steady_clock::now();
+    auto result = entry->plan(instance, options);
+    std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - begin;
+    evaluate(instance, result);
+    result.planner = name;
+    result.seconds = elapsed.count();
+    if (result.admitted == 0) {
+        result.status = result.requested == 0 ? PlanStatus::optimal : PlanStatus::infeasible;
+        result.bound.reset();
+        result.gap.reset();
+        return result;
+    }
+    result.admitted_bound = std::max(result.admitted_bound, result.admitted);
+    bool const proven = result.bound && *result.objective - *result.bound <= 1e-6 * *result.objective;
+    if (result.bound)
+        result.gap = *result.objective > 0 ? std::max(0.0, (*result.objective - *result.bound) / *result.objective) : 0;
+    result.status = proven && result.admitted == result.admitted_bound ? PlanStatus::optimal : PlanStatus::feasible;
+    return result;
+}
+
+}  // namespace skipstone::planner
