@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "images/picture.hpp"
+
+namespace skipstone::images {
+
+// Limits that keep a hostile file from eating the machine.
+inline constexpr std::size_t max_file_bytes = std::size_t(256) << 20;  // of a file, and of what an .xz file unpacks to
+inline constexpr std::int64_t max_picture_pixels = std::int64_t(64) << 20;
+
+// A whole regular file. Throws InputError when it cannot be read or is larger than max_file_bytes.
+std::vector<std::uint8_t> read_file(std::filesystem::path const& path);
+
+// Decodes a PNG or JPEG file, known by its first bytes. Greys become RGB, 16 bits become 8, an alpha channel is left
+// out (as torchvision's loader does), a gamma other than sRGB's is converted; EXIF rotation is not applied. `file`
+// names it in messages. Throws InputError when it is neither, truncated or damaged, CMYK, or has more than
+// max_picture_pixels.
+Picture decode_picture(std::span<std::uint8_t const> bytes, std::string const& file);
+
+// Unpacks an .xz file. Throws InputError when it is none, truncated or damaged, or unpacks to more than max_file_bytes.
+std::vector<std::uint8_t> decode_xz(std::span<std::uint8_t const> bytes, std::string const& file);
+
+// decode_picture's two halves.
+Picture decode_png(std::span<std::uint8_t const> bytes, std::string const& file);
+Picture decode_jpeg(std::span<std::uint8_t const> bytes, std::string const& file);
+
+// Throws InputError: what is wrong with a file of the user's.
+[[noreturn]] void refuse(std::string const& file, std::string const& problem);
+
+// Throws InputError unless 1 <= height * width <= max_picture_pixels.
+void check_extent(std::int64_t height, std::int64_t width, std::string const& file);
+
+}  // namespace skipstone::images
