@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace skipstone {
+
+// SHA-256 (FIPS 180-4) of a stream of bytes. Move-only.
+class Sha256 {
+  public:
+    Sha256();
+
+    void update(std::span<std::byte const> bytes);
+    // The digest of everything given so far, as 64 lowercase hex digits. The stream ends with it.
+    std::string finish();
+
+  private:
+    struct Free {
+        void operator()(void* context) const;
+    };
+    std::unique_ptr<void, Free> context_;
+};
+
+// SHA-256 of a file's bytes, as 64 lowercase hex digits. Throws InputError, naming the file, when it cannot be read.
+std::string sha256_of_file(std::string const& path);
+
+}  // namespace skipstone
