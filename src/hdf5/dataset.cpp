@@ -1,0 +1,191 @@
+#include "hdf5/dataset.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "hdf5/call.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::hdf5 {
+
+namespace {
+
+TypeClass class_of(H5T_class_t type_class) {
+    switch (type_class) {
+        case H5T_INTEGER:
+            return TypeClass::integer;
+        case H5T_FLOAT:
+            return TypeClass::real;
+        case H5T_STRING:
+            return TypeClass::text;
+        case H5T_COMPOUND:
+            return TypeClass::compound;
+        case H5T_ENUM:
+            return TypeClass::enumeration;
+        default:
+            return TypeClass::other;
+    }
+}
+
+// The file's space, with the rows [first, first + count) selected.
+Handle select_rows(Dataset const& dataset, std::uint64_t first, std::uint64_t count) {
+    auto const shape = dataset.shape();
+    SKIPSTONE_EXPECT(!shape.empty() && first + count <= shape.front());
+    auto space = HDF5_ACQUIRE(dataset.place(), H5Sclose, H5Dget_space, dataset.id());
+    std::vector<hsize_t> start(shape.size(), 0);
+    std::vector<hsize_t> extent(shape.begin(), shape.end());
+    start.front() = first;
+    extent.front() = count;
+    HDF5_CALL(dataset.place(), H5Sselect_hyperslab, space.get(), H5S_SELECT_SET, start.data(), nullptr, extent.data(),
+              nullptr);
+    return space;
+}
+
+Handle memory_space(Dataset const& dataset, std::uint64_t elements) {
+    hsize_t const count = elements;
+    return HDF5_ACQUIRE(dataset.place(), H5Sclose, H5Screate_simple, 1, &count, nullptr);
+}
+
+void require_numbers(Dataset const& dataset) {
+    auto const type_class = dataset.element_type().type_class;
+    if (type_class != TypeClass::real && type_class != TypeClass::integer)
+        throw InputError({dataset.file(), 0, dataset.name()}, "this dataset does not hold numbers");
+}
+
+// Makes room for `count` more rows; returns where they begin.
+std::uint64_t grow(Dataset const& dataset, std::uint64_t count) {
+    auto shape = dataset.shape();
+    SKIPSTONE_EXPECT(!shape.empty());
+    auto const first = shape.front();
+    shape.front() += count;
+    std::vector<hsize_t> const extent(shape.begin(), shape.end());
+    HDF5_CALL(dataset.place(), H5Dset_extent, dataset.id(), extent.data());
+    return first;
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> Dataset::shape() const {
+    auto const space = HDF5_ACQUIRE(place(), H5Sclose, H5Dget_space, id());
+    auto const rank = HDF5_CALL(place(), H5Sget_simple_extent_ndims, space.get());
+    std::vector<hsize_t> extent(static_cast<std::size_t>(rank));
+    HDF5_CALL(place(), H5Sget_simple_extent_dims, space.get(), extent.data(), nullptr);
+    return {extent.begin(), extent.end()};
+}
+
+std::uint64_t Dataset::elements() const {
+    auto const extents = shape();
+    return std::accumulate(extents.begin(), extents.end(), std::uint64_t{1}, std::multiplies<>());
+}
+
+std::uint64_t Dataset::rows() const {
+    auto const extents = shape();
+    return extents.empty() ? 1 : extents.front();
+}
+
+ElementType Dataset::element_type() const {
+    auto const type = HDF5_ACQUIRE(place(), H5Tclose, H5Dget_type, id());
+    auto const size = H5Tget_size(type.get());
+    if (size == 0) fail("H5Tget_size", place());
+    return {class_of(HDF5_CALL(place(), H5Tget_class, type.get())), size};
+}
+
+std::vector<float> Dataset::read_floats() const {
+    std::vector<float> values(elements());
+    read_floats(values);
+    return values;
+}
+
+void Dataset::read_floats(std::span<float> values) const {
+    require_numbers(*this);
+    SKIPSTONE_EXPECT(values.size() == elements());
+    HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+}
+
+std::vector<double> Dataset::read_doubles() const {
+    require_numbers(*this);
+    std::vector<double> values(elements());
+    HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    return values;
+}
+
+std::vector<double> Dataset::read_doubles(std::uint64_t first, std::uint64_t count) const {
+    require_numbers(*this);
+    if (count == 0) return {};
+    auto const space = select_rows(*this, first, count);
+    std::vector<double> values(static_cast<std::size_t>(HDF5_CALL(place(), H5Sget_select_npoints, space.get())));
+    auto const memory = memory_space(*this, values.size());
+    HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
+    return values;
+}
+
+void Dataset::append_doubles(std::span<double const> values) {
+    auto const extents = shape();
+    SKIPSTONE_EXPECT(!extents.empty());
+    auto const row = std::accumulate(extents.begin() + 1, extents.end(), std::uint64_t{1}, std::multiplies<>());
+    SKIPSTONE_EXPECT(row > 0 && values.size() % row == 0);
+    if (values.empty()) return;
+    auto const count = values.size() / row;
+    auto const first = grow(*this, count);
+    auto const space = select_rows(*this, first, count);
+    auto const memory = memory_space(*this, values.size());
+    HDF5_CALL(place(), H5Dwrite, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
+}
+
+std::vector<std::string> Dataset::column_names() const {
+    auto const type = HDF5_ACQUIRE(place(), H5Tclose, H5Dget_type, id());
+    if (HDF5_CALL(place(), H5Tget_class, type.get()) != H5T_COMPOUND)
+        throw InputError({file(), 0, name()}, "this dataset is not a table of compounds");
+    auto const count = HDF5_CALL(place(), H5Tget_nmembers, type.get());
+    std::vector<std::string> names;
+    for (unsigned i = 0; i < static_cast<unsigned>(count); ++i) {
+        char* const text = H5Tget_member_name(type.get(), i);
+        if (text == nullptr) fail("H5Tget_member_name", place());
+        names.emplace_back(text);
+        H5free_memory(text);
+    }
+    return names;
+}
+
+TypeClass Dataset::column_class(std::string const& column) const {
+    auto const names = column_names();
+    auto const found = std::ranges::find(names, column);
+    if (found == names.end()) return TypeClass::other;
+    auto const type = HDF5_ACQUIRE(place(), H5Tclose, H5Dget_type, id());
+    auto const index = static_cast<unsigned>(found - names.begin());
+    return class_of(HDF5_CALL(place(), H5Tget_member_class, type.get(), index));
+}
+
+void Dataset::read_rows(RowType const& type, std::uint64_t first, std::uint64_t count,
+                        std::span<std::byte> rows) const {
+    SKIPSTONE_EXPECT(rows.size() == count * type.row_size());
+    auto const names = column_names();
+    for (auto const& column : type.columns())
+        if (std::ranges::find(names, column.name) == names.end())
+            throw InputError({file(), 0, name()}, "column '" + column.name + "' is missing");
+    if (count == 0) return;
+    auto const space = select_rows(*this, first, count);
+    auto const memory = memory_space(*this, count);
+    HDF5_CALL(place(), H5Dread, id(), type.id(), memory.get(), space.get(), H5P_DEFAULT, rows.data());
+}
+
+void Dataset::append_rows(RowType const& type, std::span<std::byte const> rows) {
+    SKIPSTONE_EXPECT(rows.size() % type.row_size() == 0);
+    if (rows.empty()) return;
+    auto const count = rows.size() / type.row_size();
+    auto const first = grow(*this, count);
+    auto const space = select_rows(*this, first, count);
+    auto const memory = memory_space(*this, count);
+    HDF5_CALL(place(), H5Dwrite, id(), type.id(), memory.get(), space.get(), H5P_DEFAULT, rows.data());
+}
+
+void Dataset::flush() {
+    HDF5_CALL(place(), H5Dflush, id());
+}
+
+void Dataset::refresh() {
+    HDF5_CALL(place(), H5Drefresh, id());
+}
+
+}  // namespace skipstone::hdf5

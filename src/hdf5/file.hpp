@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hdf5/dataset.hpp"
+#include "hdf5/object.hpp"
+#include "hdf5/row_type.hpp"
+
+namespace skipstone::hdf5 {
+
+enum class FloatWidth { half, single };  // IEEE binary16, binary32
+
+class Group : public Object {
+  public:
+    Group(Handle handle, std::string file, std::string name)
+        : Object(std::move(handle), std::move(file), std::move(name)) {}
+
+    // Names of the datasets in it, not below it, in the order of their bytes.
+    std::vector<std::string> dataset_names() const;
+    // A dataset or group of that name (a path below this group, too) is there.
+    bool has_dataset(std::string const& path) const;
+    bool has_group(std::string const& path) const;
+    std::optional<Dataset> find_dataset(std::string const& path) const;
+    // Throws InputError, naming file and path, when it is not there.
+    Dataset dataset(std::string const& path) const;
+    Group group(std::string const& path) const;
+
+    Group create_group(std::string const& name);
+    // An empty table that rows can be appended to. fill_row: what a row reads as before it is written, row_size bytes;
+    // empty: zeros.
+    Dataset create_table(std::string const& name, RowType const& type, std::uint64_t chunk_rows,
+                         std::span<std::byte const> fill_row);
+    // An empty float64 array [0, extents of a row…] that rows can be appended to; unwritten elements read as NaN.
+    Dataset create_growing_doubles(std::string const& name, std::vector<std::uint64_t> const& row_shape,
+                                   std::uint64_t chunk_rows);
+    // A fixed array with its values, row-major.
+    Dataset create_floats(std::string const& name, std::vector<std::uint64_t> const& shape,
+                          std::span<float const> values, FloatWidth width = FloatWidth::single);
+};
+
+// read_swmr: while another process writes with write_swmr (or was killed doing so), and of finished files in that
+// format, too.
+enum class Access { read, read_swmr, write, write_swmr };
+
+// An HDF5 file; as a group, its root. HDF5's file locks are not used: a writer excludes nobody.
+class File : public Group {
+  public:
+    // Throws InputError when it is not there, not HDF5 (saying what it is instead), empty, truncated, or cannot be
+    // opened this way.
+    static File open(std::string const& path, Access access);
+    // Creates a file in the format of HDF5 1.10, which write_swmr needs; one that is there is emptied. Throws
+    // InputError when the path cannot be written.
+    static File create(std::string const& path);
+
+    File(File&&) noexcept = default;
+    File& operator=(File&&) noexcept = default;
+    ~File();
+
+    // The file's path; this object's own name is "/".
+    std::string const& path() const { return file(); }
+    void flush();
+    // Closes now what is left to close; throws EnvironmentError when it could not be written. Objects of this file must
+    // be gone.
+    void close();
+
+  private:
+    File(Handle file, Handle root, std::string path);
+
+    Handle file_handle_;
+};
+
+// Version of the HDF5 library in use, "1.10.8".
+std::string library_version();
+
+}  // namespace skipstone::hdf5

@@ -1,0 +1,183 @@
+#include "hdf5/object.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "hdf5/call.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::hdf5 {
+
+namespace {
+
+[[noreturn]] void bad_attribute(Object const& object, std::string const& name, std::string const& problem) {
+    throw InputError({object.file(), 0, object.name() + "@" + name}, problem);
+}
+
+struct OpenAttribute {
+    Handle attribute, type, space;
+    std::size_t elements = 0;
+};
+
+OpenAttribute open_attribute(Object const& object, std::string const& name) {
+    if (!object.has_attribute(name)) bad_attribute(object, name, "this attribute is missing");
+    auto const what = object.place() + "@" + name;
+    OpenAttribute open;
+    open.attribute = HDF5_ACQUIRE(what, H5Aclose, H5Aopen, object.id(), name.c_str(), H5P_DEFAULT);
+    open.type = HDF5_ACQUIRE(what, H5Tclose, H5Aget_type, open.attribute.get());
+    open.space = HDF5_ACQUIRE(what, H5Sclose, H5Aget_space, open.attribute.get());
+    open.elements = static_cast<std::size_t>(HDF5_CALL(what, H5Sget_simple_extent_npoints, open.space.get()));
+    return open;
+}
+
+void require_scalar(Object const& object, std::string const& name, OpenAttribute const& open) {
+    if (open.elements != 1)
+        bad_attribute(object, name, "has " + std::to_string(open.elements) + " values where one is expected");
+}
+
+Handle text_type(std::string const& what, std::size_t size) {
+    auto type = HDF5_ACQUIRE(what, H5Tclose, H5Tcopy, H5T_C_S1);
+    HDF5_CALL(what, H5Tset_size, type.get(), size);
+    HDF5_CALL(what, H5Tset_strpad, type.get(), H5T_STR_NULLPAD);
+    HDF5_CALL(what, H5Tset_cset, type.get(), H5T_CSET_UTF8);
+    return type;
+}
+
+herr_t keep_name(hid_t, char const* name, H5A_info_t const*, void* names) {
+    static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+    return 0;
+}
+
+}  // namespace
+
+std::vector<std::string> Object::attribute_names() const {
+    std::vector<std::string> names;
+    HDF5_CALL(place(), H5Aiterate2, id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, keep_name, &names);
+    return names;
+}
+
+bool Object::has_attribute(std::string const& name) const {
+    return HDF5_CALL(place() + "@" + name, H5Aexists, id(), name.c_str()) > 0;
+}
+
+std::string Object::read_string(std::string const& name) const {
+    auto values = read_strings(name);
+    if (values.size() != 1)
+        bad_attribute(*this, name, "has " + std::to_string(values.size()) + " values where one is expected");
+    return std::move(values.front());
+}
+
+std::vector<std::string> Object::read_strings(std::string const& name) const {
+    auto const open = open_attribute(*this, name);
+    auto const what = place() + "@" + name;
+    if (HDF5_CALL(what, H5Tget_class, open.type.get()) != H5T_STRING) bad_attribute(*this, name, "is not a string");
+    std::vector<std::string> values;
+    if (HDF5_CALL(what, H5Tis_variable_str, open.type.get()) > 0) {
+        // Its character set must be the file's own: HDF5 converts none.
+        auto const memory = HDF5_ACQUIRE(what, H5Tclose, H5Tcopy, open.type.get());
+        std::vector<char*> texts(open.elements, nullptr);
+        HDF5_CALL(what, H5Aread, open.attribute.get(), memory.get(), texts.data());
+        for (char const* text : texts) values.emplace_back(text == nullptr ? "" : text);
+        HDF5_CALL(what, H5Dvlen_reclaim, memory.get(), open.space.get(), H5P_DEFAULT, texts.data());
+        return values;
+    }
+    auto const size = H5Tget_size(open.type.get());
+    if (size == 0) fail("H5Tget_size", what);
+    std::string bytes(size * open.elements, '\0');
+    HDF5_CALL(what, H5Aread, open.attribute.get(), open.type.get(), bytes.data());
+    for (std::size_t i = 0; i < open.elements; ++i) {
+        auto const* const text = bytes.data() + i * size;
+        values.emplace_back(text, ::strnlen(text, size));
+    }
+    return values;
+}
+
+std::int64_t Object::read_integer(std::string const& name) const {
+    auto const open = open_attribute(*this, name);
+    auto const what = place() + "@" + name;
+    if (HDF5_CALL(what, H5Tget_class, open.type.get()) != H5T_INTEGER) bad_attribute(*this, name, "is not an integer");
+    require_scalar(*this, name, open);
+    std::int64_t value = 0;
+    HDF5_CALL(what, H5Aread, open.attribute.get(), H5T_NATIVE_INT64, &value);
+    return value;
+}
+
+double Object::read_double(std::string const& name) const {
+    auto const values = read_doubles(name);
+    if (values.size() != 1)
+        bad_attribute(*this, name, "has " + std::to_string(values.size()) + " values where one is expected");
+    return values.front();
+}
+
+std::vector<double> Object::read_doubles(std::string const& name) const {
+    auto const open = open_attribute(*this, name);
+    auto const what = place() + "@" + name;
+    auto const type_class = HDF5_CALL(what, H5Tget_class, open.type.get());
+    if (type_class != H5T_FLOAT && type_class != H5T_INTEGER) bad_attribute(*this, name, "is not a number");
+    std::vector<double> values(open.elements);
+    HDF5_CALL(what, H5Aread, open.attribute.get(), H5T_NATIVE_DOUBLE, values.data());
+    return values;
+}
+
+void Object::write_attribute(std::string const& name, Handle::Id type, Handle::Id space, void const* values) {
+    auto const what = place() + "@" + name;
+    if (has_attribute(name)) {
+        auto const attribute = HDF5_ACQUIRE(what, H5Aclose, H5Aopen, id(), name.c_str(), H5P_DEFAULT);
+        auto const old_type = HDF5_ACQUIRE(what, H5Tclose, H5Aget_type, attribute.get());
+        auto const old_space = HDF5_ACQUIRE(what, H5Sclose, H5Aget_space, attribute.get());
+        if (HDF5_CALL(what, H5Tequal, old_type.get(), type) > 0 &&
+            HDF5_CALL(what, H5Sextent_equal, old_space.get(), space) > 0) {
+            HDF5_CALL(what, H5Awrite, attribute.get(), type, values);
+            return;
+        }
+        HDF5_CALL(what, H5Adelete, id(), name.c_str());
+    }
+    auto attribute =
+        HDF5_ACQUIRE(what, H5Aclose, H5Acreate2, id(), name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT);
+    HDF5_CALL(what, H5Awrite, attribute.get(), type, values);
+}
+
+void Object::write_string(std::string const& name, std::string_view value, std::size_t min_size) {
+    std::string bytes(value);
+    bytes.resize(std::max({bytes.size(), min_size, std::size_t{1}}), '\0');
+    auto const type = text_type(place() + "@" + name, bytes.size());
+    auto const space = HDF5_ACQUIRE(place(), H5Sclose, H5Screate, H5S_SCALAR);
+    write_attribute(name, type.get(), space.get(), bytes.data());
+}
+
+void Object::write_strings(std::string const& name, std::vector<std::string> const& values) {
+    std::size_t size = 1;
+    for (auto const& value : values) size = std::max(size, value.size());
+    std::string bytes;
+    for (auto value : values) {
+        value.resize(size, '\0');
+        bytes += value;
+    }
+    auto const type = text_type(place() + "@" + name, size);
+    hsize_t const count = values.size();
+    auto const space = HDF5_ACQUIRE(place(), H5Sclose, H5Screate_simple, 1, &count, nullptr);
+    write_attribute(name, type.get(), space.get(), bytes.data());
+}
+
+void Object::write_integer(std::string const& name, std::int64_t value) {
+    auto const space = HDF5_ACQUIRE(place(), H5Sclose, H5Screate, H5S_SCALAR);
+    write_attribute(name, H5T_STD_I64LE, space.get(), &value);
+}
+
+void Object::write_unsigned(std::string const& name, std::uint64_t value) {
+    auto const space = HDF5_ACQUIRE(place(), H5Sclose, H5Screate, H5S_SCALAR);
+    write_attribute(name, H5T_STD_U64LE, space.get(), &value);
+}
+
+void Object::write_double(std::string const& name, double value) {
+    auto const space = HDF5_ACQUIRE(place(), H5Sclose, H5Screate, H5S_SCALAR);
+    write_attribute(name, H5T_IEEE_F64LE, space.get(), &value);
+}
+
+void Object::write_doubles(std::string const& name, std::span<double const> values) {
+    hsize_t const count = values.size();
+    auto const space = HDF5_ACQUIRE(place(), H5Sclose, H5Screate_simple, 1, &count, nullptr);
+    write_attribute(name, H5T_IEEE_F64LE, space.get(), values.data());
+}
+
+}  // namespace skipstone::hdf5

@@ -1,0 +1,59 @@
+#include "hdf5/row_type.hpp"
+
+#include "hdf5/call.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::hdf5 {
+
+namespace {
+
+hid_t number_type(ColumnType type) {
+    switch (type) {
+        case ColumnType::int8:
+            return H5T_STD_I8LE;
+        case ColumnType::uint8:
+            return H5T_STD_U8LE;
+        case ColumnType::int32:
+            return H5T_STD_I32LE;
+        case ColumnType::int64:
+            return H5T_STD_I64LE;
+        case ColumnType::float64:
+            return H5T_IEEE_F64LE;
+        case ColumnType::text:
+            break;
+    }
+    contract_failed("precondition", "a number", __FILE__, __LINE__);
+}
+
+Handle column_type(Column const& column) {
+    if (column.type == ColumnType::text) {
+        SKIPSTONE_EXPECT(column.size > 0);
+        auto text = HDF5_ACQUIRE(column.name, H5Tclose, H5Tcopy, H5T_C_S1);
+        HDF5_CALL(column.name, H5Tset_size, text.get(), column.size);
+        HDF5_CALL(column.name, H5Tset_strpad, text.get(), H5T_STR_NULLPAD);
+        HDF5_CALL(column.name, H5Tset_cset, text.get(), H5T_CSET_UTF8);
+        return text;
+    }
+    if (column.codes.empty()) return HDF5_ACQUIRE(column.name, H5Tclose, H5Tcopy, number_type(column.type));
+    SKIPSTONE_EXPECT(column.type == ColumnType::int8 || column.type == ColumnType::uint8);
+    auto codes = HDF5_ACQUIRE(column.name, H5Tclose, H5Tenum_create, number_type(column.type));
+    for (auto const& [name, value] : column.codes) {
+        auto const byte = static_cast<signed char>(value);
+        HDF5_CALL(column.name, H5Tenum_insert, codes.get(), name.c_str(), &byte);
+    }
+    return codes;
+}
+
+}  // namespace
+
+// The numbers are declared little-endian, which on the hosts that this builds for is the host's own order: no
+// conversion.
+RowType::RowType(std::size_t row_size, std::vector<Column> columns)
+    : row_size_(row_size),
+      columns_(std::move(columns)),
+      type_(HDF5_ACQUIRE("compound", H5Tclose, H5Tcreate, H5T_COMPOUND, row_size)) {
+    for (auto const& column : columns_)
+        HDF5_CALL(column.name, H5Tinsert, type_.get(), column.name.c_str(), column.offset, column_type(column).get());
+}
+
+}  // namespace skipstone::hdf5
