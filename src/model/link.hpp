@@ -31,10 +31,15 @@ struct LinkModel {
 class LinkTable {
   public:
     LinkTable() = default;
-    // Row-major [devices × devices]; 0 off the diagonal: unreachable. latency: one entry for all pairs, or a matrix.
+    // Row-major [devices × devices], the diagonal ignored; 0 off it: unreachable. latency: one entry for all pairs, or a
+    // matrix.
     static LinkTable dense(std::size_t devices, std::vector<double> rate_bit_s, std::vector<double> latency_s);
-    // Rates from U[min, max] by RandomStream(seed, "links", round, from, to).
+    // Rates from U[min, max] by RandomStream(seed, "links", round, from, to): round 0 when they are never redrawn, the
+    // smaller id first when links are symmetric. The model's jitter and loss are the timeline's matter.
     static LinkTable drawn(std::size_t devices, LinkModel const& model, std::uint64_t seed, RoundId round);
+    // The same links with every rate times `share` > 0: what a planner may expect of links that lose packets is
+    // share = 1 − loss.
+    LinkTable scaled(double share) const;
 
     std::size_t devices() const { return devices_; }
     // Payload bit/s from one device to another; 0: unreachable. from != to.
@@ -48,6 +53,7 @@ class LinkTable {
     std::optional<LinkModel> model_;    // drawn only
     std::uint64_t seed_ = 0;
     std::int64_t round_ = 0;
+    double scale_ = 1;
 };
 
 }  // namespace skipstone

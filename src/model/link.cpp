@@ -1,0 +1,67 @@
+#include "model/link.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "units/error.hpp"
+#include "units/random.hpp"
+
+namespace skipstone {
+
+namespace {
+
+bool all_finite_and_not_negative(std::vector<double> const& values) {
+    return std::ranges::all_of(values, [](double value) { return std::isfinite(value) && value >= 0; });
+}
+
+}  // namespace
+
+LinkTable LinkTable::dense(std::size_t devices, std::vector<double> rate_bit_s, std::vector<double> latency_s) {
+    SKIPSTONE_EXPECT(rate_bit_s.size() == devices * devices);
+    SKIPSTONE_EXPECT(latency_s.size() == 1 || latency_s.size() == devices * devices);
+    for (std::size_t device = 0; device < devices; ++device) rate_bit_s[device * devices + device] = 0;
+    SKIPSTONE_EXPECT(all_finite_and_not_negative(rate_bit_s));
+    SKIPSTONE_EXPECT(all_finite_and_not_negative(latency_s));
+    LinkTable table;
+    table.devices_ = devices;
+    table.rate_ = std::move(rate_bit_s);
+    table.latency_ = std::move(latency_s);
+    return table;
+}
+
+LinkTable LinkTable::drawn(std::size_t devices, LinkModel const& model, std::uint64_t seed, RoundId round) {
+    SKIPSTONE_EXPECT(model.min > BitRate(0) && model.max >= model.min && std::isfinite(model.max.value()));
+    SKIPSTONE_EXPECT(model.efficiency > 0 && model.efficiency <= 1);
+    SKIPSTONE_EXPECT(all_finite_and_not_negative({model.latency.value()}));
+    SKIPSTONE_EXPECT(bool(round) || model.redraw == Redraw::never);
+    LinkTable table;
+    table.devices_ = devices;
+    table.latency_ = {model.latency.value()};
+    table.model_ = model;
+    table.seed_ = seed;
+    table.round_ = model.redraw == Redraw::round ? round.value() : 0;
+    return table;
+}
+
+LinkTable LinkTable::scaled(double share) const {
+    SKIPSTONE_EXPECT(share > 0 && std::isfinite(share));
+    LinkTable table = *this;
+    table.scale_ *= share;
+    return table;
+}
+
+BitRate LinkTable::rate(DeviceId from, DeviceId to) const {
+    SKIPSTONE_EXPECT(from && to && from.index() < devices_ && to.index() < devices_ && from != to);
+    if (!model_) return scale_ * BitRate(rate_[from.index() * devices_ + to.index()]);
+    bool const swap = model_->symmetric && to < from;
+    RandomStream stream(seed_, "links", round_, (swap ? to : from).value(), (swap ? from : to).value());
+    return BitRate(scale_ * (stream.uniform(model_->min.value(), model_->max.value()) * model_->efficiency));
+}
+
+Seconds LinkTable::latency(DeviceId from, DeviceId to) const {
+    SKIPSTONE_EXPECT(from && to && from.index() < devices_ && to.index() < devices_ && from != to);
+    return Seconds(latency_.size() == 1 ? latency_.front() : latency_[from.index() * devices_ + to.index()]);
+}
+
+}  // namespace skipstone
