@@ -1,0 +1,132 @@
+#include "model/round_state.hpp"
+
+#include <algorithm>
+
+#include "model/cost_model.hpp"
+#include "units/error.hpp"
+#include "units/random.hpp"
+
+namespace skipstone {
+
+namespace {
+
+std::vector<InstanceBlock> instance_blocks(Network const& network) {
+    std::vector<InstanceBlock> blocks;
+    blocks.reserve(network.size());
+    for (Block const& block : network.blocks())
+        blocks.push_back({.name = block.name,
+                          .macs = block.macs,
+                          .memory = block.memory_bytes,
+                          .output = block.output_bytes,
+                          .weights = block.weight_bytes,
+                          .skip_macs = block.skip_macs,
+                          .skip_memory = block.skip_memory_bytes});
+    return blocks;
+}
+
+// Measured times by block; empty when the device has none for this network.
+std::vector<std::optional<Seconds>> measured_times(Device const& device, Network const& network) {
+    std::vector<std::optional<Seconds>> times(network.size());
+    bool any = false;
+    for (auto const& [name, time] : device.compute_seconds)
+        if (auto const block = network.find(name)) {
+            times[block->index()] = time;
+            any = true;
+        }
+    if (!any) times.clear();
+    return times;
+}
+
+std::optional<DeviceId> source_device(Scenario const& scenario) {
+    std::string const& source = scenario.requests.source;
+    if (source == "any") return std::nullopt;
+    auto const found = std::ranges::find(scenario.fleet, source, &Device::name);
+    if (found == scenario.fleet.end())
+        throw InputError(
+            {scenario.file, 0, "requests.source"},
+            "no device is called \"" + source + "\" (the images' way starts there); name one of the fleet, or \"any\"");
+    return DeviceId(static_cast<std::size_t>(found - scenario.fleet.begin()));
+}
+
+// What links of this model carry on average of the rate that a LinkTable gives.
+double expected_share(LinkModel const& links) {
+    SKIPSTONE_EXPECT(links.loss >= 0 && links.loss < 1);
+    return 1 - links.loss;
+}
+
+}  // namespace
+
+std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start,
+                                          std::int64_t first_image) {
+    auto const& requests = scenario.requests;
+    RandomStream stream(scenario.seed, "arrivals", round.value());
+    std::int64_t const count = requests.count ? *requests.count : stream.poisson(requests.rate);
+    SKIPSTONE_EXPECT(count >= 0);
+    std::vector<Seconds> arrivals(static_cast<std::size_t>(count), start);
+    if (requests.arrivals == Arrivals::spread) {
+        // Given their number, the arrivals of a Poisson process are independent and uniform.
+        SKIPSTONE_EXPECT(scenario.rounds.period > Seconds(0));
+        for (Seconds& arrival : arrivals) arrival += stream.uniform() * scenario.rounds.period;
+        std::ranges::sort(arrivals);
+    }
+    std::vector<PendingRequest> pending;
+    pending.reserve(arrivals.size());
+    for (Seconds const arrival : arrivals)
+        pending.push_back({.arrival = arrival, .attempt = 1, .image = first_image++});
+    return pending;
+}
+
+Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
+                       RoundState const& state, std::vector<Joules> const& idle_reserve) {
+    SKIPSTONE_EXPECT(state.battery.size() == scenario.fleet.size());
+    SKIPSTONE_EXPECT(idle_reserve.size() == scenario.fleet.size());
+    SKIPSTONE_EXPECT(state.links.devices() == scenario.fleet.size());
+    Instance instance;
+    instance.alpha = scenario.objective.alpha;
+    instance.beta = scenario.objective.beta;
+    instance.accuracy_threshold = scenario.objective.accuracy_threshold;
+    instance.requests = static_cast<int>(state.requests.size());
+    instance.reference_latency = reference_latency(scenario, network);
+    instance.residual = scenario.objective.residual;
+    instance.memory = scenario.objective.memory;
+    instance.source = source_device(scenario);
+    instance.input = network.input_shape().bytes();
+    instance.blocks = instance_blocks(network);
+    instance.accuracy = drops;
+    instance.devices.reserve(scenario.fleet.size());
+    for (std::size_t i = 0; i < scenario.fleet.size(); ++i) {
+        Device const& device = scenario.fleet[i];
+        bool const empty = state.battery[i] <= Joules(0);
+        instance.devices.push_back({.name = device.name,
+                                    .mac_rate = device.mac_rate,
+                                    .memory = device.memory,
+                                    .macs = empty ? Macs(0) : device.macs_per_round,
+                                    .energy = std::max(Joules(0), state.battery[i] - idle_reserve[i]),
+                                    .power_compute = device.power.compute,
+                                    .power_transmit = device.power.transmit,
+                                    .power_receive = device.power.receive,
+                                    .compute = measured_times(device, network)});
+    }
+    double const share = expected_share(scenario.links);
+    instance.links = share == 1 ? state.links : state.links.scaled(share);
+    return instance;
+}
+
+Seconds reference_latency(Scenario const& scenario, Network const& network) {
+    if (scenario.objective.latency_reference == LatencyReference::fixed) return scenario.objective.reference_time;
+    SKIPSTONE_EXPECT(!scenario.fleet.empty());
+    MacRate const slowest = std::ranges::min(scenario.fleet, {}, &Device::mac_rate).mac_rate;
+    Seconds time = network.total_macs() / slowest;
+    if (scenario.objective.latency_reference == LatencyReference::worst_case) {
+        LinkModel const& links = scenario.links;
+        BitRate const rate = (links.efficiency * expected_share(links)) * links.min;
+        Instance hops;
+        hops.residual = scenario.objective.residual;
+        hops.blocks = instance_blocks(network);
+        for (std::size_t block = 0; block + 1 < network.size(); ++block)
+            time += hop_bytes(hops, BlockId(block)).serialised / rate + links.latency;
+    }
+    return time;
+}
+
+}  // namespace skipstone
