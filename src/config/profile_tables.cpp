@@ -1,0 +1,309 @@
+#include "config/profile_tables.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "config/toml_reader.hpp"
+
+namespace skipstone::config {
+
+namespace {
+
+constexpr std::int64_t any_integer = std::numeric_limits<std::int64_t>::max();
+
+std::string line(std::string_view key, std::string const& value) {
+    return std::string(key) + " = " + value + "\n";
+}
+
+template <class Q>
+std::string quantity_string(Q quantity) {
+    return toml_string(quantity_text(quantity));
+}
+
+std::string string_list(std::vector<std::string> const& texts) {
+    std::string list = "[";
+    for (std::size_t i = 0; i < texts.size(); ++i) list += (i > 0 ? ", " : "") + toml_string(texts[i]);
+    return list + "]";
+}
+
+std::string_view word(BlockKind kind) {
+    return kind == BlockKind::bottleneck ? "bottleneck" : "basic";
+}
+std::string_view word(Shortcut shortcut) {
+    return shortcut == Shortcut::zero_pad ? "zero-pad" : "projection";
+}
+std::string_view word(StemKind stem) {
+    return stem == StemKind::imagenet ? "imagenet" : "cifar";
+}
+std::string_view word(Redraw redraw) {
+    return redraw == Redraw::round ? "round" : "never";
+}
+std::string_view word(Medium medium) {
+    return medium == Medium::links ? "links" : "radio";
+}
+
+std::string name_of(TableReader& reader) {
+    auto const name = reader.required("name", reader.text("name"), "what the profile is called");
+    if (name.empty()) reader.fail("name", "is empty; a profile needs a name");
+    return name;
+}
+
+Powers read_powers(TableReader reader, Powers base, Keys keys) {
+    auto const compute = reader.quantity<Watts>("compute");
+    auto const transmit = reader.quantity<Watts>("transmit");
+    if (keys == Keys::all) {
+        reader.required("compute", compute, "the power while it computes");
+        reader.required("transmit", transmit, "the power while it transmits");
+    }
+    Powers const powers{.compute = compute.value_or(base.compute),
+                        .transmit = transmit.value_or(base.transmit),
+                        .receive = reader.quantity<Watts>("receive").value_or(base.receive),
+                        .idle = reader.quantity<Watts>("idle").value_or(base.idle)};
+    reader.finish();
+    return powers;
+}
+
+std::map<std::string, Seconds> read_compute_seconds(TableReader reader) {
+    std::map<std::string, Seconds> times;
+    for (std::string const& block : reader.value().keys) {
+        Value const& value = *reader.get(block);
+        Seconds time{};
+        if (value.type == Value::Type::text)
+            time = *reader.quantity<Seconds>(block);
+        else
+            time = Seconds(number_of(value, reader.path_of(block), positive));
+        if (!(time > Seconds(0))) reader.fail(block, "is 0 s; a block takes some time");
+        times.emplace(block, time);
+    }
+    return times;
+}
+
+AccuracyRow read_accuracy_row(TableReader reader) {
+    AccuracyRow row;
+    row.dropped = reader.required("dropped", reader.texts("dropped"), "the blocks that are dropped, [] for none");
+    auto sorted = row.dropped;
+    std::ranges::sort(sorted);
+    if (auto const twice = std::ranges::adjacent_find(sorted); twice != sorted.end())
+        reader.fail("dropped", "names block \"" + *twice + "\" twice");
+    row.mode = reader.choice<BlockMode>("mode", {{"skip", BlockMode::skip}, {"direct", BlockMode::direct}})
+                   .value_or(BlockMode::skip);
+    Value const* accuracy = reader.get("accuracy");
+    if (!accuracy) reader.fail("accuracy", "is missing; it gives the share of right answers, 0 to 1");
+    if (accuracy->type == Value::Type::real && accuracy->real > 1 && accuracy->real <= 100)
+        reader.fail("accuracy",
+                    "is above 1; it is a fraction, not per cent: write " + number_text(accuracy->real / 100));
+    row.accuracy = number_of(*accuracy, reader.path_of("accuracy"), {0, 1});
+    row.source = reader.text("source").value_or("");
+    // What a printed table says beside the accuracy; kept for the reader of the file.
+    reader.text("printed");
+    reader.text("remark");
+    reader.number("printed_memory_mb", not_negative);
+    reader.integer("printed_computation", 0, any_integer);
+    reader.finish();
+    return row;
+}
+
+}  // namespace
+
+NetworkProfile read_network_profile(TableReader reader) {
+    NetworkProfile profile;
+    profile.name = name_of(reader);
+    reader.text("source");
+    for (std::int64_t const blocks :
+         reader.required("stages", reader.integers("stages", 1, 1000), "the number of blocks of every stage"))
+        profile.stages.push_back(static_cast<int>(blocks));
+    profile.block = reader.required(
+        "block",
+        reader.choice<BlockKind>("block", {{"bottleneck", BlockKind::bottleneck}, {"basic", BlockKind::basic}}),
+        "the kind of its residual blocks, \"bottleneck\" or \"basic\"");
+    profile.width = static_cast<int>(reader.integer("width", 1, 4096).value_or(profile.width));
+    profile.expansion =
+        static_cast<int>(reader.integer("expansion", 1, 64).value_or(profile.block == BlockKind::bottleneck ? 4 : 1));
+    profile.shortcut =
+        reader.choice<Shortcut>("shortcut", {{"projection", Shortcut::projection}, {"zero-pad", Shortcut::zero_pad}})
+            .value_or(profile.shortcut);
+    profile.stem = reader.choice<StemKind>("stem", {{"imagenet", StemKind::imagenet}, {"cifar", StemKind::cifar}})
+                       .value_or(profile.stem);
+    profile.variant =
+        reader.choice<Variant>("variant", {{"v1", Variant::v1}, {"v1.5", Variant::v1_5}}).value_or(profile.variant);
+    profile.input = static_cast<int>(reader.integer("input", 1, 4096).value_or(profile.input));
+    profile.classes = static_cast<int>(reader.integer("classes", 1, 1'000'000).value_or(profile.classes));
+    reader.finish();
+    try {
+        Network const network(profile);
+    } catch (InputError const& error) {
+        fail_at(reader.value(), reader.path(), error.what());
+    }
+    return profile;
+}
+
+Device read_device_keys(TableReader& reader, Device base, Keys keys) {
+    auto const rate = reader.quantity<MacRate>("mac_rate");
+    auto const memory = reader.quantity<Bytes>("memory");
+    auto const macs = reader.quantity<Macs>("macs_per_round");
+    auto const battery = reader.quantity<Joules>("battery");
+    auto const power = reader.table("power");
+    auto const times = reader.table("compute_seconds");
+    if (keys == Keys::all) {
+        reader.required("mac_rate", rate, "how fast it computes, such as \"1.4 GMAC/s\"");
+        reader.required("memory", memory, "its memory for blocks in a round, such as \"100 MB\"");
+        reader.required("macs_per_round", macs, "how much it may compute in a round, such as \"1.4 GMAC\"");
+        reader.required("battery", battery, "its energy for the whole run, such as \"800 J\"");
+        reader.required("power", power, "its powers, such as {compute = \"8 W\", transmit = \"10 W\"}");
+    }
+    if (rate && !(*rate > MacRate(0))) reader.fail("mac_rate", "is 0; a device computes at some rate above 0");
+    Device device = std::move(base);
+    device.mac_rate = rate.value_or(device.mac_rate);
+    device.memory = memory.value_or(device.memory);
+    device.macs_per_round = macs.value_or(device.macs_per_round);
+    device.battery = battery.value_or(device.battery);
+    if (power) device.power = read_powers(*power, device.power, keys);
+    if (rate) device.compute_seconds.clear();
+    if (times) device.compute_seconds = read_compute_seconds(*times);
+    return device;
+}
+
+Device read_device_profile(TableReader reader) {
+    Device device;
+    device.name = name_of(reader);
+    device.profile = device.name;
+    reader.text("source");
+    device = read_device_keys(reader, std::move(device), Keys::all);
+    reader.finish();
+    return device;
+}
+
+LinkModel read_link_keys(TableReader& reader, LinkModel base, Keys keys) {
+    enum class Model { uniform, fixed };
+    LinkModel links = std::move(base);
+    auto const model = reader.choice<Model>("model", {{"uniform", Model::uniform}, {"fixed", Model::fixed}});
+    auto const rate = reader.quantity<BitRate>("rate");
+    auto const min = reader.quantity<BitRate>("min");
+    auto const max = reader.quantity<BitRate>("max");
+    if (rate && (min || max || model == Model::uniform))
+        reader.fail("rate", "does not go with min, max or model = \"uniform\"; give rate, or min and max");
+    if (model == Model::fixed && !rate)
+        reader.fail("rate", "is missing; model = \"fixed\" needs the rate of every link");
+    if (keys == Keys::all && !rate) {
+        reader.required("min", min, "the lowest rate that is drawn, such as \"7.2 Mbit/s\"");
+        reader.required("max", max, "the highest rate that is drawn, such as \"72.2 Mbit/s\"");
+    }
+    if (rate) links.min = links.max = *rate;
+    links.min = min.value_or(links.min);
+    links.max = max.value_or(links.max);
+    std::string_view const low = rate ? "rate" : "min";
+    if (!(links.min > BitRate(0))) reader.fail(low, "is 0; a link carries some rate above 0");
+    if (links.min > links.max)
+        reader.fail(min ? "min" : "max", "min (" + quantity_text(links.min) + ") is above max (" +
+                                             quantity_text(links.max) + "); rates are drawn between min and max");
+    links.symmetric = reader.boolean("symmetric").value_or(links.symmetric);
+    links.redraw =
+        reader.choice<Redraw>("redraw", {{"round", Redraw::round}, {"never", Redraw::never}}).value_or(links.redraw);
+    links.latency = reader.quantity<Seconds>("latency").value_or(links.latency);
+    links.jitter = reader.quantity<Seconds>("jitter").value_or(links.jitter);
+    links.loss = reader.number("loss", {0, 1, Ends::open_high}).value_or(links.loss);
+    links.efficiency = reader.number("efficiency", {0, 1, Ends::open_low}).value_or(links.efficiency);
+    links.medium =
+        reader.choice<Medium>("medium", {{"links", Medium::links}, {"radio", Medium::radio}}).value_or(links.medium);
+    return links;
+}
+
+LinkModel read_link_profile(TableReader reader) {
+    LinkModel links;
+    links.profile = name_of(reader);
+    reader.text("source");
+    links = read_link_keys(reader, std::move(links), Keys::all);
+    reader.finish();
+    return links;
+}
+
+AccuracyTable read_accuracy_table(TableReader reader, std::string const& name) {
+    auto const format = reader.required("format", reader.text("format"), "the kind of file: \"skipstone-accuracy\"");
+    if (format != "skipstone-accuracy")
+        reader.fail("format", "is \"" + format + "\"; an accuracy table has \"skipstone-accuracy\"");
+    auto const version =
+        reader.required("version", reader.integer("version", 0, any_integer), "the version of the format: 1");
+    if (version != 1) reader.fail("version", "is " + std::to_string(version) + "; this program reads version 1");
+    AccuracyTable table;
+    table.name = reader.text("name").value_or(name);
+    table.network = reader.required("network", reader.text("network"), "the network that was measured");
+    table.dataset = reader.text("dataset").value_or("");
+    table.samples = reader.integer("samples", 0, any_integer).value_or(0);
+    table.source = reader.text("source").value_or("");
+    for (auto const* key : {"date", "weights", "weights_sha256", "software", "remark"}) reader.text(key);
+    for (TableReader& row : reader.required("row", reader.tables("row"), "its rows, [[row]] each"))
+        table.rows.push_back(read_accuracy_row(std::move(row)));
+    reader.finish();
+    if (table.rows.empty() || !table.rows.front().dropped.empty())
+        reader.fail("row",
+                    "the first row must be the network with nothing dropped; write dropped = [] and its accuracy");
+    return table;
+}
+
+std::string toml_key(std::string_view key) {
+    bool const bare = !key.empty() && std::ranges::all_of(key, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+    return bare ? std::string(key) : toml_string(key);
+}
+
+std::string network_lines(NetworkProfile const& profile) {
+    std::string stages = "[";
+    for (std::size_t i = 0; i < profile.stages.size(); ++i)
+        stages += (i > 0 ? ", " : "") + std::to_string(profile.stages[i]);
+    return line("name", toml_string(profile.name)) + line("stages", stages + "]") +
+           line("block", toml_string(word(profile.block))) + line("width", std::to_string(profile.width)) +
+           line("expansion", std::to_string(profile.expansion)) +
+           line("shortcut", toml_string(word(profile.shortcut))) + line("stem", toml_string(word(profile.stem))) +
+           line("variant", toml_string(to_string(profile.variant))) + line("input", std::to_string(profile.input)) +
+           line("classes", std::to_string(profile.classes));
+}
+
+std::string device_lines(Device const& device) {
+    std::string text = line("mac_rate", quantity_string(device.mac_rate)) +
+                       line("memory", quantity_string(device.memory)) +
+                       line("macs_per_round", quantity_string(device.macs_per_round)) +
+                       line("battery", quantity_string(device.battery)) +
+                       line("power", "{compute = " + quantity_string(device.power.compute) +
+                                         ", transmit = " + quantity_string(device.power.transmit) +
+                                         ", receive = " + quantity_string(device.power.receive) +
+                                         ", idle = " + quantity_string(device.power.idle) + "}");
+    if (!device.compute_seconds.empty()) {
+        std::string times;
+        for (auto const& [block, time] : device.compute_seconds)
+            times += (times.empty() ? "" : ", ") + toml_key(block) + " = " + number_text(time.value());
+        text += line("compute_seconds", "{" + times + "}");
+    }
+    return text;
+}
+
+std::string link_lines(LinkModel const& links) {
+    return line("model", "\"uniform\"") + line("min", quantity_string(links.min)) +
+           line("max", quantity_string(links.max)) + line("symmetric", links.symmetric ? "true" : "false") +
+           line("redraw", toml_string(word(links.redraw))) + line("latency", quantity_string(links.latency)) +
+           line("jitter", quantity_string(links.jitter)) + line("loss", number_text(links.loss)) +
+           line("efficiency", number_text(links.efficiency)) + line("medium", toml_string(word(links.medium)));
+}
+
+std::string accuracy_lines(AccuracyTable const& table) {
+    std::string text = line("format", "\"skipstone-accuracy\"") + line("version", "1") +
+                       line("network", toml_string(table.network)) + line("dataset", toml_string(table.dataset)) +
+                       line("samples", std::to_string(table.samples));
+    if (!table.source.empty()) text += line("source", toml_string(table.source));
+    return text;
+}
+
+std::string accuracy_rows(AccuracyTable const& table, std::string_view section) {
+    std::string text;
+    for (AccuracyRow const& row : table.rows) {
+        text += "\n[[" + std::string(section) + "]]\n" + line("dropped", string_list(row.dropped));
+        if (row.mode == BlockMode::direct) text += line("mode", "\"direct\"");
+        text += line("accuracy", number_text(row.accuracy));
+        if (!row.source.empty()) text += line("source", toml_string(row.source));
+    }
+    return text;
+}
+
+}  // namespace skipstone::config

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/accuracy_table.hpp"
+#include "model/device.hpp"
+#include "model/link.hpp"
+#include "model/network.hpp"
+
+// Profiles: networks, devices, links, accuracy tables and scenarios that a name stands for. A name is looked up as
+// NAME.toml in the kind's folder under each of the profile folders; what contains a '/' or ends in .toml is a path,
+// relative to a given folder first, then to the current one.
+namespace skipstone::config {
+
+enum class ProfileKind { network, device, link, accuracy, scenario };
+
+// Folders that hold networks/, devices/, links/, accuracy/ and scenarios/; the first one that has a name wins.
+struct ProfileFolders {
+    std::vector<std::filesystem::path> roots;
+};
+
+// In this order, as far as they exist: those of the environment variable SKIPSTONE_PROFILES (separated by ':'),
+// share/skipstone/profiles beside the executable's folder (installed), profiles/ in a folder above the executable, and
+// the source folder's own.
+ProfileFolders default_profile_folders(std::filesystem::path const& executable);
+
+// Names of all profiles of a kind, sorted, each once.
+std::vector<std::string> profile_names(ProfileKind kind, ProfileFolders const& folders);
+
+// The file that a name or path means; folder: what a relative path refers to first, may be empty. Throws InputError
+// (without a place) that names the nearest profile and lists those there are.
+std::filesystem::path find_profile(ProfileKind kind, std::string const& name_or_path, ProfileFolders const& folders,
+                                   std::filesystem::path const& folder = {});
+// The file that a path means, relative to `folder` first, then to the current folder; what: "weights file", for the
+// InputError.
+std::filesystem::path find_file(std::string const& path, std::filesystem::path const& folder, std::string_view what);
+
+// Each throws InputError with file, line and key.
+NetworkProfile load_network_profile(std::string const& name_or_path, ProfileFolders const& folders,
+                                    std::filesystem::path const& folder = {});
+Device load_device_profile(std::string const& name_or_path, ProfileFolders const& folders,
+                           std::filesystem::path const& folder = {});
+LinkModel load_link_profile(std::string const& name_or_path, ProfileFolders const& folders,
+                            std::filesystem::path const& folder = {});
+AccuracyTable load_accuracy_table(std::string const& name_or_path, ProfileFolders const& folders,
+                                  std::filesystem::path const& folder = {});
+
+// A device profile's TOML text; loads to the same device. source: where its numbers come from.
+std::string device_profile_text(Device const& device, std::string const& source);
+
+// How an accuracy table came about, beyond its own fields; empty ones are left out.
+struct AccuracyProvenance {
+    std::string date, weights, weights_sha256, software, remark;
+};
+// An accuracy table's TOML text; loads to the same table, its name (the file's) excepted.
+std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance const& provenance = {});
+
+}  // namespace skipstone::config

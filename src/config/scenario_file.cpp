@@ -1,0 +1,620 @@
+#include "config/scenario_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "config/profile_tables.hpp"
+#include "config/toml_reader.hpp"
+#include "units/error.hpp"
+#include "units/nearest.hpp"
+
+namespace skipstone::config {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t most_devices = 1'000'000;
+constexpr std::int64_t most_requests = 1'000'000;  // per round
+constexpr std::int64_t most_rounds = 10'000'000;
+constexpr std::size_t longest_name = 63;  // bytes: the trace's fixed-length strings, less their end
+
+// ---- overrides
+
+struct Step {
+    std::string key;        // of a table; or, when empty,
+    std::size_t index = 0;  // of a list
+};
+
+// "fleet.devices[0].battery" -> fleet, devices, 0, battery
+std::vector<Step> steps_of(Override const& set) {
+    auto const fail = [&] {
+        throw InputError({set.origin, 0, ""},
+                         "\"" + set.key + "\" is no key; write section.key=value, such as objective.alpha=0.5");
+    };
+    std::vector<Step> steps;
+    std::string_view rest = set.key;
+    while (true) {
+        auto const end = std::min(rest.find_first_of(".["), rest.size());
+        if (end == 0) fail();
+        steps.push_back({std::string(rest.substr(0, end))});
+        rest.remove_prefix(end);
+        while (rest.starts_with('[')) {
+            std::size_t index = 0;
+            auto const [stop, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), index);
+            if (error != std::errc() || stop == rest.data() + rest.size() || *stop != ']') fail();
+            rest.remove_prefix(static_cast<std::size_t>(stop - rest.data()) + 1);
+            steps.push_back({"", index});
+        }
+        if (rest.empty()) return steps;
+        if (!rest.starts_with('.')) fail();
+        rest.remove_prefix(1);
+    }
+}
+
+void erase_key(Value& table, std::string_view key) {
+    for (std::size_t i = 0; i < table.keys.size(); ++i)
+        if (table.keys[i] == key) {
+            table.keys.erase(table.keys.begin() + static_cast<std::ptrdiff_t>(i));
+            table.items.erase(table.items.begin() + static_cast<std::ptrdiff_t>(i));
+            return;
+        }
+}
+
+void apply(Override const& set, Value& root) {
+    auto const origin = std::make_shared<Origin const>(Origin{set.origin, {}});
+    Value* place = &root;
+    std::string path;
+    for (Step const& step : steps_of(set)) {
+        auto const fail = [&](std::string const& message) { throw InputError({set.origin, 0, path}, message); };
+        if (step.key.empty()) {
+            if (place->type != Value::Type::list) fail("is not a list; it has no number " + std::to_string(step.index));
+            if (step.index >= place->items.size())
+                fail("has " + std::to_string(place->items.size()) + " entries, counted from 0; there is no [" +
+                     std::to_string(step.index) + "]");
+            place = &place->items[step.index];
+            path += "[" + std::to_string(step.index) + "]";
+            continue;
+        }
+        if (place->type != Value::Type::table) fail("is not a table; it has no key \"" + step.key + "\"");
+        auto found = std::ranges::find(place->keys, step.key);
+        if (found == place->keys.end()) {
+            place->keys.push_back(step.key);
+            Value section;
+            section.type = Value::Type::table;
+            section.origin = origin;
+            place->items.push_back(std::move(section));
+            found = place->keys.end() - 1;
+        }
+        place = &place->items[static_cast<std::size_t>(found - place->keys.begin())];
+        path += (path.empty() ? "" : ".") + step.key;
+    }
+    *place = parse_toml_value(set.value, origin);
+}
+
+void apply_all(std::vector<Override> const& overrides, Value& root) {
+    struct Replaces {
+        std::string_view section, key;
+        std::array<std::string_view, 3> others;  // that the override of `key` takes the place of
+    };
+    static constexpr std::array replacements{
+        Replaces{"requests", "count", {"rate", "", ""}},    Replaces{"requests", "rate", {"count", "", ""}},
+        Replaces{"objective", "alpha", {"beta", "", ""}},   Replaces{"objective", "beta", {"alpha", "", ""}},
+        Replaces{"links", "rate", {"min", "max", "model"}}, Replaces{"links", "min", {"rate", "model", ""}},
+        Replaces{"links", "max", {"rate", "model", ""}},    Replaces{"links", "model", {"rate", "", ""}}};
+    for (Override const& set : overrides)
+        for (auto const& [section, key, others] : replacements) {
+            if (set.key != std::string(section) + "." + std::string(key)) continue;
+            auto const found = std::ranges::find(root.keys, section);
+            if (found == root.keys.end()) continue;
+            Value& table = root.items[static_cast<std::size_t>(found - root.keys.begin())];
+            for (std::string_view const other : others) erase_key(table, other);
+        }
+    for (Override const& set : overrides) apply(set, root);
+}
+
+// ---- sections
+
+// What reading a scenario needs to know beside the text.
+struct Context {
+    ProfileFolders const& folders;
+    std::shared_ptr<Origin const> origin;
+};
+
+fs::path const& folder_of(Value const& value) {
+    return value.origin->folder;
+}
+
+// A section that is missing reads as an empty one.
+class Sections {
+  public:
+    Sections(Value const& root, Context const& context) : reader_(root, "") {
+        empty_.type = Value::Type::table;
+        empty_.origin = context.origin;
+    }
+
+    TableReader section(std::string_view name) {
+        if (auto reader = reader_.table(name)) return *reader;
+        return TableReader(empty_, std::string(name));
+    }
+    TableReader& top() { return reader_; }
+
+  private:
+    Value empty_;
+    TableReader reader_;
+};
+
+// A profile that stands as a name, a path or a table under `key`; none when missing.
+template <class Load, class Read>
+auto profile_at(TableReader& reader, std::string_view key, ProfileKind kind, Context const& context, Load load,
+                Read read) -> std::optional<decltype(load(std::string()))> {
+    Value const* value = reader.get(key);
+    if (!value) return std::nullopt;
+    if (value->type == Value::Type::table) return read(TableReader(*value, reader.path_of(key)));
+    auto const name = reader.text(key);
+    fs::path path;
+    try {
+        path = find_profile(kind, *name, context.folders, folder_of(*value));
+    } catch (InputError const& error) {
+        reader.fail(key, error.what());
+    }
+    return load(path.string());
+}
+
+// Names as the trace can hold them.
+void check_name(TableReader const& reader, std::string_view key, std::string const& name) {
+    bool const printable =
+        std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+    if (name.empty() || name.size() > longest_name || !printable)
+        reader.fail(key, "a name has 1 to " + std::to_string(longest_name) + " bytes and no control characters");
+    if (name == "any")
+        reader.fail(key, "\"any\" cannot be a device's name (requests.source has that word); choose another");
+}
+
+Scenario::NetworkSection read_network(TableReader reader, Context const& context) {
+    Scenario::NetworkSection network;
+    auto const profile = profile_at(
+        reader, "profile", ProfileKind::network, context,
+        [&](std::string const& path) { return load_network_profile(path, context.folders); }, read_network_profile);
+    network.profile = reader.required("profile", profile, "the network, such as \"resnet50\"");
+    if (auto const variant = reader.choice<Variant>("variant", {{"v1", Variant::v1}, {"v1.5", Variant::v1_5}})) {
+        if (network.profile.block == BlockKind::basic)
+            reader.fail("variant",
+                        "has no effect on basic blocks, which " + network.profile.name + " has; leave it out");
+        network.profile.variant = *variant;
+    }
+    if (auto const input = reader.integer("input", 1, 4096)) network.input = static_cast<int>(*input);
+    if (auto const classes = reader.integer("classes", 1, 1'000'000)) network.classes = static_cast<int>(*classes);
+    if (auto const weights = reader.text("weights")) {
+        try {
+            network.weights = fs::absolute(find_file(*weights, folder_of(*reader.get("weights")), "weights file"))
+                                  .lexically_normal()
+                                  .string();
+        } catch (InputError const& error) {
+            reader.fail("weights", error.what());
+        }
+    }
+    network.precision = reader.text("precision").value_or(network.precision);
+    if (network.precision != "float32")
+        reader.fail("precision", "is \"" + network.precision + "\"; only \"float32\" is there so far");
+    reader.finish();
+    return network;
+}
+
+Network network_of(Scenario::NetworkSection const& section) {
+    NetworkProfile profile = section.profile;
+    profile.input = section.input.value_or(profile.input);
+    profile.classes = section.classes.value_or(profile.classes);
+    return Network(profile);
+}
+
+AccuracyTable read_accuracy(TableReader reader, Context const& context, Network const& network) {
+    std::string given;
+    if (Value const* value = reader.get("table"); value && value->type == Value::Type::text) given = value->text;
+    auto const found = profile_at(
+        reader, "table", ProfileKind::accuracy, context,
+        [&](std::string const& path) { return load_accuracy_table(path, context.folders); },
+        [](TableReader table) { return read_accuracy_table(std::move(table), "inline"); });
+    AccuracyTable table = reader.required("table", found, "the accuracy of the network with blocks dropped");
+    if (!given.empty()) table.name = given;
+    try {
+        drop_options(table, network);
+    } catch (InputError const& error) {
+        reader.fail("table", error.what());
+    }
+    reader.finish();
+    return table;
+}
+
+// Device names: a name without a count stands alone; everything else is numbered, "big-0", "big-1", … over the whole
+// fleet.
+class DeviceNames {
+  public:
+    std::string numbered(std::string const& base) { return base + "-" + std::to_string(next_[base]++); }
+    // False when the name is taken.
+    bool take(std::string const& name) { return taken_.insert(name).second; }
+
+  private:
+    std::map<std::string, std::int64_t> next_;
+    std::set<std::string> taken_;
+};
+
+std::vector<Device> read_fleet(TableReader reader, Context const& context, Network const& network) {
+    std::vector<Device> fleet;
+    DeviceNames names;
+    auto entries = reader.required("devices", reader.tables("devices"),
+                                   "the devices, such as [{profile = \"khan2023-low\", count = 5}]");
+    for (TableReader& entry : entries) {
+        auto const profile = profile_at(
+            entry, "profile", ProfileKind::device, context,
+            [&](std::string const& path) { return load_device_profile(path, context.folders); }, read_device_profile);
+        Device device;
+        device.profile = "inline";
+        device = profile.value_or(device);
+        auto const name = entry.text("name");
+        auto const count = entry.integer("count", 1, most_devices);
+        if (name && name->empty()) check_name(entry, "name", *name);
+        if (!name && !profile) entry.fail("name", "is missing; a device without a profile needs a name");
+        device = read_device_keys(entry, std::move(device), profile ? Keys::some : Keys::all);
+        entry.text("source");
+        entry.finish();
+        for (auto const& [block, time] : device.compute_seconds)
+            if (!network.find(block))
+                entry.fail("compute_seconds", "there is no block \"" + block + "\" in " + network.name() +
+                                                  "; measured times of another network do not apply");
+        if (static_cast<std::int64_t>(fleet.size()) + count.value_or(1) > most_devices)
+            entry.fail("count", "makes the fleet larger than " + std::to_string(most_devices) +
+                                    " devices, the most there can be");
+        for (std::int64_t i = 0; i < count.value_or(1); ++i) {
+            device.name = name && !count ? *name : names.numbered(name.value_or(device.profile));
+            check_name(entry, "name", device.name);
+            if (!names.take(device.name))
+                entry.fail("name", "two devices are called \"" + device.name + "\"; names must differ");
+            fleet.push_back(device);
+        }
+    }
+    if (fleet.empty()) reader.fail("devices", "is empty; at least one device is needed");
+    reader.finish();
+    return fleet;
+}
+
+LinkModel read_links(TableReader reader, Context const& context) {
+    auto const profile = profile_at(
+        reader, "profile", ProfileKind::link, context,
+        [&](std::string const& path) { return load_link_profile(path, context.folders); }, read_link_profile);
+    if (!profile && !reader.has("min") && !reader.has("max") && !reader.has("rate"))
+        reader.fail("profile", "is missing; name a link profile such as \"khan2023\", or give min and max");
+    LinkModel links;
+    links.profile = "inline";
+    links = read_link_keys(reader, profile.value_or(links), profile ? Keys::some : Keys::all);
+    reader.finish();
+    return links;
+}
+
+Scenario::RequestsSection read_requests(TableReader reader, std::vector<Device> const& fleet,
+                                        TableReader const& rounds) {
+    Scenario::RequestsSection requests;
+    auto const rate = reader.number("rate", {0, static_cast<double>(most_requests)});
+    auto const count = reader.integer("count", 1, most_requests);
+    if (rate && count)
+        reader.fail("count", "does not go with rate; give rate (drawn per round) or count (exactly so many)");
+    requests.rate = rate.value_or(requests.rate);
+    if (count) requests.count = static_cast<int>(*count);
+    requests.arrivals = reader.choice<Arrivals>("arrivals", {{"batch", Arrivals::batch}, {"spread", Arrivals::spread}})
+                            .value_or(requests.arrivals);
+    if (requests.arrivals == Arrivals::spread) {
+        TableReader period = rounds;
+        if (!(period.quantity<Seconds>("period").value_or(Seconds(0)) > Seconds(0)))
+            reader.fail("arrivals", "\"spread\" needs a period to spread over; set rounds.period, such as \"10 s\"");
+    }
+    requests.source = reader.text("source").value_or(requests.source);
+    if (requests.source != "any" && std::ranges::find(fleet, requests.source, &Device::name) == fleet.end()) {
+        std::vector<std::string_view> names{"any"};
+        constexpr std::size_t most = 10000;
+        for (std::size_t i = 0; i < std::min(fleet.size(), most); ++i) names.push_back(fleet[i].name);
+        reader.fail("source", "no device is called \"" + requests.source +
+                                  "\"; write \"any\" or the name of one (nearest: \"" +
+                                  nearest(requests.source, names) + "\")");
+    }
+    requests.on_reject = reader.choice<OnReject>("on_reject", {{"drop", OnReject::drop}, {"retry", OnReject::retry}})
+                             .value_or(requests.on_reject);
+    reader.finish();
+    return requests;
+}
+
+Scenario::RoundsSection read_rounds(TableReader reader) {
+    Scenario::RoundsSection rounds;
+    rounds.count = static_cast<int>(reader.integer("count", 1, most_rounds).value_or(rounds.count));
+    rounds.period = reader.quantity<Seconds>("period").value_or(rounds.period);
+    reader.finish();
+    return rounds;
+}
+
+Scenario::ObjectiveSection read_objective(TableReader reader) {
+    Scenario::ObjectiveSection objective;
+    auto const alpha = reader.number("alpha", {0, 1});
+    auto const beta = reader.number("beta", {0, 1});
+    if (alpha || beta) {
+        objective.alpha = alpha ? *alpha : 1 - *beta;
+        objective.beta = beta ? *beta : 1 - *alpha;
+    }
+    if (std::abs(objective.alpha + objective.beta - 1) > 1e-9)
+        reader.fail(alpha ? "alpha" : "beta", "alpha + beta is " + number_text(objective.alpha + objective.beta) +
+                                                  "; it must be 1 (give one of them, and the other follows)");
+    objective.accuracy_threshold = reader.number("accuracy_threshold", {0, 1}).value_or(objective.accuracy_threshold);
+    if (auto const reference = reader.get("latency_reference")) {
+        bool const text = reference->type == Value::Type::text;
+        if (text && reference->text == "compute") {
+            objective.latency_reference = LatencyReference::compute;
+        } else if (text && reference->text == "worst-case") {
+            objective.latency_reference = LatencyReference::worst_case;
+        } else if (text && reference->text.find_first_of("0123456789") == std::string::npos) {
+            reader.fail("latency_reference", "is \"" + reference->text +
+                                                 "\"; write \"compute\", \"worst-case\" or a time such as \"2.5 s\"");
+        } else {
+            objective.latency_reference = LatencyReference::fixed;
+            objective.reference_time = *reader.quantity<Seconds>("latency_reference");
+            if (!(objective.reference_time > Seconds(0)))
+                reader.fail("latency_reference", "is 0 s; latencies are divided by it, so it must be above 0");
+        }
+    }
+    objective.residual = reader.choice<Residual>("residual", {{"fused", Residual::fused}, {"paper", Residual::paper}})
+                             .value_or(objective.residual);
+    objective.memory =
+        reader.choice<MemoryModel>("memory", {{"paper", MemoryModel::paper}, {"resident", MemoryModel::resident}})
+            .value_or(objective.memory);
+    reader.finish();
+    return objective;
+}
+
+Scenario::PlannerSection read_planner(TableReader reader) {
+    Scenario::PlannerSection planner;
+    planner.name = reader.text("name").value_or(std::string(default_planner));
+    if (planner.name.empty())
+        reader.fail("name", "is empty; name a planner, such as \"" + std::string(default_planner) + "\"");
+    planner.gap = reader.number("gap", {0, 1, Ends::open_high}).value_or(planner.gap);
+    if (Value const* charge = reader.get("charge")) {
+        if (charge->type == Value::Type::boolean) {
+            planner.charge = charge->boolean;
+        } else if (charge->type == Value::Type::text) {
+            planner.charge = true;
+            planner.charge_time = *reader.quantity<Seconds>("charge");
+        } else {
+            reader.fail("charge", "must be false, true or a constant time such as \"5 ms\", not " +
+                                      std::string(describe(charge->type)));
+        }
+    }
+    reader.finish();
+    return planner;
+}
+
+Scenario::EmulationSection read_emulation(TableReader reader) {
+    Scenario::EmulationSection emulation;
+    emulation.clock =
+        reader.choice<ClockKind>("clock", {{"wall", ClockKind::wall}, {"virtual", ClockKind::virtual_time}})
+            .value_or(emulation.clock);
+    if (Value const* dilation = reader.get("dilation")) {
+        if (dilation->type == Value::Type::text) {
+            if (dilation->text != "auto")
+                reader.fail("dilation", "is \"" + dilation->text + "\"; write \"auto\" or a number above 0");
+        } else {
+            emulation.dilation = reader.number("dilation", positive);
+        }
+    }
+    emulation.kernels = reader.boolean("kernels").value_or(emulation.kernels);
+    reader.finish();
+    return emulation;
+}
+
+Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& origin, ProfileFolders const& folders) {
+    Context const context{folders, origin};
+    Sections sections(root, context);
+    Scenario scenario;
+    scenario.file = origin->name;
+    scenario.seed = static_cast<std::uint64_t>(
+        sections.top().integer("seed", 0, std::numeric_limits<std::int64_t>::max()).value_or(1));
+    // Every section is asked for before any is read, so that a misspelt section is named rather than missed.
+    auto network_section = sections.section("network");
+    auto accuracy_section = sections.section("accuracy");
+    auto fleet_section = sections.section("fleet");
+    auto links_section = sections.section("links");
+    auto requests_section = sections.section("requests");
+    auto rounds_section = sections.section("rounds");
+    auto objective_section = sections.section("objective");
+    auto planner_section = sections.section("planner");
+    auto emulation_section = sections.section("emulation");
+    sections.top().finish();
+
+    TableReader const network_place = network_section;
+    scenario.network = read_network(std::move(network_section), context);
+    auto const network = [&] {
+        try {
+            return network_of(scenario.network);
+        } catch (InputError const& error) {
+            network_place.fail("input", error.what());
+        }
+    }();
+    scenario.accuracy = read_accuracy(std::move(accuracy_section), context, network);
+    scenario.fleet = read_fleet(std::move(fleet_section), context, network);
+    scenario.links = read_links(std::move(links_section), context);
+    scenario.rounds = read_rounds(rounds_section);
+    scenario.requests = read_requests(std::move(requests_section), scenario.fleet, rounds_section);
+    scenario.objective = read_objective(std::move(objective_section));
+    scenario.planner = read_planner(std::move(planner_section));
+    scenario.emulation = read_emulation(std::move(emulation_section));
+    return scenario;
+}
+
+Scenario scenario_of(Value root, std::shared_ptr<Origin const> const& origin, std::vector<Override> const& overrides,
+                     ProfileFolders const& folders) {
+    apply_all(overrides, root);
+    return read_scenario(root, origin, folders);
+}
+
+// ---- text
+
+bool same_but_name(Device const& a, Device const& b) {
+    return a.profile == b.profile && a.mac_rate == b.mac_rate && a.memory == b.memory &&
+           a.macs_per_round == b.macs_per_round && a.battery == b.battery && a.power.compute == b.power.compute &&
+           a.power.transmit == b.power.transmit && a.power.receive == b.power.receive && a.power.idle == b.power.idle &&
+           a.compute_seconds == b.compute_seconds;
+}
+
+// "big-3" -> "big" when the next device of that base is number 3; "" otherwise.
+std::string base_of(std::string const& name, std::map<std::string, std::int64_t> const& next) {
+    auto const dash = name.rfind('-');
+    if (dash == std::string::npos || dash == 0) return "";
+    std::string base = name.substr(0, dash);
+    auto const found = next.find(base);
+    std::int64_t const number = found == next.end() ? 0 : found->second;
+    return name.substr(dash + 1) == std::to_string(number) ? base : "";
+}
+
+std::string fleet_text(std::vector<Device> const& fleet) {
+    std::string text;
+    std::map<std::string, std::int64_t> next;  // as DeviceNames counts
+    for (std::size_t i = 0; i < fleet.size();) {
+        Device const& device = fleet[i];
+        std::string const base = base_of(device.name, next);
+        std::size_t count = 1;
+        text += "\n[[fleet.devices]]\n";
+        if (base.empty()) {
+            text += "name = " + toml_string(device.name) + "\n";
+        } else {
+            std::int64_t& number = next[base];
+            ++number;
+            while (i + count < fleet.size() && fleet[i + count].name == base + "-" + std::to_string(number) &&
+                   same_but_name(device, fleet[i + count])) {
+                ++count;
+                ++number;
+            }
+            text += "name = " + toml_string(base) + "\ncount = " + std::to_string(count) + "\n";
+        }
+        if (device.profile == "inline")
+            text += device_lines(device);
+        else
+            text += "[fleet.devices.profile]\nname = " + toml_string(device.profile) + "\n" + device_lines(device);
+        i += count;
+    }
+    return text;
+}
+
+std::string_view word(Arrivals arrivals) {
+    return arrivals == Arrivals::batch ? "batch" : "spread";
+}
+std::string_view word(OnReject on_reject) {
+    return on_reject == OnReject::drop ? "drop" : "retry";
+}
+std::string_view word(Residual residual) {
+    return residual == Residual::fused ? "fused" : "paper";
+}
+std::string_view word(MemoryModel memory) {
+    return memory == MemoryModel::paper ? "paper" : "resident";
+}
+std::string_view word(ClockKind clock) {
+    return clock == ClockKind::wall ? "wall" : "virtual";
+}
+
+std::string reference_text(Scenario::ObjectiveSection const& objective) {
+    switch (objective.latency_reference) {
+        case LatencyReference::compute:
+            return "compute";
+        case LatencyReference::worst_case:
+            return "worst-case";
+        case LatencyReference::fixed:
+            return quantity_text(objective.reference_time);
+    }
+    return "compute";
+}
+
+}  // namespace
+
+Override parse_override(std::string const& text) {
+    auto const mark = text.find('=');
+    auto const trimmed = [](std::string_view part) {
+        while (part.starts_with(' ')) part.remove_prefix(1);
+        while (part.ends_with(' ')) part.remove_suffix(1);
+        return std::string(part);
+    };
+    std::string const origin = "--set " + text;
+    if (mark == std::string::npos)
+        throw InputError({origin, 0, ""}, "there is no '='; write section.key=value, such as objective.alpha=0.5");
+    Override set{trimmed(text.substr(0, mark)), trimmed(text.substr(mark + 1)), origin};
+    steps_of(set);
+    return set;
+}
+
+Scenario load_scenario(std::string const& name_or_path, std::vector<Override> const& overrides,
+                       ProfileFolders const& folders) {
+    Value root = read_toml_file(find_profile(ProfileKind::scenario, name_or_path, folders));
+    auto const origin = root.origin;
+    return scenario_of(std::move(root), origin, overrides, folders);
+}
+
+Scenario parse_scenario(std::string_view text, std::string const& file, fs::path const& folder,
+                        std::vector<Override> const& overrides, ProfileFolders const& folders) {
+    auto const origin = std::make_shared<Origin const>(Origin{file, folder});
+    return scenario_of(parse_toml(text, origin), origin, overrides, folders);
+}
+
+std::string scenario_text(Scenario const& scenario) {
+    auto const line = [](std::string_view key, std::string const& value) {
+        return std::string(key) + " = " + value + "\n";
+    };
+    auto const number = [](auto value) { return std::to_string(value); };
+    auto const boolean = [](bool value) { return std::string(value ? "true" : "false"); };
+
+    std::string text = line("seed", number(scenario.seed));
+    auto const& network = scenario.network;
+    text += "\n[network]\n";
+    if (network.weights) text += line("weights", toml_string(*network.weights));
+    if (network.input) text += line("input", number(*network.input));
+    if (network.classes) text += line("classes", number(*network.classes));
+    text += line("precision", toml_string(network.precision));
+    text += "[network.profile]\n" + network_lines(network.profile);
+
+    text += "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
+            accuracy_lines(scenario.accuracy) + accuracy_rows(scenario.accuracy, "accuracy.table.row");
+    text += fleet_text(scenario.fleet);
+    if (scenario.links.profile == "inline")
+        text += "\n[links]\n" + link_lines(scenario.links);
+    else
+        text += "\n[links.profile]\n" + line("name", toml_string(scenario.links.profile)) + link_lines(scenario.links);
+
+    auto const& requests = scenario.requests;
+    text += "\n[requests]\n";
+    text += requests.count ? line("count", number(*requests.count)) : line("rate", number_text(requests.rate));
+    text += line("arrivals", toml_string(word(requests.arrivals))) + line("source", toml_string(requests.source)) +
+            line("on_reject", toml_string(word(requests.on_reject)));
+
+    text += "\n[rounds]\n" + line("count", number(scenario.rounds.count)) +
+            line("period", toml_string(quantity_text(scenario.rounds.period)));
+
+    auto const& objective = scenario.objective;
+    text +=
+        "\n[objective]\n" + line("alpha", number_text(objective.alpha)) + line("beta", number_text(objective.beta)) +
+        line("accuracy_threshold", number_text(objective.accuracy_threshold)) +
+        line("latency_reference", toml_string(reference_text(objective))) +
+        line("residual", toml_string(word(objective.residual))) + line("memory", toml_string(word(objective.memory)));
+
+    auto const& planner = scenario.planner;
+    text += "\n[planner]\n" + line("name", toml_string(planner.name)) + line("gap", number_text(planner.gap)) +
+            line("charge", planner.charge && planner.charge_time ? toml_string(quantity_text(*planner.charge_time))
+                                                                 : boolean(planner.charge));
+
+    auto const& emulation = scenario.emulation;
+    text += "\n[emulation]\n" + line("clock", toml_string(word(emulation.clock))) +
+            line("dilation", emulation.dilation ? number_text(*emulation.dilation) : "\"auto\"") +
+            line("kernels", boolean(emulation.kernels));
+    return text;
+}
+
+}  // namespace skipstone::config

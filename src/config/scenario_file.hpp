@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/profiles.hpp"
+#include "model/scenario.hpp"
+
+// Scenario files (design.md section 8): TOML to values and back.
+//
+// Wherever a scenario names a profile (network.profile, accuracy.table, links.profile, a device's profile) the profile
+// itself may stand instead, as a table with the keys of its file.
+namespace skipstone::config {
+
+// The planner of a scenario that names none.
+inline constexpr std::string_view default_planner = "greedy";
+
+// One key set from outside the file: key "objective.alpha" or "fleet.devices[0].battery", value as TOML or a bare word.
+// An override of requests.count or requests.rate takes the place of the other; so do objective.alpha and objective.beta
+// (the one that is not overridden becomes 1 less the other), and links.rate with links.min, links.max and links.model.
+// Paths in an override are relative to the current folder.
+struct Override {
+    std::string key;
+    std::string value;
+    std::string origin;  // what messages call it: "--set objective.alpha=0.5"
+};
+
+// From "section.key=value", as `--set` takes it. Throws InputError without an equals sign or a key.
+Override parse_override(std::string const& text);
+
+// Reads a scenario, looks its profiles up, fills in its defaults, and checks every value and how they go together.
+// Throws InputError with file, line, key and what would be right.
+Scenario load_scenario(std::string const& name_or_path, std::vector<Override> const& overrides,
+                       ProfileFolders const& folders);
+// The same from a text; file: what messages call it; folder: what relative paths in it refer to first.
+Scenario parse_scenario(std::string_view text, std::string const& file, std::filesystem::path const& folder,
+                        std::vector<Override> const& overrides, ProfileFolders const& folders);
+
+// The scenario as a complete TOML file: every key with its value, profiles written out, so that it needs no other file
+// but the weights. Parsed again, it gives the same scenario (but for Scenario::file), and the same text.
+std::string scenario_text(Scenario const& scenario);
+
+}  // namespace skipstone::config
