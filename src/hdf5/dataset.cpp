@@ -1,10 +1,12 @@
 #include "hdf5/dataset.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <numeric>
 
 #include "hdf5/call.hpp"
+#include "hdf5/half.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::hdf5 {
@@ -100,6 +102,14 @@ std::vector<float> Dataset::read_floats() const {
 void Dataset::read_floats(std::span<float> values) const {
     require_numbers(*this);
     SKIPSTONE_EXPECT(values.size() == elements());
+    auto const type = HDF5_ACQUIRE(place(), H5Tclose, H5Dget_type, id());
+    auto const half = half_type(place());
+    if (std::endian::native == std::endian::little && HDF5_CALL(place(), H5Tequal, type.get(), half.get()) > 0) {
+        std::vector<std::uint16_t> halves(values.size());
+        HDF5_CALL(place(), H5Dread, id(), half.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, halves.data());
+        widen(halves, values);
+        return;
+    }
     HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
 }
 

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "hdf5/call.hpp"
+#include "hdf5/half.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::hdf5 {
@@ -108,15 +109,6 @@ Dataset create_growing(Group const& group, std::string const& name, hid_t type,
     return {HDF5_ACQUIRE(what, H5Dclose, H5Dcreate2, group.id(), name.c_str(), type, space.get(), H5P_DEFAULT,
                          list.get(), H5P_DEFAULT),
             group.file(), joined(group.name(), name)};
-}
-
-// IEEE binary16, which HDF5 1.10 has no name for.
-Handle half_type(std::string const& what) {
-    auto type = HDF5_ACQUIRE(what, H5Tclose, H5Tcopy, H5T_IEEE_F32LE);
-    HDF5_CALL(what, H5Tset_fields, type.get(), 15, 10, 5, 0, 10);
-    HDF5_CALL(what, H5Tset_size, type.get(), 2);
-    HDF5_CALL(what, H5Tset_ebias, type.get(), 15);
-    return type;
 }
 
 }  // namespace
