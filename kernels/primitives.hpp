@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "model/network.hpp"
+#include "model/tensor.hpp"
+
+// All that Skipstone uses of oneDNN, in terms of its own; private to this room. Activations are float32 [N,H,W,C]
+// throughout.
+namespace skipstone::kernels {
+
+enum class Destination {
+    overwrite,
+    add
+};  // what a convolution does with what lies in its destination (bias, then sum, then activation)
+enum class Activation { none, relu };
+
+// How a convolution's weights lie in memory: what oneDNN prefers on this host for one image. It serves every batch
+// size.
+class WeightFormat {
+  public:
+    // Throws EnvironmentError when oneDNN has no such convolution.
+    explicit WeightFormat(Convolution const& convolution);
+
+    std::size_t bytes() const;        // with padding
+    std::string description() const;  // dimensions, strides and inner blocks: equal if and only if the formats are
+    // plain: [O,I,k,k]. packed: bytes(), aligned to 64.
+    void pack(std::span<float const> plain, std::span<std::byte> packed) const;
+
+  private:
+    friend class PrimitiveFactory;
+    struct Impl;
+    std::shared_ptr<Impl const> impl_;
+};
+
+// One compiled kernel for one shape. Move-only; not to be used from two threads at once.
+class Primitive {
+  public:
+    struct Arguments {
+        float const* source = nullptr;
+        float* destination = nullptr;
+        std::byte const* weights = nullptr;  // convolutions only; never written
+        float const* bias = nullptr;         // convolutions only
+        std::byte* scratchpad = nullptr;     // scratchpad_bytes(), aligned to 64
+    };
+
+    struct Impl;
+    explicit Primitive(std::unique_ptr<Impl> impl);
+    Primitive(Primitive&&) noexcept;
+    Primitive& operator=(Primitive&&) noexcept;
+    ~Primitive();
+
+    // Throws EnvironmentError when oneDNN fails.
+    void run(Arguments const& arguments);
+    std::size_t scratchpad_bytes() const;
+    std::string implementation() const;  // oneDNN's name for it, e.g. "brgconv:avx512_core"
+
+  private:
+    std::unique_ptr<Impl> impl_;
+};
+
+// Makes primitives for the host's processor. Every function throws EnvironmentError when oneDNN fails.
+class PrimitiveFactory {
+  public:
+    PrimitiveFactory();
+    PrimitiveFactory(PrimitiveFactory&&) noexcept;
+    PrimitiveFactory& operator=(PrimitiveFactory&&) noexcept;
+    ~PrimitiveFactory();
+
+    Primitive convolution(Convolution const& convolution, int batch, WeightFormat const& format,
+                          Destination destination, Activation activation) const;
+    Primitive max_pool(TensorShape input, TensorShape output) const;  // 3x3, stride 2, padding 1
+    Primitive global_average(TensorShape input) const;                // [N,H,W,C] to [N,1,1,C]
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace skipstone::kernels

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hdf5/file.hpp"
+#include "model/network.hpp"
+
+namespace skipstone::kernels {
+
+// What a weights file says about itself in its root attributes (design.md section 2).
+struct WeightsInfo {
+    std::string file;
+    std::string network;           // name of the profile
+    int input_size = 0;            // height and width that it was trained for
+    std::array<double, 3> mean{};  // of RGB values in 0…1: input = (value − mean) / std
+    std::array<double, 3> std{};
+    int classes = 0;
+    std::string source, license;  // empty where the file does not say
+    std::string sha256;           // of the whole file, 64 hexadecimal digits
+};
+
+// Reads attributes alone, and the file once for its hash. Throws InputError, naming file and attribute, when the file
+// is missing, is not HDF5, is truncated, or lacks an attribute or has a nonsensical one.
+WeightsInfo read_weights_info(std::string const& path);
+
+struct WeightValues {
+    std::vector<std::size_t> shape;  // convolutions: [O,I,k,k]; fully connected: [O,I]; others: [O]
+    std::vector<float> values;       // row-major
+};
+
+// Where a network's weights come from, tensor by tensor.
+class WeightSource {
+  public:
+    virtual ~WeightSource() = default;
+    // name: one of Network::weight_tensors().
+    virtual WeightValues read(std::string_view name) = 0;
+};
+
+// Weights from an HDF5 file, one float32 or float16 dataset per tensor.
+class FileWeights : public WeightSource {
+  public:
+    // Throws InputError, naming file and tensor, unless the file is for this network and every tensor is there with its
+    // shape and type.
+    FileWeights(std::string const& path, Network const& network);
+
+    // Throws InputError when a value is not finite, or a variance negative.
+    WeightValues read(std::string_view name) override;
+
+  private:
+    hdf5::File file_;
+};
+
+// He-normal weights (He et al. 2015, fan-in) from a seed; batch norms pass their input through, but the last one of a
+// residual block scales by 1/4, so that activations stay bounded over 50 blocks. Every tensor depends on the seed and
+// its own name and shape alone, with the same bits on every host.
+class HeWeights : public WeightSource {
+  public:
+    HeWeights(Network const& network, std::uint64_t seed);
+
+    WeightValues read(std::string_view name) override;
+
+  private:
+    struct Tensor {
+        std::vector<std::size_t> shape;
+        float constant = 0;  // value of all elements, unless random
+        bool random = false;
+    };
+    std::unordered_map<std::string, Tensor> tensors_;
+    std::uint64_t seed_;
+};
+
+}  // namespace skipstone::kernels
