@@ -11,16 +11,6 @@ namespace {
 
 constexpr int patience = 8;  // plannings of one round that learn what idling costs
 
-timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state) {
-    return {.round = state.round,
-            .start = state.start,
-            .seed = scenario.seed,
-            .links = state.links,
-            .medium = scenario.links.medium,
-            .jitter = scenario.links.jitter,
-            .loss = scenario.links.loss};
-}
-
 // One device's events between two times.
 std::vector<Event> events_of_device(std::vector<Event> const& events, std::size_t device) {
     std::vector<Event> mine;
@@ -35,6 +25,16 @@ Seconds empty_time(Joules spent_before, Joules battery, Watts idle, Seconds idle
 }
 
 }  // namespace
+
+timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state) {
+    return {.round = state.round,
+            .start = state.start,
+            .seed = scenario.seed,
+            .links = state.links,
+            .medium = scenario.links.medium,
+            .jitter = scenario.links.jitter,
+            .loss = scenario.links.loss};
+}
 
 Course::Course(Scenario const& scenario, Network const& network)
     : scenario_(scenario), network_(network), drops_(drop_options(scenario.accuracy, network)) {

@@ -32,6 +32,9 @@ struct RoundCourse {
     std::vector<BatteryOutage> outages;
 };
 
+// What the timeline needs of a round.
+timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state);
+
 // What happens in emulated time, round after round: requests and links are drawn, planned, put on the timeline, and batteries drained. It
 // depends on the scenario, the network and the seed alone (but for planner.charge = true, which adds measured planning times).
 class Course {

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "model/network.hpp"
+#include "model/scenario.hpp"
+
+namespace skipstone::emulator {
+
+// The scenario with the input size and the number of classes of its weights file, where it names one and has none of its own. Throws
+// InputError where file and scenario disagree.
+Scenario with_weights_metadata(Scenario scenario);
+
+// The network that a scenario runs.
+Network network_of(Scenario const& scenario);
+
+}  // namespace skipstone::emulator

@@ -1,0 +1,76 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "units/error.hpp"
+
+namespace {
+
+using namespace skipstone;
+
+// Devices share the host's cores: an OpenMP team in every rank would only be in the way. The OpenMP runtime reads its environment when it
+// is loaded, before main: hence once more from the start.
+void without_openmp_teams(char** argv) {
+    if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
+    setenv("OMP_NUM_THREADS", "1", 1);
+    execv("/proc/self/exe", argv);
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{
+        "Skipstone emulates a cluster of IoT devices that runs a real residual network.\n"
+        "Each MPI rank is one device; a planner decides every round which device runs\n"
+        "which block, and which blocks are dropped; everything goes to an HDF5 trace.",
+        "skipstone"};
+    app.set_version_flag("--version", cli::version_text);
+    app.require_subcommand(1);
+    app.footer("First steps:\n"
+               "  skipstone run khan2023 --clock virtual            the paper's cluster, in one process\n"
+               "  mpirun -n 11 skipstone run khan2023               the same in real time, a rank per device\n"
+               "  skipstone plan khan2023 --planner greedy,no-drop  compare planners on its first round\n"
+               "Exit status: 0 done, 1 failed, 2 bad input or usage, 3 infeasible, 4 not faithful (--strict), 130/143 interrupted.");
+    std::filesystem::path const executable = std::filesystem::read_symlink("/proc/self/exe");
+    cli::Invocation const invocation{{argv, argv + argc}, executable, config::default_profile_folders(executable)};
+
+    std::vector<std::pair<CLI::App*, cli::Action>> actions;
+    auto add = [&](char const* name, char const* description, auto adder) {
+        auto* const command = app.add_subcommand(name, description);
+        actions.emplace_back(command, adder(*command, invocation));
+    };
+    add("run", "emulate a scenario and write its trace", cli::add_run_command);
+    add("plan", "plan one round with one or more planners and compare them", cli::add_plan_command);
+    add("check", "say what is wrong with a scenario, profile, instance, weights file or trace, and where", cli::add_check_command);
+    try {
+        app.parse(argc, argv);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? cli::done : cli::bad_input;
+    }
+    for (auto const& [command, action] : actions)
+        if (command->parsed()) return action();
+    return cli::bad_input;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    without_openmp_teams(argv);
+    try {
+        return run(argc, argv);
+    } catch (skipstone::InputError const& error) {
+        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        return skipstone::cli::bad_input;
+    } catch (std::exception const& error) {
+        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        return skipstone::cli::failed;
+    }
+}

@@ -1,0 +1,140 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/scenario_options.hpp"
+#include "config/instance_json.hpp"
+#include "config/scenario_file.hpp"
+#include "emulator/course.hpp"
+#include "emulator/setup.hpp"
+#include "planner/planner.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+struct PlanOptions {
+    std::string scenario, instance;
+    std::string planners;
+    int round = 0;
+    std::optional<int> requests;
+    std::optional<double> time_limit;
+    bool json = false;
+    std::string dump;
+    std::vector<std::string> sets;
+    std::optional<std::uint64_t> seed;
+};
+
+struct Problem {
+    Instance instance;
+    planner::Options options;
+    std::shared_ptr<timeline::Conditions> conditions;  // what options.conditions points to
+    std::string default_planner;
+};
+
+Problem problem_of_scenario(PlanOptions const& options, Invocation const& invocation) {
+    std::vector<config::Override> overrides;
+    for (auto const& set : options.sets) overrides.push_back(config::parse_override("--set", set));
+    if (options.seed) overrides.push_back(option_override("--seed", "seed", std::to_string(*options.seed)));
+    if (options.requests) overrides.push_back(option_override("--requests", "requests.count", std::to_string(*options.requests)));
+    auto const scenario = emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
+    auto const network = emulator::network_of(scenario);
+    emulator::Course course(scenario, network);
+    auto round = course.next();
+    while (round.state.round.value() < options.round) round = course.next();
+    Problem problem;
+    problem.conditions = std::make_shared<timeline::Conditions>(emulator::conditions_of(scenario, round.state));
+    problem.instance = std::move(round.instance);
+    problem.options.gap = scenario.planner.gap;
+    problem.options.seed = scenario.seed;
+    problem.options.conditions = problem.conditions.get();
+    problem.default_planner = scenario.planner.name;
+    return problem;
+}
+
+Problem problem_of_instance(PlanOptions const& options) {
+    Problem problem;
+    problem.instance = config::read_instance(options.instance);
+    if (options.requests) problem.instance.requests = *options.requests;
+    if (options.seed) problem.options.seed = *options.seed;
+    problem.default_planner = std::string(config::default_planner);
+    return problem;
+}
+
+std::string optional_figure(std::optional<double> const& value, int digits) { return value ? fixed(*value, digits) : "–"; }
+
+void print_table(Instance const& instance, std::vector<PlanResult> const& results) {
+    std::printf("%d request%s, %zu devices, %zu blocks\n", instance.requests, instance.requests == 1 ? "" : "s",
+                instance.devices.size(), instance.blocks.size());
+    TextTable table({{"planner", Align::left}, {"status", Align::left}, {"admitted"}, {"objective"}, {"bound"}, {"gap"},
+                     {"latency/s"}, {"accuracy"}, {"shared/MB"}, {"energy/J"}, {"time/ms"}, {"binding", Align::left}});
+    for (auto const& result : results) {
+        double energy = 0;
+        for (auto const joules : result.energy) energy += joules.value();
+        bool const any = result.admitted > 0;
+        table.add({result.planner, std::string(to_string(result.status)),
+                   std::to_string(result.admitted) + "/" + std::to_string(result.requested), optional_figure(result.objective, 6),
+                   optional_figure(result.bound, 6), result.gap ? percent(*result.gap) : "–",
+                   any ? fixed(result.mean_latency.value(), 4) : "–", any ? fixed(result.mean_accuracy, 4) : "–",
+                   fixed(static_cast<double>(result.shared.value()) / 1e6, 3), fixed(energy, 2), fixed(1e3 * result.seconds, 2),
+                   std::string(to_string(result.binding))});
+    }
+    std::fputs(table.text().c_str(), stdout);
+}
+
+int plan(PlanOptions const& options, Invocation const& invocation) {
+    if (options.scenario.empty() == options.instance.empty())
+        throw InputError("plan: give a scenario, or an instance with --instance FILE");
+    if (options.round < 0) throw InputError("--round: rounds count from 0");
+    if (options.requests && *options.requests < 1) throw InputError("--requests: at least one request is needed to plan");
+    if (options.time_limit && !(*options.time_limit > 0)) throw InputError("--time-limit: must be more than 0 seconds");
+    auto problem = options.instance.empty() ? problem_of_scenario(options, invocation) : problem_of_instance(options);
+    problem.options.time_limit_s = options.time_limit;
+    if (!options.dump.empty()) {
+        std::ofstream file(options.dump);
+        file << config::instance_text(problem.instance) << std::flush;
+        if (!file) throw InputError({options.dump, 0, ""}, "cannot be written");
+    }
+    std::vector<std::string> names;
+    for (auto const& name : CLI::detail::split(options.planners.empty() ? problem.default_planner : options.planners, ','))
+        if (!name.empty()) names.push_back(name);
+    std::vector<PlanResult> results;
+    for (auto const& name : names) results.push_back(planner::plan(name, problem.instance, problem.options));
+    if (options.json)
+        std::printf("%s\n", config::plan_results_text(problem.instance, results).c_str());
+    else
+        print_table(problem.instance, results);
+    for (auto const& result : results)
+        if (result.status == PlanStatus::infeasible && result.requested > 0) return infeasible;
+    return done;
+}
+
+}  // namespace
+
+Action add_plan_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<PlanOptions>();
+    app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")->type_name("SCENARIO");
+    app.add_option("--instance", options->instance, "plan this instance (JSON) instead of a scenario's round")->type_name("FILE");
+    std::string known;
+    for (auto const name : planner::names()) known += (known.empty() ? "" : ", ") + std::string(name);
+    app.add_option("--planner", options->planners, "planners to compare, separated by commas: " + known)->type_name("NAME[,NAME...]");
+    app.add_option("--round", options->round, "round of the scenario, from 0; earlier rounds drain the batteries")->type_name("K");
+    app.add_option("--requests", options->requests, "this many requests instead of the scenario's")->type_name("R");
+    app.add_option("--time-limit", options->time_limit, "seconds after which a planner gives the best it has")->type_name("S");
+    app.add_option("--seed", options->seed, "seed of links, arrivals and planners");
+    app.add_option("--set", options->sets, "override a key of the scenario; may be repeated")
+        ->type_name("section.key=value")->take_all()->allow_extra_args(false);
+    app.add_option("--dump-instance", options->dump, "write the round's instance as JSON")->type_name("FILE");
+    app.add_flag("--json", options->json, "print the plans as JSON: one object, or a list for several planners");
+    return [options, &invocation] { return plan(*options, invocation); };
+}
+
+}  // namespace skipstone::cli

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "emulator/coordinator.hpp"
+#include "emulator/course.hpp"
+#include "emulator/loopback_transport.hpp"
+#include "emulator/node.hpp"
+#include "model/scenario.hpp"
+
+namespace skipstone::test {
+
+inline NetworkProfile resnet20() {
+    return {.name = "resnet20-cifar", .stages = {3, 3, 3}, .width = 16, .expansion = 1, .block = BlockKind::basic,
+            .shortcut = Shortcut::zero_pad, .stem = StemKind::cifar, .input = 32};
+}
+
+// A few unequal devices with a small network; tests change what they are about.
+inline Scenario small_scenario(int devices) {
+    Scenario scenario;
+    scenario.network.profile = resnet20();
+    scenario.accuracy = {"test", "resnet20-cifar", "", 0, "", {{{}, BlockMode::skip, 0.9, ""}, {{"s2b2"}, BlockMode::skip, 0.85, ""},
+                                                               {{"s3b1", "s4b2"}, BlockMode::skip, 0.82, ""}}};
+    for (int i = 0; i < devices; ++i) {
+        Device device;
+        device.name = "d" + std::to_string(i);
+        device.mac_rate = MacRate(4e8 + 1e8 * i);
+        device.memory = Bytes(700'000);
+        device.macs_per_round = Macs(30'000'000);
+        device.battery = Joules(1000);
+        device.power = {Watts(8), Watts(10), Watts(0), Watts(0)};
+        scenario.fleet.push_back(device);
+    }
+    scenario.rounds.count = 3;
+    scenario.emulation.clock = ClockKind::virtual_time;
+    scenario.emulation.kernels = true;
+    return scenario;
+}
+
+// Stands in for kernels: outputs that depend on every input value, the block and the mode; refuses inputs of a wrong shape.
+class HashExecutor final : public emulator::BlockExecutor {
+  public:
+    explicit HashExecutor(Network const& network) : network_(network) {}
+    void prepare(BlockId, BlockMode) override {}
+    double measure(BlockId) override { return 1e-4; }
+    Tensor run(BlockId block, BlockMode mode, Tensor input) override {
+        auto const& b = network_.block(block);
+        SKIPSTONE_EXPECT(input.shape() == b.input);
+        if (mode == BlockMode::skip && b.vanishes_when_dropped() && b.input == b.output) return input;
+        double sum = 1 + block.value() * 0.01 + static_cast<double>(mode) * 0.001;
+        for (float const x : input.values()) sum = sum * 0.999 + static_cast<double>(x);
+        Tensor output(b.output);
+        for (float& x : output.values()) {
+            sum = sum * 1.37 + 0.11;
+            sum -= static_cast<double>(static_cast<long>(sum));
+            x = static_cast<float>(sum);
+        }
+        return output;
+    }
+
+  private:
+    Network network_;
+};
+
+struct ClusterRun {
+    std::vector<emulator::RoundResult> results;
+    std::map<std::pair<int, int>, std::vector<float>> logits;  // by round and request
+    emulator::Coordinator::Outcome outcome = emulator::Coordinator::Outcome::finished;
+};
+
+using ExecutorMaker = std::function<std::unique_ptr<emulator::BlockExecutor>(Network const&)>;
+
+struct ClusterOptions {
+    int nodes = 1;
+    double dilation = 1;
+    double clock_shift_s = 0;     // node i's clock is i times this ahead of rank 0's
+    std::atomic<bool> const* stop = nullptr;
+    ExecutorMaker executor = [](Network const& network) { return std::make_unique<HashExecutor>(network); };
+};
+
+// Runs a scenario with its nodes as threads of this process.
+inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& options) {
+    using namespace emulator;
+    Network const network(scenario.network.profile);
+    LoopbackHub hub(options.nodes + 1);
+    HostClock const clock;
+    Waker waker(clock);
+    auto const transport = hub.connect(0, [&] { waker.notify(); });
+    std::vector<std::thread> threads;
+    for (int node = 1; node <= options.nodes; ++node)
+        threads.emplace_back([&, node] {
+            HostClock const node_clock(node * options.clock_shift_s);
+            Waker node_waker(node_clock);
+            auto const mine = hub.connect(node, [&] { node_waker.notify(); });
+            try {
+                Node served(*mine, node_clock, node_waker, scenario.emulation.kernels ? options.executor(network) : nullptr,
+                            network.size(), {scenario.emulation.clock, options.dilation});
+                served.serve();
+            } catch (std::exception const& error) {
+                mine->send(0, Tag::failed, pack_text(error.what()));
+            }
+            hub.connect(node, {});
+        });
+    std::atomic<bool> const never{false};
+    ClusterRun run;
+    Coordinator coordinator(*transport, clock, waker,
+                            {scenario.emulation.clock, options.dilation, scenario.emulation.kernels, scenario.fleet.size()},
+                            clock.now(), options.stop ? *options.stop : never);
+    Course course(scenario, network);
+    auto join = [&] {
+        coordinator.stop_nodes();
+        for (auto& thread : threads) thread.join();
+    };
+    try {
+        run.outcome = coordinator.run(
+            course, scenario.rounds.count,
+            [&](std::int64_t image) {
+                Tensor tensor(network.input_shape());
+                float value = static_cast<float>(image) * 0.01F;
+                for (float& x : tensor.values()) x = value += 0.001F;
+                return tensor;
+            },
+            [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
+            [&](int round, int request, std::span<float const> logits) {
+                run.logits[{round, request}].assign(logits.begin(), logits.end());
+            });
+    } catch (...) {
+        join();
+        throw;
+    }
+    join();
+    return run;
+}
+
+}  // namespace skipstone::test
