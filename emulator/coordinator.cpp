@@ -188,7 +188,7 @@ void Coordinator::start_wall_round(Flight& flight) {
         if (!flight.orders[node].empty())
             transport_.send(static_cast<int>(node), Tag::go,
                             pack(Go{flight.result.course.state.round.value(), start + offsets_[node],
-                                    flight.result.course.state.start.value()}));
+                                    flight.result.course.state.start.value(), settings_.dilation}));
 }
 
 std::vector<ClockReading> Coordinator::synchronise() {

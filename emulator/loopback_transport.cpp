@@ -49,4 +49,10 @@ std::unique_ptr<Transport> LoopbackHub::connect(int rank, std::function<void()> 
     return std::make_unique<LoopbackTransport>(*this, rank);
 }
 
+void LoopbackHub::disconnect(int rank) {
+    auto& box = *boxes_.at(static_cast<std::size_t>(rank));
+    std::lock_guard const lock(box.mutex);
+    box.wake = nullptr;
+}
+
 }  // namespace skipstone::emulator

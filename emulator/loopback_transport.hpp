@@ -17,6 +17,8 @@ class LoopbackHub {
     int size() const { return static_cast<int>(boxes_.size()); }
     // `wake` is called, by the sender's thread, when a message for `rank` is put into its box.
     std::unique_ptr<Transport> connect(int rank, std::function<void()> wake);
+    // The rank is gone: nobody is woken for its messages any more.
+    void disconnect(int rank);
 
   private:
     friend class LoopbackTransport;

@@ -24,14 +24,14 @@ bool Node::ByTime::operator()(Work const* a, Work const* b) const {
 }
 
 Node::Node(Transport& transport, HostClock const& clock, Waker& waker, std::unique_ptr<BlockExecutor> executor,
-           std::size_t blocks, Settings settings)
+           std::size_t blocks, ClockKind kind)
     : transport_(transport),
       clock_(clock),
       waker_(waker),
       processor_waker_(clock),
       executor_(std::move(executor)),
       blocks_(blocks),
-      settings_(settings),
+      kind_(kind),
       processor_([this] {
           try {
               processor_loop();
@@ -50,7 +50,7 @@ Node::~Node() {
 
 void Node::serve() {
     double pause = first_pause_s;
-    if (settings_.clock == ClockKind::wall) radio_priority_.wait_for_deadlines();
+    if (kind_ == ClockKind::wall) radio_priority_.wait_for_deadlines();
     while (!stop_) {
         bool progress = handle_messages();
         progress |= handle_outbox();
@@ -59,7 +59,7 @@ void Node::serve() {
         {
             std::lock_guard const lock(mutex_);
             if (failure_) std::rethrow_exception(failure_);
-            hungry = settings_.clock == ClockKind::virtual_time && !rounds_.empty() && ready_.empty();
+            hungry = kind_ == ClockKind::virtual_time && !rounds_.empty() && ready_.empty();
         }
         if (stop_ || progress) {
             pause = first_pause_s;
@@ -113,7 +113,7 @@ void Node::accept_orders(Buffer payload) {
     auto const header = unpack<OrdersHeader>(payload);
     auto const orders = unpack_items<OrdersHeader, TaskOrder>(payload);
     round_ = header.round;
-    bool const wall = settings_.clock == ClockKind::wall;
+    bool const wall = kind_ == ClockKind::wall;
     std::lock_guard const lock(mutex_);
     auto& round = rounds_[header.round];
     auto stamp = [&](TaskOrder const& order, EventKind kind, std::int32_t block) {
@@ -175,7 +175,7 @@ void Node::deliver(StepKey key, Tensor tensor) {
         waker_.notify();
         return;
     }
-    if (settings_.clock == ClockKind::virtual_time) ready_.insert(&work);
+    if (kind_ == ClockKind::virtual_time) ready_.insert(&work);
     processor_waker_.notify();
 }
 
@@ -192,7 +192,7 @@ bool Node::handle_outbox() {
         auto const& order = output.work->order;
         if (order.to_node < 0) {  // the last block: its output are the logits
             transport_.send(0, Tag::logits, pack_tensor({order.round, order.request, order.step, {}}, std::move(output.tensor)));
-        } else if (settings_.clock == ClockKind::wall && order.out.moved) {
+        } else if (kind_ == ClockKind::wall && order.out.moved) {
             std::lock_guard const lock(mutex_);
             rounds_.at(order.round).outputs[{order.round, order.request, order.step}] = std::move(output);
         } else {
@@ -222,7 +222,7 @@ void Node::transmit(Output output) {
 double Node::next_timer_s() const {
     // Only the radio changes timers once a round has begun.
     double next = std::numeric_limits<double>::infinity();
-    if (settings_.clock != ClockKind::wall || scheduled_ < 0) return next;
+    if (kind_ != ClockKind::wall || scheduled_ < 0) return next;
     auto const& timers = rounds_.at(scheduled_).timers;
     double const now = clock_.now();
     for (auto const& timer : timers) {
@@ -304,8 +304,7 @@ void Node::report_if_done(int number) {
 
 void Node::begin_round(Go const& go) {
     std::lock_guard const lock(mutex_);
-    host_start_s_ = go.host_start_s;
-    model_start_s_ = go.model_start_s;
+    go_ = go;
     auto const found = rounds_.find(go.round);
     if (found == rounds_.end()) return;
     scheduled_ = go.round;
@@ -339,7 +338,7 @@ void Node::measure() {
 // ---- the processor ----
 
 void Node::processor_loop() {
-    if (settings_.clock == ClockKind::wall) processor_priority_.compute();
+    if (kind_ == ClockKind::wall) processor_priority_.compute();
     while (!stop_) {
         Work* work = nullptr;
         std::optional<std::pair<BlockId, BlockMode>> prepare;
@@ -373,7 +372,7 @@ void Node::processor_loop() {
 }
 
 void Node::run_work(Work& work) {
-    bool const wall = settings_.clock == ClockKind::wall;
+    bool const wall = kind_ == ClockKind::wall;
     auto const& order = work.order;
     if (wall) {
         processor_priority_.wait_for_deadlines();
@@ -416,7 +415,7 @@ void Node::run_work(Work& work) {
 void Node::route(Work& work, Tensor output) {
     auto const& order = work.order;
     std::lock_guard const lock(mutex_);
-    bool const local = order.to_node == transport_.rank() && !(settings_.clock == ClockKind::wall && order.out.moved);
+    bool const local = order.to_node == transport_.rank() && !(kind_ == ClockKind::wall && order.out.moved);
     if (local) {
         deliver({order.round, order.request, order.step + 1}, std::move(output));
         return;

@@ -39,14 +39,9 @@ class BlockExecutor {
 // both wait for the absolute times of their orders; under the virtual clock neither waits, and the tasks run as dataflow.
 class Node {
   public:
-    struct Settings {
-        ClockKind clock = ClockKind::virtual_time;
-        double dilation = 1;
-    };
-
     // executor: none with kernels off. clock and waker are this rank's; the transport wakes the waker where it can.
     Node(Transport& transport, HostClock const& clock, Waker& waker, std::unique_ptr<BlockExecutor> executor, std::size_t blocks,
-         Settings settings);
+         ClockKind kind);
     ~Node();
     Node(Node const&) = delete;
 
@@ -100,7 +95,7 @@ class Node {
     std::optional<Message> next_message();
     void transmit(Output output);
     void report_if_done(int round);
-    double deadline(double model_s) const { return host_start_s_ + (model_s - model_start_s_) * settings_.dilation; }
+    double deadline(double model_s) const { return go_.host_start_s + (model_s - go_.model_start_s) * go_.dilation; }
     double next_timer_s() const;
 
     Transport& transport_;
@@ -109,7 +104,7 @@ class Node {
     Waker processor_waker_;
     std::unique_ptr<BlockExecutor> executor_;
     std::size_t blocks_;        // of the network
-    Settings settings_;
+    ClockKind kind_;
 
     std::mutex mutex_;          // guards what follows, but for what only the radio touches
     std::map<int, Round> rounds_;
@@ -128,7 +123,7 @@ class Node {
 
     std::atomic<bool> stop_{false};
     std::atomic<int> round_{-1};
-    double host_start_s_ = 0, model_start_s_ = 0;
+    Go go_;                            // of the round that runs (wall clock)
     int scheduled_ = -1;               // wall clock: the round that runs; only the radio uses it
     std::size_t first_timer_ = 0;      // of that round: those before are done
     std::deque<Message> put_back_;     // came between pings

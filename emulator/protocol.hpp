@@ -47,11 +47,12 @@ struct TensorHeader {
 };
 static_assert(sizeof(TensorHeader) <= Tensor::envelope_bytes);
 
-// Begin the round: model time model_start_s is host_start_s of the receiver's clock.
+// Begin the round: model time model_start_s is host_start_s of the receiver's clock; a model second takes `dilation` of its seconds.
 struct Go {
     std::int32_t round = 0;
     double host_start_s = 0;
     double model_start_s = 0;
+    double dilation = 1;
 };
 
 inline constexpr int pings_per_sync = 8;

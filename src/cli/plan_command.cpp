@@ -42,7 +42,7 @@ struct Problem {
 
 Problem problem_of_scenario(PlanOptions const& options, Invocation const& invocation) {
     std::vector<config::Override> overrides;
-    for (auto const& set : options.sets) overrides.push_back(config::parse_override("--set", set));
+    for (auto const& set : options.sets) overrides.push_back(config::parse_override(set));
     if (options.seed) overrides.push_back(option_override("--seed", "seed", std::to_string(*options.seed)));
     if (options.requests) overrides.push_back(option_override("--requests", "requests.count", std::to_string(*options.requests)));
     auto const scenario = emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
@@ -62,7 +62,7 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
 
 Problem problem_of_instance(PlanOptions const& options) {
     Problem problem;
-    problem.instance = config::read_instance(options.instance);
+    problem.instance = config::load_instance(options.instance);
     if (options.requests) problem.instance.requests = *options.requests;
     if (options.seed) problem.options.seed = *options.seed;
     problem.default_planner = std::string(config::default_planner);
@@ -109,7 +109,7 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
     std::vector<PlanResult> results;
     for (auto const& name : names) results.push_back(planner::plan(name, problem.instance, problem.options));
     if (options.json)
-        std::printf("%s\n", config::plan_results_text(problem.instance, results).c_str());
+        std::fputs(config::results_text(problem.instance, results).c_str(), stdout);
     else
         print_table(problem.instance, results);
     for (auto const& result : results)

@@ -17,6 +17,7 @@ class ImageSource::Implementation {
   public:
     virtual ~Implementation() = default;
     virtual std::size_t size() const = 0;
+    virtual std::optional<int> label(std::size_t index) const = 0;
     virtual Sample read(std::size_t index) const = 0;
 };
 
@@ -32,6 +33,7 @@ class PictureFiles : public ImageSource::Implementation {
   public:
     explicit PictureFiles(std::vector<PictureFile> files) : files_(std::move(files)) {}
     std::size_t size() const override { return files_.size(); }
+    std::optional<int> label(std::size_t index) const override { return files_[index].label; }
     Sample read(std::size_t index) const override {
         auto const& file = files_[index];
         return {decode_picture(read_file(file.path), file.path.string()), file.label, file.name};
@@ -59,10 +61,11 @@ class CifarBatch : public ImageSource::Implementation {
                                           "; CIFAR-10's are 0 to 9");
     }
     std::size_t size() const override { return bytes_.size() / record; }
+    std::optional<int> label(std::size_t index) const override { return int(bytes_[index * record]); }
     Sample read(std::size_t index) const override {
         std::uint8_t const* const pixels = bytes_.data() + index * record + 1;
         Sample sample{{side, side, std::vector<std::uint8_t>(3 * plane)},
-                      int(bytes_[index * record]),
+                      label(index),
                       name_ + "#" + std::to_string(index)};
         for (std::size_t i = 0; i < plane; ++i)
             for (std::size_t c = 0; c < 3; ++c) sample.picture.rgb[3 * i + c] = pixels[c * plane + i];
@@ -158,6 +161,11 @@ ImageSource::~ImageSource() = default;
 
 std::size_t ImageSource::size() const {
     return implementation_->size();
+}
+
+std::optional<int> ImageSource::label(std::size_t index) const {
+    SKIPSTONE_EXPECT(index < size());
+    return implementation_->label(index);
 }
 
 Sample ImageSource::read(std::size_t index) const {

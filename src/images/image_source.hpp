@@ -39,6 +39,8 @@ class ImageSource {
     ~ImageSource();
 
     std::size_t size() const;  // > 0
+    // As read() gives it, without decoding the picture.
+    std::optional<int> label(std::size_t index) const;
     // Throws InputError when the file is not an intact PNG or JPEG that decode_picture takes.
     Sample read(std::size_t index) const;
 

@@ -6,6 +6,7 @@
 #include <mpi.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <array>
 #include <climits>
@@ -183,10 +184,9 @@ bool Request::done() {
 }
 
 std::string host_name() {
-    std::array<char, MPI_MAX_PROCESSOR_NAME> name{};
-    int length = 0;
-    check(MPI_Get_processor_name(name.data(), &length), "MPI_Get_processor_name");
-    return {name.data(), static_cast<std::size_t>(length)};
+    std::array<char, 256> name{};
+    if (gethostname(name.data(), name.size() - 1) != 0) throw EnvironmentError::from_errno("gethostname");
+    return name.data();
 }
 
 std::string library_version() {

@@ -85,7 +85,7 @@ struct Communicator::Incoming {
     Request request;
 };
 
-std::string host_name();
-std::string library_version();
+std::string host_name();        // needs no MPI
+std::string library_version();  // e.g. "Open MPI v4.1.4"
 
 }  // namespace skipstone::mpi

@@ -69,6 +69,13 @@ class HashExecutor final : public emulator::BlockExecutor {
     Network network_;
 };
 
+inline Tensor numbered_image(Network const& network, std::int64_t number) {
+    Tensor tensor(network.input_shape());
+    float value = static_cast<float>(number) * 0.01F;
+    for (float& x : tensor.values()) x = value += 0.001F;
+    return tensor;
+}
+
 struct ClusterRun {
     std::vector<emulator::RoundResult> results;
     std::map<std::pair<int, int>, std::vector<float>> logits;  // by round and request
@@ -101,12 +108,12 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
             auto const mine = hub.connect(node, [&] { node_waker.notify(); });
             try {
                 Node served(*mine, node_clock, node_waker, scenario.emulation.kernels ? options.executor(network) : nullptr,
-                            network.size(), {scenario.emulation.clock, options.dilation});
+                            network.size(), scenario.emulation.clock);
                 served.serve();
             } catch (std::exception const& error) {
                 mine->send(0, Tag::failed, pack_text(error.what()));
             }
-            hub.connect(node, {});
+            hub.disconnect(node);
         });
     std::atomic<bool> const never{false};
     ClusterRun run;
@@ -121,12 +128,7 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
     try {
         run.outcome = coordinator.run(
             course, scenario.rounds.count,
-            [&](std::int64_t image) {
-                Tensor tensor(network.input_shape());
-                float value = static_cast<float>(image) * 0.01F;
-                for (float& x : tensor.values()) x = value += 0.001F;
-                return tensor;
-            },
+            [&](std::int64_t image) { return numbered_image(network, image); },
             [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
             [&](int round, int request, std::span<float const> logits) {
                 run.logits[{round, request}].assign(logits.begin(), logits.end());

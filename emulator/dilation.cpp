@@ -1,0 +1,33 @@
+#include "emulator/dilation.hpp"
+
+#include <algorithm>
+
+#include "model/event.hpp"
+
+namespace skipstone::emulator {
+
+namespace {
+
+constexpr double margin = 1.25;
+constexpr double short_task_s = 1e-3;  // these are not made to share their core (Node)
+
+}  // namespace
+
+double automatic_dilation(Scenario const& scenario, Network const& network, std::vector<double> const& block_seconds,
+                          int devices_per_host, int cores) {
+    double const share = std::max(1.0, static_cast<double>(devices_per_host) / std::max(1, cores));
+    double dilation = 1;
+    for (std::size_t j = 0; j < block_seconds.size(); ++j)
+        for (auto const& device : scenario.fleet) {
+            auto const& block = network.blocks()[j];
+            auto const measured = device.compute_seconds.find(block.name);
+            double const emulated =
+                measured != device.compute_seconds.end() ? measured->second.value() : (block.macs / device.mac_rate).value();
+            double const needed = margin * block_seconds[j] * (emulated > short_task_s ? share : 1);
+            double const tolerated = 0.5 * overrun_lateness * std::max(emulated, 0.010);
+            dilation = std::max(dilation, needed / (emulated + tolerated));
+        }
+    return dilation;
+}
+
+}  // namespace skipstone::emulator

@@ -1,0 +1,31 @@
+#include "emulator/kernel_executor.hpp"
+
+#include <utility>
+
+namespace skipstone::emulator {
+
+namespace {
+
+constexpr int repetitions = 5;
+
+class KernelExecutor final : public BlockExecutor {
+  public:
+    KernelExecutor(Network const& network, kernels::PackLayout const& layout, std::span<std::byte const> packed)
+        : kernels_(network, layout, packed) {}
+
+    void prepare(BlockId block, BlockMode) override { kernels_.warm_up(block, 1); }
+    Tensor run(BlockId block, BlockMode mode, Tensor input) override { return kernels_.run(block, mode, std::move(input)); }
+    double measure(BlockId block) override { return kernels_.measure(block, 1, repetitions).value(); }
+
+  private:
+    kernels::NetworkKernels kernels_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockExecutor> make_kernel_executor(Network const& network, kernels::PackLayout const& layout,
+                                                    std::span<std::byte const> packed) {
+    return std::make_unique<KernelExecutor>(network, layout, packed);
+}
+
+}  // namespace skipstone::emulator

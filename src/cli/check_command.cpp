@@ -1,0 +1,104 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "config/file_kind.hpp"
+#include "config/instance_json.hpp"
+#include "config/scenario_file.hpp"
+#include "emulator/course.hpp"
+#include "emulator/setup.hpp"
+#include "hdf5/file.hpp"
+#include "kernels/host.hpp"
+#include "kernels/weights.hpp"
+#include "mpi/communicator.hpp"
+#include "trace/check.hpp"
+#include "trace/digest.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+struct CheckOptions {
+    std::vector<std::string> files;
+    bool digest = false;
+};
+
+// Every tensor is there, has its shape and holds numbers.
+std::vector<std::string> check_weights(std::string const& file, Invocation const& invocation) {
+    auto const info = kernels::read_weights_info(file);
+    auto profile = config::load_network_profile(info.network, invocation.profiles);
+    profile.classes = info.classes;
+    profile.input = info.input_size;
+    Network const network(profile);
+    kernels::FileWeights weights(file, network);
+    for (auto const& tensor : network.weight_tensors()) weights.read(tensor.name);
+    return {};
+}
+
+bool is_trace(std::string const& file) {
+    return hdf5::File::open(file, hdf5::Access::read_swmr).has_attribute("format");
+}
+
+// Throws InputError for what cannot be read, else says what does not fit together.
+std::vector<std::string> findings(std::string const& file, Invocation const& invocation) {
+    switch (config::identify(file)) {
+        case config::FileKind::scenario: {
+            auto const scenario = emulator::with_weights_metadata(config::load_scenario(file, {}, invocation.profiles));
+            emulator::Course(scenario, emulator::network_of(scenario));
+            return {};
+        }
+        case config::FileKind::network_profile: Network(config::load_network_profile(file, invocation.profiles)); return {};
+        case config::FileKind::device_profile: config::load_device_profile(file, invocation.profiles); return {};
+        case config::FileKind::link_profile: config::load_link_profile(file, invocation.profiles); return {};
+        case config::FileKind::accuracy_table: {
+            auto const table = config::load_accuracy_table(file, invocation.profiles);
+            drop_options(table, Network(config::load_network_profile(table.network, invocation.profiles)));
+            return {};
+        }
+        case config::FileKind::instance: config::load_instance(file); return {};
+        case config::FileKind::hdf5: return is_trace(file) ? trace::check(file) : check_weights(file, invocation);
+        case config::FileKind::unknown: break;
+    }
+    throw InputError({file, 0, ""}, "is neither a scenario, a profile, an instance, a weights file nor a trace");
+}
+
+int check(CheckOptions const& options, Invocation const& invocation) {
+    bool right = true;
+    for (auto const& file : options.files) try {
+            if (options.digest) {
+                std::printf("%s  %s\n", trace::digest(file).c_str(), file.c_str());
+                continue;
+            }
+            auto const found = findings(file, invocation);
+            for (auto const& finding : found) std::fprintf(stderr, "%s: %s\n", file.c_str(), finding.c_str());
+            if (found.empty())
+                std::printf("%s: right (%s)\n", file.c_str(), std::string(to_string(config::identify(file))).c_str());
+            else
+                right = false;
+        } catch (InputError const& error) {
+            std::fprintf(stderr, "%s\n", error.what());
+            right = false;
+        }
+    return right ? done : bad_input;
+}
+
+}  // namespace
+
+std::string version_text() {
+    return "skipstone " SKIPSTONE_VERSION " (" SKIPSTONE_REVISION ")\noneDNN " + kernels::onednn_version() + ", HDF5 " +
+           hdf5::library_version() + ", instruction set " + kernels::instruction_set();
+}
+
+Action add_check_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<CheckOptions>();
+    app.add_option("files", options->files, "scenarios, profiles, accuracy tables, instances (JSON), weights, traces")->required()->type_name("FILE...");
+    app.add_flag("--digest", options->digest, "print what identifies a trace: SHA-256 of all that does not depend on the host");
+    return [options, &invocation] { return check(*options, invocation); };
+}
+
+}  // namespace skipstone::cli

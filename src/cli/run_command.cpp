@@ -1,0 +1,116 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/run_session.hpp"
+#include "cli/scenario_options.hpp"
+#include "config/scenario_file.hpp"
+#include "emulator/setup.hpp"
+#include "mpi/communicator.hpp"
+#include "planner/planner.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+struct RunOptions {
+    std::string scenario, output;
+    std::optional<std::string> clock, dilation, planner, kernels, weights, images;
+    std::optional<int> rounds;
+    std::optional<std::uint64_t> seed;
+    std::vector<std::string> sets;
+    bool strict = false, launch = false, print_config = false;
+};
+
+Scenario load(RunOptions const& options, Invocation const& invocation) {
+    std::vector<config::Override> overrides;
+    auto add = [&](char const* option, char const* key, std::optional<std::string> const& value) {
+        if (value) overrides.push_back(option_override(option, key, *value));
+    };
+    for (auto const& set : options.sets) overrides.push_back(config::parse_override(set));
+    add("--clock", "emulation.clock", options.clock);
+    add("--dilation", "emulation.dilation", options.dilation);
+    add("--planner", "planner.name", options.planner);
+    add("--weights", "network.weights", options.weights);
+    if (options.kernels) {
+        if (*options.kernels != "on" && *options.kernels != "off")
+            throw InputError("--kernels " + *options.kernels + ": must be on or off");
+        add("--kernels", "emulation.kernels", *options.kernels == "on" ? "true" : "false");
+    }
+    if (options.rounds) add("--rounds", "rounds.count", std::to_string(*options.rounds));
+    if (options.seed) add("--seed", "seed", std::to_string(*options.seed));
+    return emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
+}
+
+// Replaces this process by mpirun with a rank per device and one for the coordinator.
+[[noreturn]] void launch(std::size_t devices, Invocation const& invocation) {
+    std::vector<std::string> words{"mpirun", "-n", std::to_string(devices + 1), "--oversubscribe", "--bind-to", "none",
+                                   "--mca", "mpi_yield_when_idle", "1", invocation.executable.string()};
+    for (std::size_t i = 1; i < invocation.arguments.size(); ++i)
+        if (invocation.arguments[i] != "--launch") words.push_back(invocation.arguments[i]);
+    if (geteuid() == 0) {
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    }
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    execvp("mpirun", argv.data());
+    throw EnvironmentError::from_errno("mpirun");
+}
+
+int run(RunOptions const& options, Invocation const& invocation) {
+    RunRequest request;
+    request.load_scenario = [&] { return load(options, invocation); };
+    request.output = options.output;
+    request.images = options.images;
+    request.strict = options.strict;
+    for (auto const& word : invocation.arguments) request.command_line += (request.command_line.empty() ? "" : " ") + word;
+    bool const launched = mpi::launched();
+    if (options.print_config || (options.launch && !launched)) {
+        auto const scenario = request.load_scenario();
+        if (!options.print_config) launch(scenario.fleet.size(), invocation);
+        std::fputs(config::scenario_text(scenario).c_str(), stdout);
+        return done;
+    }
+    return launched ? run_as_rank(request) : run_alone(request);
+}
+
+}  // namespace
+
+Action add_run_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<RunOptions>();
+    std::string known;
+    for (auto const name : planner::names()) known += (known.empty() ? "" : ", ") + std::string(name);
+    app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")->required()->type_name("SCENARIO");
+    app.add_option("-o,--output", options->output, "trace to write; default: the scenario's name with .h5")->type_name("FILE");
+    app.add_option("--clock", options->clock, "wall: in real time, a rank per device; virtual: as fast as the host can")
+        ->type_name("wall|virtual");
+    app.add_option("--dilation", options->dilation, "real seconds per emulated second under the wall clock; auto: what the host keeps up with")
+        ->type_name("X|auto");
+    app.add_option("--planner", options->planner, "one of " + known)->type_name("NAME");
+    app.add_option("--rounds", options->rounds, "number of rounds")->type_name("N");
+    app.add_option("--seed", options->seed, "seed of links, arrivals, jitter, images and weights");
+    app.add_option("--images", options->images, "PNG or JPEG file, a folder of them, or a CIFAR-10 batch (.bin, .bin.xz); default: synthetic")
+        ->type_name("PATH");
+    app.add_option("--weights", options->weights, "trained weights (HDF5); default: He-initialised from the seed")->type_name("FILE");
+    app.add_option("--kernels", options->kernels, "off: times, energy and plans only, nothing is computed")->type_name("on|off");
+    app.add_option("--set", options->sets, "override a key of the scenario; may be repeated")
+        ->type_name("section.key=value")->take_all()->allow_extra_args(false);
+    app.add_flag("--strict", options->strict, "exit with 4 when more than 1 % of the events are late (wall clock)");
+    app.add_flag("--launch", options->launch, "start mpirun with the ranks that the scenario needs");
+    app.add_flag("--print-config", options->print_config, "print the resolved scenario and do nothing else");
+    return [options, &invocation] { return run(*options, invocation); };
+}
+
+}  // namespace skipstone::cli

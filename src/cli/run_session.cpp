@@ -1,0 +1,273 @@
+#include "cli/run_session.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cli/exit_code.hpp"
+#include "cli/run_report.hpp"
+#include "config/scenario_file.hpp"
+#include "emulator/coordinator.hpp"
+#include "emulator/dilation.hpp"
+#include "emulator/image_supply.hpp"
+#include "emulator/loopback_transport.hpp"
+#include "emulator/mpi_transport.hpp"
+#include "emulator/node.hpp"
+#include "emulator/packed_network.hpp"
+#include "emulator/recorder.hpp"
+#include "emulator/run_summary.hpp"
+#include "emulator/setup.hpp"
+#include "hdf5/file.hpp"
+#include "kernels/host.hpp"
+#include "kernels/weights.hpp"
+#include "mpi/communicator.hpp"
+#include "trace/writer.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+using namespace emulator;
+
+// The one thing a signal handler can reach: which signal came.
+std::atomic<bool> stop_requested{false};
+std::atomic<int> last_signal{0};
+
+void remember_signal(int signal) {
+    last_signal = signal;
+    stop_requested = true;
+}
+
+void handle_signals(void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    for (int const signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+}
+
+void check_ranks(Scenario const& scenario, int ranks) {
+    auto const needed = static_cast<int>(scenario.fleet.size()) + 1;
+    if (scenario.emulation.clock == ClockKind::wall && ranks < needed)
+        throw InputError("the wall clock needs " + std::to_string(needed) + " ranks, one per device and one for the coordinator; here " +
+                         (ranks == 1 ? "is 1" : "are " + std::to_string(ranks)) + ". Start it with \"mpirun -n " + std::to_string(needed) +
+                         " --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 skipstone run …\", let --launch do that, or use "
+                         "--clock virtual");
+    if (ranks > needed)
+        std::fprintf(stderr, "skipstone: warning: %d of %d ranks stay idle: %d are enough for %zu devices\n", ranks - needed, ranks, needed,
+                     scenario.fleet.size());
+}
+
+// What rank 0 knows and the others do not.
+struct Stage {
+    Scenario scenario;
+    Network network;
+    std::string output;
+    std::vector<std::string> hosts;   // per rank
+    std::string mpi_version = "none";
+};
+
+trace::Header header_of(Stage const& stage, RunRequest const& request, double dilation) {
+    trace::Header header;
+    header.software_version = SKIPSTONE_VERSION;
+    std::array<char, 32> date{};
+    std::time_t const now = std::time(nullptr);
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    header.date = date.data();
+    header.seed = stage.scenario.seed;
+    auto& provenance = header.provenance;
+    provenance.scenario = config::scenario_text(stage.scenario);
+    provenance.command_line = request.command_line;
+    provenance.git_revision = SKIPSTONE_REVISION;
+    provenance.library_versions = "oneDNN " + kernels::onednn_version() + "; MPI " + stage.mpi_version + "; HDF5 " + hdf5::library_version();
+    provenance.instruction_set = kernels::instruction_set();
+    std::map<std::string, std::string> ranks_of;
+    for (std::size_t rank = 0; rank < stage.hosts.size(); ++rank) {
+        auto& ranks = ranks_of[stage.hosts[rank]];
+        ranks += (ranks.empty() ? "" : ",") + std::to_string(rank);
+    }
+    for (auto const& [host, ranks] : ranks_of) provenance.hosts += (provenance.hosts.empty() ? "" : "; ") + host + ": " + ranks;
+    provenance.clock = stage.scenario.emulation.clock == ClockKind::wall ? "wall" : "virtual";
+    provenance.dilation = dilation;
+    provenance.network = stage.network.name();
+    provenance.weights_hash = stage.scenario.network.weights ? kernels::read_weights_info(*stage.scenario.network.weights).sha256
+                                                             : "he-initialised from the seed";
+    header.devices = device_rows(stage.scenario);
+    header.blocks = block_rows(stage.network);
+    return header;
+}
+
+// Rank 0's part, once the nodes serve.
+int coordinate(Stage const& stage, RunRequest const& request, Transport& transport, HostClock const& clock,
+               Waker& waker, ImageSupply const& images, double run_start) {
+    auto const& scenario = stage.scenario;
+    Coordinator coordinator(transport, clock, waker,
+                            {scenario.emulation.clock, scenario.emulation.dilation.value_or(1), scenario.emulation.kernels,
+                             scenario.fleet.size()},
+                            run_start, stop_requested);
+    struct StopNodes {  // whatever happens, the nodes are told to end
+        Coordinator& coordinator;
+        ~StopNodes() { coordinator.stop_nodes(); }
+    } const stop_nodes{coordinator};
+    double dilation = scenario.emulation.clock == ClockKind::wall ? scenario.emulation.dilation.value_or(1) : 1;
+    if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
+        auto const devices_per_host = static_cast<int>(std::ranges::count(stage.hosts, stage.hosts.back()));
+        dilation = automatic_dilation(scenario, stage.network, coordinator.measure_blocks(), devices_per_host, usable_cores());
+        coordinator.set_dilation(dilation);
+    }
+    RunReport report(scenario, stage.network, dilation);
+    Course course(scenario, stage.network);
+    trace::Writer writer(stage.output, header_of(stage, request, dilation));
+    report.start(stage.output, writer.warning());
+    RunSummary summary(scenario, dilation);
+    LabelOf const label_of = [&](std::int64_t image) { return images.label(image); };
+    auto take = [&](RoundResult&& result) {
+        auto const record = record_of(scenario, result, label_of);
+        writer.append(record);
+        for (auto const& row : record.requests)
+            if (row.label >= 0 && row.predicted_class >= 0) summary.add_prediction(row.label, row.predicted_class);
+        report.round(summary.add(result));
+    };
+    Coordinator::Outcome outcome{};
+    try {
+        outcome = coordinator.run(course, scenario.rounds.count, [&](std::int64_t image) { return images.image(image); }, take, {});
+    } catch (...) {
+        writer.finish(trace::Ended::failed);
+        throw;
+    }
+    bool const finished = outcome == Coordinator::Outcome::finished;
+    writer.finish(finished ? trace::Ended::finished : trace::Ended::interrupted);
+    report.finish(summary, finished ? "" : "interrupted");
+    if (!finished) return interrupted + last_signal;
+    return request.strict && scenario.emulation.clock == ClockKind::wall && !summary.fidelity().faithful() ? not_faithful : done;
+}
+
+// All that rank 0 can find wrong before anything runs is found here.
+Stage prepare(RunRequest const& request, int ranks) {
+    auto scenario = request.load_scenario();
+    check_ranks(scenario, ranks);
+    auto network = network_of(scenario);
+    Course(scenario, network);
+    auto output = request.output.empty() ? std::filesystem::path(scenario.file).stem().string() + ".h5" : request.output;
+    return {std::move(scenario), std::move(network), std::move(output), {}, "none"};
+}
+
+}  // namespace
+
+int run_alone(RunRequest const& request) {
+    HostClock const clock;
+    double const run_start = clock.now();
+    auto stage = prepare(request, 1);
+    auto const& scenario = stage.scenario;
+    stage.hosts = {mpi::host_name()};
+    ImageSupply const images(scenario, stage.network, request.images);
+    int const nodes = scenario.emulation.kernels ? std::min(usable_cores(), static_cast<int>(scenario.fleet.size())) : 0;
+    std::optional<PackedNetwork> packed;
+    if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
+    handle_signals(remember_signal);
+
+    LoopbackHub hub(nodes + 1);
+    Waker waker(clock);
+    auto const transport = hub.connect(0, [&] { waker.notify(); });
+    std::vector<std::jthread> threads;
+    for (int rank = 1; rank <= nodes; ++rank)
+        threads.emplace_back([&, rank] {
+            Waker node_waker(clock);
+            auto const mine = hub.connect(rank, [&] { node_waker.notify(); });
+            try {
+                Node(*mine, clock, node_waker, packed->make_executor(), stage.network.size(), scenario.emulation.clock).serve();
+            } catch (std::exception const& error) {
+                mine->send(0, Tag::failed, pack_text(error.what()));
+            }
+            hub.disconnect(rank);
+        });
+    return coordinate(stage, request, *transport, clock, waker, images, run_start);
+}
+
+int run_as_rank(RunRequest const& request) {
+    HostClock const clock;
+    double const run_start = clock.now();
+    mpi::Environment const environment;
+    auto const world = mpi::Communicator::duplicate_world();
+    if (world.size() == 1) return run_alone(request);
+    bool const first = world.rank() == 0;
+
+    // Rank 0 reads and checks the scenario, and says the resolved text to the others: nothing, where it is wrong.
+    std::optional<Stage> stage;
+    std::optional<ImageSupply> images;
+    std::string text;
+    if (first) try {
+            stage.emplace(prepare(request, world.size()));
+            images.emplace(stage->scenario, stage->network, request.images);
+            text = config::scenario_text(stage->scenario);
+        } catch (InputError const& error) {
+            std::fprintf(stderr, "skipstone: %s\n", error.what());
+            text.clear();
+        }
+    std::vector<std::byte> bytes(text.size());
+    std::memcpy(bytes.data(), text.data(), text.size());
+    bytes = world.broadcast(0, std::move(bytes));
+    if (bytes.empty()) return first ? bad_input : done;
+    text.assign(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+    auto const scenario = config::parse_scenario(text, "resolved scenario", "", {}, {});
+    auto const network = network_of(scenario);
+    auto const hosts = world.gather(0, mpi::host_name());
+
+    std::optional<PackedNetwork> packed;
+    if (scenario.emulation.kernels) {
+        std::string problem;
+        try {
+            packed.emplace(PackedNetwork::among(world.split_by_host(), scenario, network));
+        } catch (InputError const& error) {
+            problem = error.what();
+        }
+        auto const problems = world.gather(0, problem);
+        if (!world.all(problem.empty())) {
+            auto const said = std::ranges::find_if(problems, [](auto const& p) { return !p.empty() && p != "?"; });
+            if (said != problems.end()) std::fprintf(stderr, "skipstone: %s\n", said->c_str());
+            return first ? bad_input : done;
+        }
+    }
+
+    MpiTransport transport(world);
+    Waker waker(clock);
+    if (!first) {
+        handle_signals(SIG_IGN);  // rank 0 ends the run
+        bool const has_device = static_cast<std::size_t>(world.rank()) <= scenario.fleet.size();
+        Node node(transport, clock, waker, packed && has_device ? packed->make_executor() : nullptr, network.size(),
+                  scenario.emulation.clock);
+        try {
+            node.serve();
+        } catch (std::exception const& error) {
+            transport.send(0, Tag::failed, pack_text("round " + std::to_string(node.round()) + ": " + error.what()));
+        }
+        return done;
+    }
+    handle_signals(remember_signal);
+    stage->hosts = hosts;
+    stage->mpi_version = mpi::library_version();
+    try {
+        return coordinate(*stage, request, transport, clock, waker, *images, run_start);
+    } catch (InputError const& error) {
+        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        return bad_input;
+    } catch (std::exception const& error) {
+        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        world.abort(failed);
+    }
+}
+
+}  // namespace skipstone::cli

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "model/scenario.hpp"
+
+namespace skipstone::cli {
+
+// A run as it was asked for.
+struct RunRequest {
+    std::function<Scenario()> load_scenario;  // called by rank 0 alone; throws InputError
+    std::string output;                       // empty: named after the scenario
+    std::optional<std::string> images;
+    std::string command_line;
+    bool strict = false;
+};
+
+// Both return the exit status.
+// One process without a launcher: nodes are threads, as many as there are cores. The virtual clock only.
+int run_alone(RunRequest const& request);
+// This process' part of a run under a launcher. Collective over all ranks.
+int run_as_rank(RunRequest const& request);
+
+}  // namespace skipstone::cli
