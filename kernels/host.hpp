@@ -11,4 +11,9 @@ std::string instruction_set();
 // "2.6.3", of the library at run time.
 std::string onednn_version();
 
+// How many OpenMP threads kernels may use that the calling thread packs, compiles or runs from now on; other threads
+// keep what they had (OMP_NUM_THREADS, which counts only when it is set before the program starts, or else all cores).
+// count >= 1.
+void use_threads(int count);
+
 }  // namespace skipstone::kernels

@@ -239,9 +239,9 @@ Tensor NetworkKernels::run(BlockId block, BlockMode mode, Tensor input) {
 
 void NetworkKernels::warm_up(BlockId block, int batch) {
     auto const& b = impl_->network.block(block);
-    auto const input = sample_input(batched(b.input, batch));
-    impl_->run(b, BlockMode::full, input.clone());
-    if (b.is_residual()) impl_->run(b, BlockMode::skip, input.clone());
+    auto const shape = batched(b.input, batch);
+    impl_->run(b, BlockMode::full, sample_input(shape));
+    if (b.is_residual()) impl_->run(b, BlockMode::skip, sample_input(shape));
 }
 
 Seconds NetworkKernels::measure(BlockId block, int batch, int repetitions) {

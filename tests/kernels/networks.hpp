@@ -1,0 +1,83 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/packed_weights.hpp"
+#include "kernels/weights.hpp"
+#include "model/network.hpp"
+#include "units/random.hpp"
+
+// Networks, weights and files that the tests of this folder share.
+namespace skipstone::kernels {
+
+inline NetworkProfile resnet50(int input = 224, std::vector<int> stages = {3, 4, 6, 3}) {
+    return {.name = "resnet50", .stages = std::move(stages), .input = input};
+}
+
+inline NetworkProfile resnet20(int input = 32) {
+    return {.name = "resnet20-cifar",
+            .stages = {3, 3, 3},
+            .width = 16,
+            .expansion = 1,
+            .block = BlockKind::basic,
+            .shortcut = Shortcut::zero_pad,
+            .stem = StemKind::cifar,
+            .input = input};
+}
+
+// He-normal convolutions, and batch norms and biases that are nothing special: a fold that forgets one of their parts
+// shows.
+class UnevenWeights : public WeightSource {
+  public:
+    UnevenWeights(Network const& network, std::uint64_t seed) : plain_(network, seed), seed_(seed) {}
+
+    WeightValues read(std::string_view name) override {
+        auto tensor = plain_.read(name);
+        if (tensor.shape.size() > 1) return tensor;
+        RandomStream stream(seed_, "uneven:" + std::string(name));
+        // Small variances, too, where the epsilon beside them counts.
+        auto const low = name.ends_with(".weight") ? 0.5 : name.ends_with(".running_var") ? 0.001 : -0.5;
+        for (auto& value : tensor.values) value = static_cast<float>(stream.uniform(low, low + 1));
+        return tensor;
+    }
+
+  private:
+    HeWeights plain_;
+    std::uint64_t seed_;
+};
+
+inline Tensor random_tensor(TensorShape shape, std::uint64_t seed) {
+    Tensor tensor(shape);
+    RandomStream stream(seed, "activations");
+    for (auto& value : tensor.values()) value = static_cast<float>(stream.uniform(-1, 1));
+    return tensor;
+}
+
+inline Buffer packed(Network const& network, PackLayout const& layout, WeightSource& source) {
+    Buffer memory(layout.bytes());
+    std::ranges::fill(memory.bytes(), std::byte{0});
+    pack(network, layout, source, memory.bytes());
+    return memory;
+}
+
+// A folder of its own that goes with the test.
+struct Folder {
+    Folder()
+        : path(std::filesystem::temp_directory_path() /
+               ("skipstone_kernels_" + std::to_string(::getpid()) + "_" + std::to_string(++count))) {
+        std::filesystem::create_directories(path);
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::string file(std::string const& name) const { return (path / name).string(); }
+
+    std::filesystem::path path;
+    static inline int count = 0;
+};
+
+}  // namespace skipstone::kernels
