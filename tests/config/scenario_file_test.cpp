@@ -1,10 +1,12 @@
 #include "config/scenario_file.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <filesystem>
-#include <set>
+#include <memory>
 
 #include "config/toml_reader.hpp"
+#include "config/units_text.hpp"
 #include "support.hpp"
 #include "units/random.hpp"
 
@@ -491,6 +493,15 @@ BOOST_AUTO_TEST_CASE(the_resolved_text_gives_the_same_scenario_without_any_profi
     for (auto const& name : profile_names(ProfileKind::scenario, shipped())) {
         Scenario const s = load_scenario(name, {}, shipped());
         check_same(s, parse_scenario(scenario_text(s), "again.toml", "", {}, {}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_in_toml_come_back_to_the_last_bit) {
+    auto const origin = std::make_shared<Origin const>(Origin{"test", {}});
+    RandomStream random(2, "numbers");
+    for (int i = 0; i < 2000; ++i) {
+        double const value = std::ldexp(random.uniform(), static_cast<int>(random.below(200)) - 100);
+        BOOST_REQUIRE_EQUAL(parse_toml_value(number_text(value), origin).real, value);
     }
 }
 
