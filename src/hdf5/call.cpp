@@ -11,6 +11,9 @@ int Handle::close() noexcept {
 }
 
 void silence() noexcept {
+    // Handles close what they hold. What is left when the process ends could not be written, and HDF5's exit handler,
+    // which only a call before all others keeps away, crashes on it.
+    H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 

@@ -13,7 +13,7 @@ namespace skipstone::hdf5 {
 
 static_assert(sizeof(hid_t) == sizeof(Handle::Id));
 
-// Keeps HDF5 from printing errors on this thread.
+// Keeps HDF5 from printing errors on this thread, and from closing files when the process ends.
 void silence() noexcept;
 
 // What HDF5's error stack of this thread says: the operating system's message where there is one, else the innermost

@@ -66,6 +66,10 @@ class File : public Group {
     // Closes now what is left to close; throws EnvironmentError when it could not be written. Objects of this file must
     // be gone.
     void close();
+    // Gives up on writing, after an error: what HDF5 still holds is discarded, and the file on disk stays as it is.
+    // Objects of this file can only be destroyed then. Without it HDF5 would try to write, and fail, until the process
+    // ends.
+    void abandon() noexcept;
 
   private:
     File(Handle file, Handle root, std::string path);

@@ -43,6 +43,15 @@ Handle text_type(std::string const& what, std::size_t size) {
     return type;
 }
 
+// Into the one value of that type; HDF5 converts, and clips.
+void read_whole_number(Object const& object, std::string const& name, hid_t type, void* value) {
+    auto const open = open_attribute(object, name);
+    auto const what = object.place() + "@" + name;
+    if (HDF5_CALL(what, H5Tget_class, open.type.get()) != H5T_INTEGER) bad_attribute(object, name, "is not an integer");
+    require_scalar(object, name, open);
+    HDF5_CALL(what, H5Aread, open.attribute.get(), type, value);
+}
+
 herr_t keep_name(hid_t, char const* name, H5A_info_t const*, void* names) {
     static_cast<std::vector<std::string>*>(names)->emplace_back(name);
     return 0;
@@ -93,12 +102,14 @@ std::vector<std::string> Object::read_strings(std::string const& name) const {
 }
 
 std::int64_t Object::read_integer(std::string const& name) const {
-    auto const open = open_attribute(*this, name);
-    auto const what = place() + "@" + name;
-    if (HDF5_CALL(what, H5Tget_class, open.type.get()) != H5T_INTEGER) bad_attribute(*this, name, "is not an integer");
-    require_scalar(*this, name, open);
     std::int64_t value = 0;
-    HDF5_CALL(what, H5Aread, open.attribute.get(), H5T_NATIVE_INT64, &value);
+    read_whole_number(*this, name, H5T_NATIVE_INT64, &value);
+    return value;
+}
+
+std::uint64_t Object::read_unsigned(std::string const& name) const {
+    std::uint64_t value = 0;
+    read_whole_number(*this, name, H5T_NATIVE_UINT64, &value);
     return value;
 }
 

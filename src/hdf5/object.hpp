@@ -26,6 +26,7 @@ class Object {
     std::string read_string(std::string const& name) const;  // fixed or variable length
     std::vector<std::string> read_strings(std::string const& name) const;
     std::int64_t read_integer(std::string const& name) const;
+    std::uint64_t read_unsigned(std::string const& name) const;
     double read_double(std::string const& name) const;  // integers too
     std::vector<double> read_doubles(std::string const& name) const;
 

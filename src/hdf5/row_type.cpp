@@ -34,12 +34,12 @@ Handle column_type(Column const& column) {
         HDF5_CALL(column.name, H5Tset_cset, text.get(), H5T_CSET_UTF8);
         return text;
     }
+    SKIPSTONE_EXPECT(column.codes.empty() || (column.type != ColumnType::int64 && column.type != ColumnType::float64));
     if (column.codes.empty()) return HDF5_ACQUIRE(column.name, H5Tclose, H5Tcopy, number_type(column.type));
-    SKIPSTONE_EXPECT(column.type == ColumnType::int8 || column.type == ColumnType::uint8);
     auto codes = HDF5_ACQUIRE(column.name, H5Tclose, H5Tenum_create, number_type(column.type));
     for (auto const& [name, value] : column.codes) {
-        auto const byte = static_cast<signed char>(value);
-        HDF5_CALL(column.name, H5Tenum_insert, codes.get(), name.c_str(), &byte);
+        std::int32_t const code = value;  // little-endian: its first byte is the code as int8 or uint8
+        HDF5_CALL(column.name, H5Tenum_insert, codes.get(), name.c_str(), &code);
     }
     return codes;
 }

@@ -18,7 +18,7 @@ struct Column {
     ColumnType type = ColumnType::int32;
     std::size_t offset = 0;
     std::size_t size = 0;                            // of text: its fixed length, UTF-8, padded with zeros
-    std::vector<std::pair<std::string, int>> codes;  // int8 and uint8: names of an enum type's values; empty: a number
+    std::vector<std::pair<std::string, int>> codes;  // names of an enum type's values; empty: a number
 };
 
 // A compound type with the layout of a C++ struct, in memory and in the file, little-endian there. Move-only.
