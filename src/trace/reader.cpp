@@ -1,0 +1,286 @@
+#include "trace/reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+
+#include "hdf5/file.hpp"
+#include "trace/table_type.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::trace {
+
+namespace {
+
+hdf5::File open_trace(std::string const& path) {
+    // A file of an older HDF5 format cannot be opened for following a writer, but then nobody is writing it.
+    try {
+        return hdf5::File::open(path, hdf5::Access::read_swmr);
+    } catch (InputError const&) {
+        return hdf5::File::open(path, hdf5::Access::read);
+    }
+}
+
+void require_format(hdf5::File const& file) {
+    auto const refuse = [&](std::string const& problem) -> InputError { return {{file.path(), 0, ""}, problem}; };
+    if (!file.has_attribute("format"))
+        throw refuse("is an HDF5 file but not a Skipstone trace (it has no attribute 'format')");
+    auto const found = file.read_string("format");
+    if (found != format) throw refuse("is not a Skipstone trace (its format is '" + found + "')");
+    auto const version = file.read_integer("format_version");
+    if (version != format_version)
+        throw refuse("is a trace of format version " + std::to_string(version) + "; this program reads version " +
+                     std::to_string(format_version));
+}
+
+Ended ended_of(hdf5::File const& file) {
+    auto const text = file.read_string("ended");
+    for (auto const ended : {Ended::running, Ended::finished, Ended::interrupted, Ended::failed})
+        if (text == to_string(ended)) return ended;
+    throw InputError({file.path(), 0, "/@ended"}, "'" + text + "' is not a way to end a run");
+}
+
+hdf5::TypeClass class_of(Column const& column) {
+    switch (column.type) {
+        case ColumnType::int32:
+        case ColumnType::int64:
+            return hdf5::TypeClass::integer;
+        case ColumnType::float64:
+            return hdf5::TypeClass::real;
+        case ColumnType::text:
+            return hdf5::TypeClass::text;
+        case ColumnType::uint8_code:
+        case ColumnType::int32_code:
+            return column.codes.empty() ? hdf5::TypeClass::integer : hdf5::TypeClass::enumeration;
+    }
+    return hdf5::TypeClass::other;
+}
+
+// A table in the file, and how many of its rows are committed.
+struct Store {
+    hdf5::RowType type;
+    hdf5::Dataset dataset;
+    std::uint64_t rows = 0;
+
+    template <class Row>
+    std::vector<Row> read(RowRange range) const {
+        std::vector<Row> read_rows(range.count);
+        dataset.read_rows(type, range.first, range.count, std::as_writable_bytes(std::span(read_rows)));
+        return read_rows;
+    }
+};
+
+Store open_table(hdf5::File const& file, Table const& table) {
+    Store store{row_type_of(table), file.dataset(table.path), 0};
+    for (auto const& column : table.columns) {
+        auto const found = store.dataset.column_class(std::string(column.name));
+        auto const& names = store.dataset.column_names();
+        if (std::ranges::find(names, column.name) == names.end())
+            throw InputError({file.path(), 0, store.dataset.name()},
+                             "column '" + std::string(column.name) + "' is missing");
+        if (found != class_of(column))
+            throw InputError({file.path(), 0, store.dataset.name()},
+                             "column '" + std::string(column.name) + "' has another type than the format's");
+    }
+    store.rows = store.dataset.rows();
+    return store;
+}
+
+bool has_round(Table const& table) {
+    return std::ranges::find(table.columns, "round", &Column::name) != table.columns.end();
+}
+
+// The first row, of those that are known to the store, whose round is none (an extent that was written before its rows)
+// or not before `round`. Rows are in the order of their rounds.
+std::uint64_t first_row_from(Store const& store, std::int32_t round, std::uint64_t rows) {
+    hdf5::RowType const only_round(sizeof(std::int32_t), {{"round", hdf5::ColumnType::int32, 0, 0, {}}});
+    std::uint64_t low = 0, high = rows;
+    while (low < high) {
+        auto const middle = low + (high - low) / 2;
+        std::int32_t found = -1;
+        store.dataset.read_rows(only_round, middle, 1, std::as_writable_bytes(std::span(&found, 1)));
+        if (found >= 0 && found < round)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+Provenance provenance_of(hdf5::File const& file) {
+    auto const group = file.group("provenance");
+    return {group.read_string("scenario"),        group.read_string("command_line"),
+            group.read_string("git_revision"),    group.read_string("library_versions"),
+            group.read_string("instruction_set"), group.read_string("hosts"),
+            group.read_string("clock"),           group.read_double("dilation"),
+            group.read_string("network"),         group.read_string("weights_hash")};
+}
+
+std::array<Table const*, 9> all_tables() {
+    return {&table_of<DeviceRow>(),  &table_of<BlockRow>(),   &table_of<RoundRow>(),
+            &table_of<PlanRow>(),    &table_of<RequestRow>(), &table_of<Event>(),
+            &table_of<BatteryRow>(), &table_of<ClockRow>(),   &table_of<OutageRow>()};
+}
+
+}  // namespace
+
+struct Reader::State {
+    explicit State(std::string const& path) : file(open_trace(path)) {
+        require_format(file);
+        complete = file.read_integer("complete") != 0;
+        ended = ended_of(file);
+        header.software_version = file.read_string("software_version");
+        header.date = file.read_string("date");
+        header.seed = file.read_unsigned("seed");
+        header.provenance = provenance_of(file);
+        // /rounds first: its rows say which rows of the others are committed, and those are there before.
+        for (auto const* table : all_tables()) tables.emplace(table->path, open_table(file, *table));
+        header.devices = store<DeviceRow>().read<DeviceRow>({0, store<DeviceRow>().rows});
+        header.blocks = store<BlockRow>().read<BlockRow>({0, store<BlockRow>().rows});
+        if (header.devices.size() <= dense_rates_limit) {
+            rates = file.dataset(std::string(rates_path));
+            auto const devices = header.devices.size();
+            if (rates->shape().size() != 3 || rates->shape()[1] != devices || rates->shape()[2] != devices)
+                throw InputError({path, 0, rates->name()},
+                                 "is not an array [round, device, device] of the trace's devices");
+        } else {
+            auto const& used = table_of<UsedLinkRow>();
+            tables.emplace(used.path, open_table(file, used));
+        }
+        commit();
+    }
+
+    template <class Row>
+    Store const& store() const {
+        return tables.at(table_of<Row>().path);
+    }
+
+    // Counts the committed rounds, and cuts every table to them.
+    void commit() {
+        auto& rounds = tables.at(table_of<RoundRow>().path);
+        auto const rows = rounds.read<RoundRow>({0, rounds.rows});
+        std::int32_t count = 0;
+        for (auto const& row : rows) {
+            if (row.round != count) break;
+            ++count;
+        }
+        // A round is committed when its row is there; what the others lack then is damage, and must not be read past.
+        if (rates)
+            count =
+                static_cast<std::int32_t>(std::min<std::uint64_t>(static_cast<std::uint64_t>(count), rates->rows()));
+        committed = count;
+        rounds.rows = static_cast<std::uint64_t>(count);
+        for (auto& [path, table] : tables)
+            if (path != table_of<RoundRow>().path && path != table_of<DeviceRow>().path &&
+                path != table_of<BlockRow>().path && path != table_of<OutageRow>().path)
+                table.rows = first_row_from(table, count, table.rows);
+        commit_outages(count == 0 ? 0 : rows[static_cast<std::size_t>(count) - 1].end_s);
+    }
+
+    // Outages carry no round: while a run has not ended, those that begin later than the last committed round ends may
+    // belong to the next.
+    void commit_outages(double end) {
+        auto& outages = tables.at(table_of<OutageRow>().path);
+        if (ended != Ended::running) return;
+        while (outages.rows > 0 && !(outages.read<OutageRow>({outages.rows - 1, 1}).front().begin_s <= end))
+            --outages.rows;
+        if (committed == 0) outages.rows = 0;
+    }
+
+    hdf5::File file;
+    bool complete = false;
+    Ended ended = Ended::running;
+    Header header;
+    std::map<std::string, Store> tables;
+    std::optional<hdf5::Dataset> rates;
+    std::int32_t committed = 0;
+};
+
+Reader::Reader(std::string path) : state_(std::make_unique<State>(path)) {}
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+Reader::~Reader() = default;
+
+std::string const& Reader::path() const {
+    return state_->file.path();
+}
+
+Header const& Reader::header() const {
+    return state_->header;
+}
+
+bool Reader::complete() const {
+    return state_->complete;
+}
+
+Ended Reader::ended() const {
+    return state_->ended;
+}
+
+std::int32_t Reader::committed_rounds() const {
+    return state_->committed;
+}
+
+void Reader::refresh() {
+    auto const path = state_->file.path();
+    state_.reset();  // HDF5 looks at the file anew only when it is not open
+    state_ = std::make_unique<State>(path);
+}
+
+template <class Row>
+std::uint64_t Reader::rows() const {
+    auto const found = state_->tables.find(table_of<Row>().path);
+    return found == state_->tables.end() ? 0 : found->second.rows;
+}
+
+template <class Row>
+RowRange Reader::rows_of(RoundId round) const {
+    SKIPSTONE_EXPECT(has_round(table_of<Row>()));
+    SKIPSTONE_EXPECT(round.value() >= 0 && round.value() < committed_rounds());
+    auto const found = state_->tables.find(table_of<Row>().path);
+    if (found == state_->tables.end()) return {};
+    auto const& store = found->second;
+    auto const first = first_row_from(store, round.value(), store.rows);
+    return {first, first_row_from(store, round.value() + 1, store.rows) - first};
+}
+
+template <class Row>
+std::vector<Row> Reader::read(RowRange range) const {
+    SKIPSTONE_EXPECT(range.first <= rows<Row>() && range.count <= rows<Row>() - range.first);
+    if (range.count == 0) return {};
+    return state_->store<Row>().template read<Row>(range);
+}
+
+bool Reader::has_dense_rates() const {
+    return state_->rates.has_value();
+}
+
+std::vector<double> Reader::rates(RoundId round) const {
+    SKIPSTONE_EXPECT(has_dense_rates() && round.value() >= 0 && round.value() < committed_rounds());
+    return state_->rates->read_doubles(round.index(), 1);
+}
+
+std::vector<std::string> Reader::units(std::string const& table) const {
+    auto const found = state_->file.find_dataset(table);
+    if (!found || !found->has_attribute("units")) return {};
+    return found->read_strings("units");
+}
+
+#define INSTANTIATE(Row)                                   \
+    template std::uint64_t Reader::rows<Row>() const;      \
+    template RowRange Reader::rows_of<Row>(RoundId) const; \
+    template std::vector<Row> Reader::read<Row>(RowRange) const;
+
+INSTANTIATE(DeviceRow)
+INSTANTIATE(BlockRow)
+INSTANTIATE(RoundRow)
+INSTANTIATE(UsedLinkRow)
+INSTANTIATE(PlanRow)
+INSTANTIATE(RequestRow)
+INSTANTIATE(Event)
+INSTANTIATE(BatteryRow)
+INSTANTIATE(ClockRow)
+INSTANTIATE(OutageRow)
+
+}  // namespace skipstone::trace

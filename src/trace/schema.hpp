@@ -1,0 +1,203 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/event.hpp"
+#include "model/network.hpp"
+#include "units/id.hpp"
+
+// The rows of a trace, format "skipstone-trace" version 1 (design.md section 7): plain structs whose members are the
+// columns. Units are in the members' names; −1 and NaN stand for none.
+namespace skipstone::trace {
+
+inline constexpr std::string_view format = "skipstone-trace";
+inline constexpr std::int64_t format_version = 1;
+// Fleets of at most so many devices have /links/rate_bit_s, larger ones /links/used.
+inline constexpr std::size_t dense_rates_limit = 256;
+
+inline constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
+
+// UTF-8 text of at most 64 bytes, padded with zeros; longer text is cut between two characters.
+class Text {
+  public:
+    static constexpr std::size_t capacity = 64;
+
+    Text() = default;
+    Text(std::string_view text);
+    Text(std::string const& text) : Text(std::string_view(text)) {}
+    Text(char const* text) : Text(std::string_view(text)) {}
+
+    std::string_view view() const {
+        return {bytes_.data(), static_cast<std::size_t>(std::ranges::find(bytes_, '\0') - bytes_.begin())};
+    }
+    std::string str() const { return std::string(view()); }
+    bool operator==(Text const&) const = default;
+
+  private:
+    std::array<char, capacity> bytes_{};
+};
+
+enum class RequestStatus : std::uint8_t { done = 1, rejected = 2, failed = 3 };
+// How a run ended; `complete` is 1 only after finished.
+enum class Ended { running, finished, interrupted, failed };
+
+std::string_view to_string(Ended ended);
+
+struct DeviceRow {
+    std::int32_t device = -1;
+    Text name;
+    double mac_rate = no_value;
+    std::int64_t memory_bytes = -1, macs_per_round = -1;
+    double battery_j = no_value;
+    double power_compute_w = no_value, power_transmit_w = no_value, power_receive_w = no_value, power_idle_w = no_value;
+};
+
+struct BlockRow {
+    std::int32_t block = -1;
+    Text name;
+    std::int64_t macs = -1, memory_bytes = -1, output_bytes = -1, weight_bytes = -1;
+    std::int64_t skip_macs = -1, skip_memory_bytes = -1;
+};
+
+struct RoundRow {
+    std::int32_t round = -1;
+    double start_s = no_value, end_s = no_value, host_start_s = no_value, host_end_s = no_value;
+    std::int32_t requests = 0, admitted = 0;
+    Text planner, status, binding;  // names as to_string(PlanStatus) and to_string(Binding) give them
+    double objective = no_value, bound = no_value, gap = no_value, plan_host_s = no_value,
+           predicted_latency_s = no_value;
+};
+
+struct UsedLinkRow {
+    std::int32_t round = -1, device = -1, peer = -1;
+    double rate_bit_s = no_value;
+};
+
+struct PlanRow {
+    std::int32_t round = -1, revision = 0, request = -1, block = -1;
+    std::int32_t device = -1;  // −1: the block vanished
+    BlockMode mode = BlockMode::full;
+};
+
+struct RequestRow {
+    std::int32_t round = -1, request = -1;
+    double arrival_s = no_value, finish_s = no_value, latency_s = no_value, predicted_latency_s = no_value;
+    double accuracy = no_value;
+    std::int64_t shared_bytes = 0;
+    std::int32_t label = -1, predicted_class = -1;
+    RequestStatus status = RequestStatus::rejected;
+    std::int32_t attempt = 1;
+};
+
+struct BatteryRow {
+    std::int32_t round = -1, device = -1;
+    double remaining_j = no_value;  // when the next round starts
+};
+
+struct ClockRow {
+    std::int32_t round = -1, rank = -1;
+    double offset_s = no_value, uncertainty_s = no_value;
+};
+
+struct OutageRow {
+    double begin_s = no_value, end_s = no_value;
+    std::int32_t device = -1;
+    std::int32_t peer = -1;  // −1: the device itself, else the link to it
+    Text cause;
+};
+
+inline constexpr std::string_view battery_cause = "battery";  // cause of an outage: the device's battery is empty
+
+// How a run came about: group /provenance.
+struct Provenance {
+    std::string scenario;  // the resolved scenario's text
+    std::string command_line;
+    std::string git_revision;
+    std::string library_versions;
+    std::string instruction_set;
+    std::string hosts;  // hosts and their ranks
+    std::string clock;  // "virtual" or "wall"
+    double dilation = 1;
+    std::string network;
+    std::string weights_hash;
+};
+
+// What is known before the first round.
+struct Header {
+    std::string software_version;
+    std::string date;  // ISO 8601
+    std::uint64_t seed = 0;
+    Provenance provenance;
+    std::vector<DeviceRow> devices;
+    std::vector<BlockRow> blocks;
+};
+
+// One round's rows of all tables; every row carries the round of `round`.
+struct RoundRecord {
+    RoundRow round;
+    std::vector<double> rate_bit_s;       // [device, peer], diagonal NaN; only up to dense_rates_limit devices
+    std::vector<UsedLinkRow> used_links;  // only above that
+    std::vector<PlanRow> plans;
+    std::vector<RequestRow> requests;
+    std::vector<Event> events;
+    std::vector<BatteryRow> battery;  // one per device
+    std::vector<ClockRow> clocks;
+    std::vector<OutageRow> outages;  // those that begin before the next round starts, and were not told before
+};
+
+enum class ColumnType { int32, int64, float64, text, uint8_code, int32_code };
+enum class InDigest { yes, no };  // no: depends on the host
+
+struct Column {
+    std::string_view name;
+    ColumnType type;
+    std::size_t offset;
+    std::string_view unit;  // "" for ids, counts, codes and text; "1" for ratios
+    InDigest in_digest = InDigest::yes;
+    std::vector<std::pair<std::string, int>> codes = {};
+};
+
+// A table: where it is in the file, and its columns with their place in the row's struct.
+struct Table {
+    std::string path;
+    std::size_t row_size;
+    std::vector<Column> columns;
+};
+
+// Declared for every row type above, and Event.
+template <class Row>
+Table const& table_of();
+
+template <>
+Table const& table_of<DeviceRow>();
+template <>
+Table const& table_of<BlockRow>();
+template <>
+Table const& table_of<RoundRow>();
+template <>
+Table const& table_of<UsedLinkRow>();
+template <>
+Table const& table_of<PlanRow>();
+template <>
+Table const& table_of<RequestRow>();
+template <>
+Table const& table_of<Event>();
+template <>
+Table const& table_of<BatteryRow>();
+template <>
+Table const& table_of<ClockRow>();
+template <>
+Table const& table_of<OutageRow>();
+
+// The dense rates, a table of none of the row types: float64 [round, device, device].
+inline constexpr std::string_view rates_path = "links/rate_bit_s";
+
+}  // namespace skipstone::trace

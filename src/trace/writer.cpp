@@ -1,0 +1,374 @@
+#include "trace/writer.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "hdf5/file.hpp"
+#include "trace/table_type.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::trace {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string message_of(int error) {
+    return std::generic_category().message(error);
+}
+
+// Network and user-space file systems give no promise about the order in which a reader sees writes; f_type as in
+// statfs(2) and linux/magic.h.
+bool orders_writes(fs::path const& folder) {
+    constexpr std::array<std::uint64_t, 9> without{
+        0x6969,      // NFS
+        0x517B,      // SMB
+        0xFF534D42,  // CIFS
+        0xFE534D42,  // SMB2
+        0x65735546,  // FUSE
+        0x01021997,  // 9P
+        0x00C36400,  // Ceph
+        0x5346414F,  // AFS
+        0x6B414653,  // kAFS
+    };
+    struct statfs status {};
+    if (::statfs(folder.c_str(), &status) != 0) return true;
+    return std::ranges::find(without, static_cast<std::uint64_t>(status.f_type) & 0xFFFFFFFFU) == without.end();
+}
+
+// The path as it will be written, links followed, so that replacing it keeps a link. Throws InputError when that cannot
+// be.
+fs::path writable(std::string const& path) {
+    auto const refuse = [&](std::string const& reason) -> InputError {
+        return {InputPlace{path, 0, ""}, "the trace cannot be written (" + reason + ")"};
+    };
+    if (path.empty()) throw InputError("the trace cannot be written (its path is empty)");
+    std::error_code error;
+    auto const target = fs::weakly_canonical(fs::absolute(path), error);
+    if (error) throw refuse(error.message());
+    auto const folder = target.parent_path();
+    if (!fs::exists(folder, error)) throw refuse("the folder " + folder.string() + " does not exist");
+    if (!fs::is_directory(folder, error)) throw refuse(folder.string() + " is not a folder");
+    if (fs::is_directory(target, error)) throw refuse("it is a folder");
+    if (fs::exists(target, error)) {
+        if (!fs::is_regular_file(target, error)) throw refuse("it is not a regular file");
+        if (::access(target.c_str(), W_OK) != 0) throw refuse(message_of(errno));
+    }
+    if (::access(folder.c_str(), W_OK) != 0) throw refuse(message_of(errno));
+    return target;
+}
+
+// A file beside the one that it shall become; removed unless it becomes that.
+class Draft {
+  public:
+    explicit Draft(fs::path target)
+        : target_(std::move(target)),
+          path_(target_.parent_path() / ("." + target_.filename().string() + ".new-" + std::to_string(::getpid()))) {}
+    Draft(Draft const&) = delete;
+    Draft& operator=(Draft const&) = delete;
+    ~Draft() {
+        std::error_code ignored;
+        if (!path_.empty()) fs::remove(path_, ignored);
+    }
+    fs::path const& path() const { return path_; }
+    void take_its_place() {
+        std::error_code error;
+        fs::rename(path_, target_, error);
+        if (error) throw EnvironmentError("rename(" + target_.string() + ")", error.message());
+        path_.clear();
+    }
+
+  private:
+    fs::path target_;
+    fs::path path_;
+};
+
+std::uint64_t chunk_rows_of(Table const& table) {
+    // Chunks are stored whole: 72 kB of events, which come in thousands, and about 8 kB of what comes by the round.
+    if (table.path == table_of<Event>().path) return 1024;
+    return std::max<std::uint64_t>(16, 8192 / table.row_size);
+}
+
+std::vector<std::string> units_of(Table const& table) {
+    std::vector<std::string> units;
+    for (auto const& column : table.columns)
+        if (!column.unit.empty()) units.push_back(std::string(column.name) + "=" + std::string(column.unit));
+    return units;
+}
+
+// A table in the file and its rows' type.
+struct Store {
+    hdf5::RowType type;
+    hdf5::Dataset dataset;
+
+    template <class Row>
+    void append(std::vector<Row> const& rows) {
+        if (rows.empty()) return;
+        dataset.append_rows(type, bytes_of(rows));
+        dataset.flush();
+    }
+};
+
+template <class Row>
+hdf5::Dataset create_table(hdf5::File& file, std::uint64_t chunk_rows = chunk_rows_of(table_of<Row>())) {
+    auto const& table = table_of<Row>();
+    Row const none{};
+    auto dataset = file.create_table(table.path, row_type_of(table), chunk_rows, std::as_bytes(std::span(&none, 1)));
+    dataset.write_strings("units", units_of(table));
+    return dataset;
+}
+
+template <class Row>
+hdf5::Dataset create_filled(hdf5::File& file, std::vector<Row> const& rows) {
+    auto dataset = create_table<Row>(file, std::max<std::uint64_t>(1, rows.size()));
+    dataset.append_rows(row_type_of(table_of<Row>()), bytes_of(rows));
+    return dataset;
+}
+
+constexpr std::size_t ended_size = 16;  // bytes of the attribute, so that it can be rewritten in place
+
+// Creates a trace without rounds.
+void create_trace(std::string const& path, Header const& header) {
+    auto file = hdf5::File::create(path);
+    std::vector<hdf5::Dataset>
+        filled;  // closed only after all is written: closing them on a full disk would crash HDF5
+    try {
+        file.write_string("format", format);
+        file.write_integer("format_version", format_version);
+        file.write_string("software", "skipstone");
+        file.write_string("software_version", header.software_version);
+        file.write_string("date", header.date);
+        file.write_unsigned("seed", header.seed);
+        file.write_integer("complete", 0);
+        file.write_string("ended", to_string(Ended::running), ended_size);
+        {
+            auto group = file.create_group("provenance");
+            auto const& provenance = header.provenance;
+            group.write_string("scenario", provenance.scenario);
+            group.write_string("command_line", provenance.command_line);
+            group.write_string("git_revision", provenance.git_revision);
+            group.write_string("library_versions", provenance.library_versions);
+            group.write_string("instruction_set", provenance.instruction_set);
+            group.write_string("hosts", provenance.hosts);
+            group.write_string("clock", provenance.clock);
+            group.write_double("dilation", provenance.dilation);
+            group.write_string("network", provenance.network);
+            group.write_string("weights_hash", provenance.weights_hash);
+        }
+        auto const devices = header.devices.size();
+        filled.push_back(create_filled(file, header.devices));
+        filled.push_back(create_filled(file, header.blocks));
+        create_table<RoundRow>(file);
+        file.create_group("links");
+        if (devices <= dense_rates_limit) {
+            auto const row = std::max<std::uint64_t>(1, 8 * devices * devices);
+            auto rates = file.create_growing_doubles(std::string(rates_path), {devices, devices},
+                                                     std::clamp<std::uint64_t>(8192 / row, 1, 64));
+            rates.write_strings("units", {"rate_bit_s=bit/s"});
+        } else {
+            create_table<UsedLinkRow>(file);
+        }
+        create_table<PlanRow>(file);
+        create_table<RequestRow>(file);
+        create_table<Event>(file);
+        create_table<BatteryRow>(file);
+        create_table<ClockRow>(file);
+        create_table<OutageRow>(file);
+        file.flush();
+        filled.clear();
+        file.close();
+    } catch (...) {
+        file.abandon();
+        throw;
+    }
+}
+
+template <class Row>
+bool all_of_round(std::vector<Row> const& rows, std::int32_t round) {
+    return std::ranges::all_of(rows, [&](Row const& row) { return row.round == round; });
+}
+
+}  // namespace
+
+struct Writer::State {
+    struct Tables {
+        Store rounds, plans, requests, events, battery, clocks, outages;
+        std::optional<Store> used_links;
+        std::optional<hdf5::Dataset> rates;
+    };
+    enum class Phase { writing, broken, finished };
+
+    std::string path;  // as the user gave it
+    fs::path target;   // that path, links followed
+    fs::path written;  // the file that is being written: the target or one in the scratch folder
+    std::size_t devices = 0;
+    std::optional<std::string> warning;
+    std::optional<hdf5::File> file;
+    std::optional<Tables> tables;
+    Phase phase = Phase::writing;
+    std::int32_t next_round = 0;
+
+    ~State() {
+        if (phase != Phase::writing) return;
+        try {
+            end(Ended::failed);
+        } catch (std::exception const&) {
+            give_up();
+        }
+    }
+
+    void open() {
+        file = hdf5::File::open(written.string(), hdf5::Access::write_swmr);
+        auto const store = [&]<class Row>(Row const*) {
+            return Store{row_type_of(table_of<Row>()), file->dataset(table_of<Row>().path)};
+        };
+        constexpr auto row = []<class Row>() -> Row const* { return nullptr; };
+        tables = Tables{store(row.operator()<RoundRow>()),
+                        store(row.operator()<PlanRow>()),
+                        store(row.operator()<RequestRow>()),
+                        store(row.operator()<Event>()),
+                        store(row.operator()<BatteryRow>()),
+                        store(row.operator()<ClockRow>()),
+                        store(row.operator()<OutageRow>()),
+                        {},
+                        {}};
+        if (devices <= dense_rates_limit)
+            tables->rates = file->dataset(std::string(rates_path));
+        else
+            tables->used_links = store(row.operator()<UsedLinkRow>());
+    }
+
+    // Writes how the run ended and closes the file.
+    void end(Ended ended) {
+        file->write_string("ended", to_string(ended), ended_size);
+        if (ended == Ended::finished) file->write_integer("complete", 1);
+        file->flush();  // while a failure still leaves something that can be abandoned
+        tables.reset();
+        file->close();
+        file.reset();
+        phase = Phase::finished;
+    }
+
+    void give_up() noexcept {
+        phase = Phase::broken;
+        if (file) file->abandon();
+        tables.reset();
+        file.reset();
+    }
+
+    // Runs `work`; when it fails, gives up and throws an error that names the trace.
+    template <class Work>
+    void attempt(Work&& work) {
+        try {
+            work();
+        } catch (EnvironmentError const& error) {
+            give_up();
+            throw EnvironmentError("writing the trace " + path, error.what());
+        }
+    }
+
+    // A copy of the finished scratch file takes the target's place.
+    void deliver() {
+        if (written == target) return;
+        Draft draft(target);
+        std::error_code error;
+        if (!fs::copy_file(written, draft.path(), fs::copy_options::overwrite_existing, error))
+            throw EnvironmentError("moving the trace to " + path,
+                                   error.message() + "; it stays at " + written.string());
+        draft.take_its_place();
+        fs::remove(written, error);
+        written = target;
+    }
+};
+
+Writer::Writer(std::string path, Header const& header, Placement placement) : state_(std::make_unique<State>()) {
+    auto& state = *state_;
+    state.phase = State::Phase::broken;  // until it is open
+    state.target = writable(path);
+    state.path = std::move(path);
+    state.devices = header.devices.size();
+    auto const direct = placement == Placement::direct ||
+                        (placement == Placement::automatic && orders_writes(state.target.parent_path()));
+    if (direct) {
+        state.written = state.target;
+    } else {
+        auto const folder = fs::temp_directory_path();
+        state.written = folder / ("skipstone-" + std::to_string(::getpid()) + "-" + state.target.filename().string());
+        state.warning = orders_writes(folder)
+                            ? "the file system of " + state.path +
+                                  " does not keep writes in order: the trace is written to " + state.written.string() +
+                                  " and moved at the end"
+                            : "neither the file system of " + state.path + " nor that of " + folder.string() +
+                                  " keeps writes in order: if the run is killed, the trace in " +
+                                  state.written.string() + " may not be readable";
+    }
+    state.attempt([&] {
+        Draft draft(state.written);
+        create_trace(draft.path().string(), header);
+        draft.take_its_place();
+        state.open();
+    });
+    state.phase = State::Phase::writing;
+}
+
+Writer::Writer(Writer&&) noexcept = default;
+Writer& Writer::operator=(Writer&&) noexcept = default;
+Writer::~Writer() = default;
+
+void Writer::append(RoundRecord const& record) {
+    auto& state = *state_;
+    auto const round = record.round.round;
+    SKIPSTONE_EXPECT(state.phase == State::Phase::writing);
+    SKIPSTONE_EXPECT(round == state.next_round);
+    SKIPSTONE_EXPECT(state.tables->rates ? record.rate_bit_s.size() == state.devices * state.devices
+                                         : record.rate_bit_s.empty());
+    SKIPSTONE_EXPECT(state.tables->used_links || record.used_links.empty());
+    SKIPSTONE_EXPECT(all_of_round(record.used_links, round) && all_of_round(record.plans, round) &&
+                     all_of_round(record.requests, round) && all_of_round(record.events, round) &&
+                     all_of_round(record.battery, round) && all_of_round(record.clocks, round));
+    state.attempt([&] {
+        auto& tables = *state.tables;
+        if (tables.rates) {
+            tables.rates->append_doubles(record.rate_bit_s);
+            tables.rates->flush();
+        }
+        if (tables.used_links) tables.used_links->append(record.used_links);
+        tables.plans.append(record.plans);
+        tables.requests.append(record.requests);
+        tables.events.append(record.events);
+        tables.battery.append(record.battery);
+        tables.clocks.append(record.clocks);
+        tables.outages.append(record.outages);
+        tables.rounds.append(std::vector{record.round});
+    });
+    ++state.next_round;
+}
+
+void Writer::finish(Ended ended) {
+    auto& state = *state_;
+    SKIPSTONE_EXPECT(ended != Ended::running && state.phase != State::Phase::finished);
+    if (state.phase == State::Phase::broken) {
+        SKIPSTONE_EXPECT(ended != Ended::finished);
+        return;
+    }
+    state.attempt([&] { state.end(ended); });
+    state.deliver();
+}
+
+std::optional<std::string> Writer::warning() const {
+    return state_->warning;
+}
+
+std::string const& Writer::file() const {
+    return state_->written.native();
+}
+
+}  // namespace skipstone::trace
