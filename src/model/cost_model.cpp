@@ -248,7 +248,7 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
             loads[device.index()].memory += instance.blocks[block.index()].weights;
     for (std::size_t i = 0; i < devices; ++i) {
         auto const check = [&](double used, double limit, char const* what) {
-            if (used <= limit * (1 + rounding)) return;
+            if (used == 0 || used <= limit * (1 + rounding)) return;
             std::ostringstream text;
             text.precision(12);
             text << "device " << instance.devices[i].name << " needs " << used << " of " << limit << ' ' << what;

@@ -40,7 +40,7 @@ Capacity::Capacity(Instance const& instance) : instance_(&instance), blocks_(ins
     for (auto const& device : instance.devices) {
         memory_.push_back(device.memory);
         macs_.push_back(device.macs);
-        energy_.push_back(device.energy * (1 + energy_rounding));
+        energy_.push_back(std::max(device.energy, Joules(0)) * (1 + energy_rounding));
     }
     if (instance.memory == MemoryModel::resident) held_.assign(instance.devices.size() * blocks_, 0);
 }

@@ -42,4 +42,29 @@ RequestPlan request_plan(Instance const& instance, Choice const& choice, std::ve
     return plan;
 }
 
+std::vector<Placement> placements_of(Instance const& instance, PlanResult const& result,
+                                     std::vector<Choice> const& choices) {
+    std::vector<Placement> placements;
+    for (auto const& request : result.requests) {
+        if (!request.admitted) continue;
+        auto const choice = std::ranges::find_if(
+            choices, [&](Choice const& c) { return instance.accuracy[c.option].dropped == request.dropped; });
+        SKIPSTONE_EXPECT(choice != choices.end());
+        Placement placement;
+        placement.choice = static_cast<std::size_t>(choice - choices.begin());
+        for (auto const& step : choice->steps) placement.devices.push_back(request.devices[step.block.index()]);
+        placements.push_back(std::move(placement));
+    }
+    return placements;
+}
+
+PlanResult result_of(Instance const& instance, std::vector<Choice> const& choices,
+                     std::vector<Placement> const& placements) {
+    PlanResult result;
+    for (auto const& placement : placements)
+        result.requests.push_back(request_plan(instance, choices[placement.choice], placement.devices));
+    result.requests.resize(static_cast<std::size_t>(std::max(instance.requests, 0)));
+    return result;
+}
+
 }  // namespace skipstone::planner

@@ -30,7 +30,19 @@ struct Choice {
 // table.
 std::vector<Choice> choices_of(Instance const& instance);
 
-// A request's plan: choice.steps[s] runs on devices[s].
+// One admitted request: choice.steps[s] runs on devices[s].
+struct Placement {
+    std::size_t choice = 0;
+    std::vector<DeviceId> devices;
+};
+
 RequestPlan request_plan(Instance const& instance, Choice const& choice, std::vector<DeviceId> const& devices);
+
+// The admitted requests of a result, in terms of these choices, which must hold their drop sets.
+std::vector<Placement> placements_of(Instance const& instance, PlanResult const& result,
+                                     std::vector<Choice> const& choices);
+// A result's requests: the placements, then rejected ones.
+PlanResult result_of(Instance const& instance, std::vector<Choice> const& choices,
+                     std::vector<Placement> const& placements);
 
 }  // namespace skipstone::planner

@@ -5,7 +5,9 @@
 namespace skipstone::planner {
 
 PlanResult plan_greedy(Instance const& instance, Options const&) {
-    return plan_sequentially(instance, Spread::anywhere);
+    auto result = plan_sequentially(instance, Spread::anywhere);
+    result.binding = binding_of(instance, result, Spread::anywhere);
+    return result;
 }
 
 }  // namespace skipstone::planner

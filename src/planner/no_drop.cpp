@@ -9,7 +9,9 @@ namespace skipstone::planner {
 PlanResult plan_no_drop(Instance const& instance, Options const&) {
     auto whole = instance;
     std::erase_if(whole.accuracy, [](DropOption const& option) { return !option.dropped.empty(); });
-    return plan_sequentially(whole, Spread::anywhere);
+    auto result = plan_sequentially(whole, Spread::anywhere);
+    result.binding = binding_of(whole, result, Spread::anywhere);
+    return result;
 }
 
 }  // namespace skipstone::planner

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "model/cost_model.hpp"
+#include "planner/exact.hpp"
 #include "planner/greedy.hpp"
 #include "planner/no_drop.hpp"
 #include "planner/single_device.hpp"
@@ -21,6 +22,7 @@ struct Entry {
 };
 
 constexpr std::array entries{
+    Entry{"exact", plan_exact},
     Entry{"greedy", plan_greedy},
     Entry{"no-drop", plan_no_drop},
     Entry{"single-device", plan_single_device},

@@ -22,9 +22,7 @@ constexpr std::size_t kept_choices = 4;     // with many requests: drop sets tha
 constexpr std::size_t refresh = 16;         // … and after how many requests all are
 constexpr std::size_t widest_search = 400;  // candidates, when few do not suffice
 
-struct Placed {
-    std::size_t choice = 0;
-    std::vector<DeviceId> devices;
+struct Placed : Placement {
     double objective = 0;  // the request's own share, before division by R
     double latency = 0;
 };
@@ -177,7 +175,7 @@ class Sequence {
         auto const attempt = [&](std::size_t c) -> std::optional<Placed> {
             auto found = placer.place(choices_[c], capacity_, goal);
             if (!found) return std::nullopt;
-            return Placed{c, std::move(found->devices),
+            return Placed{{c, std::move(found->devices)},
                           instance_.alpha * found->latency / instance_.reference_latency.value() +
                               instance_.beta * (1 - choices_[c].accuracy),
                           found->latency};
@@ -216,23 +214,6 @@ class Sequence {
     std::size_t since_refresh_ = 0;
     std::vector<Placed> placed_;
 };
-
-// The placements of a plan's admitted requests, in terms of these choices (all of the instance's).
-std::vector<Placed> placements_of(Instance const& instance, PlanResult const& result,
-                                  std::vector<Choice> const& choices) {
-    std::vector<Placed> placed;
-    for (auto const& request : result.requests) {
-        if (!request.admitted) continue;
-        auto const choice = std::ranges::find_if(
-            choices, [&](Choice const& c) { return instance.accuracy[c.option].dropped == request.dropped; });
-        SKIPSTONE_EXPECT(choice != choices.end());
-        Placed one;
-        one.choice = static_cast<std::size_t>(choice - choices.begin());
-        for (auto const& step : choice->steps) one.devices.push_back(request.devices[step.block.index()]);
-        placed.push_back(std::move(one));
-    }
-    return placed;
-}
 
 // The instance without one of its constraints.
 Instance lifted(Instance instance, Binding constraint) {
@@ -279,15 +260,8 @@ bool one_more_fits(Instance const& instance, PlanResult const& result, Spread sp
     auto const choices = choices_of(instance);
     if (choices.empty()) return false;
     Sequence sequence(instance, choices, spread);
-    for (auto& one : placements_of(instance, result, choices)) sequence.put(std::move(one));
+    for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
     return sequence.find(Goal::room, static_cast<std::size_t>(instance.requests)).has_value();
-}
-
-PlanResult result_of(Instance const& instance, std::vector<Choice> const& choices, std::vector<Placed> const& placed) {
-    PlanResult result;
-    for (auto const& one : placed) result.requests.push_back(request_plan(instance, choices[one.choice], one.devices));
-    result.requests.resize(static_cast<std::size_t>(instance.requests));
-    return result;
 }
 
 double total_objective(std::vector<Placed> const& placed) {
@@ -313,9 +287,8 @@ PlanResult plan_sequentially(Instance const& instance, Spread spread) {
             (other.size() == best.size() && total_objective(other) < total_objective(best)))
             best = other;
     }
-    auto result = result_of(instance, choices, best);
+    auto result = result_of(instance, choices, std::vector<Placement>(best.begin(), best.end()));
     result.admitted_bound = choices.empty() ? 0 : instance.requests;
-    result.binding = binding_of(instance, result, spread);
     return result;
 }
 

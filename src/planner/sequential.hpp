@@ -10,8 +10,7 @@ namespace skipstone::planner {
 
 // Places the requests of a round one after the other, each as well as what is left allows; when that does not admit
 // them all, once more with the smallest drop sets and no scraps, and then improves what it has request by request.
-// Fills requests, admitted_bound and binding (found by lifting one constraint at a time for one more request), not the
-// derived figures.
+// Fills requests and admitted_bound, nothing else.
 PlanResult plan_sequentially(Instance const& instance, Spread spread);
 
 // The constraint that keeps one more request out of a plan whose admitted requests stay as they are: the one that,

@@ -5,7 +5,9 @@
 namespace skipstone::planner {
 
 PlanResult plan_single_device(Instance const& instance, Options const&) {
-    return plan_sequentially(instance, Spread::one_device);
+    auto result = plan_sequentially(instance, Spread::one_device);
+    result.binding = binding_of(instance, result, Spread::one_device);
+    return result;
 }
 
 }  // namespace skipstone::planner

@@ -1,0 +1,101 @@
+#include "planner/exact.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/choice.hpp"
+#include "planner/column_search.hpp"
+#include "planner/sequential.hpp"
+
+namespace skipstone::planner {
+
+namespace {
+
+constexpr double work_limit = 4e9;       // elementary operations, a few seconds; without a time limit
+constexpr double admission_share = 0.5;  // of the budget
+constexpr double finest_gap = 5e-7;
+
+struct Admission {
+    std::vector<Placement> plan;
+    int bound = 0;
+};
+
+// More requests than the plan admits, if there is room; a bound on how many there can be.
+Admission admit(Instance const& instance, std::vector<Choice> const& choices, std::vector<Placement> plan,
+                Budget& budget) {
+    auto admitted = static_cast<int>(plan.size());
+    auto bound = instance.requests;
+    auto const attempt = [&](int requests, bool branch) {
+        Task task;
+        task.aim = Aim::shortage;
+        task.requests = static_cast<std::size_t>(requests);
+        task.branch = branch;
+        auto outcome = search(instance, choices, task, {}, budget);
+        if (!outcome.plan.empty()) {
+            plan = std::move(outcome.plan);
+            admitted = requests;
+        }
+        return outcome.bound;
+    };
+    auto const all = attempt(instance.requests, false);
+    bound = instance.requests - static_cast<int>(std::ceil(std::max(0.0, all) - 1e-6));
+    while (admitted < bound && !budget.spent()) {
+        auto const next = admitted + 1;
+        auto const shortage = attempt(next, true);
+        if (admitted < next) {
+            if (shortage > 1e-6) bound = admitted;
+            break;
+        }
+    }
+    return {std::move(plan), std::max(bound, admitted)};
+}
+
+}  // namespace
+
+PlanResult plan_exact(Instance const& instance, Options const& options) {
+    auto const choices = choices_of(instance);
+    auto const start = plan_sequentially(instance, Spread::anywhere);
+    if (choices.empty() || instance.requests <= 0) {
+        auto result = start;
+        result.admitted_bound = 0;
+        result.binding = binding_of(instance, result, Spread::anywhere);
+        return result;
+    }
+    Budget budget(work_limit, options.time_limit_s);
+    Admission admission{placements_of(instance, start, choices), instance.requests};
+    if (static_cast<int>(admission.plan.size()) < instance.requests) {
+        auto const limit = options.time_limit_s ? std::optional(admission_share * *options.time_limit_s) : std::nullopt;
+        Budget share(admission_share * work_limit, limit);
+        admission = admit(instance, choices, std::move(admission.plan), share);
+        budget.spend(admission_share * work_limit - share.left());
+    }
+    if (admission.plan.empty()) {
+        auto result = result_of(instance, choices, {});
+        result.admitted_bound = admission.bound;
+        result.binding = binding_of(instance, result, Spread::anywhere);
+        return result;
+    }
+
+    Task task;
+    task.requests = admission.plan.size();
+    task.gap = std::max(options.gap, finest_gap);
+    auto best = search(instance, choices, task, {admission.plan}, budget);
+    if (instance.alpha == 0) {
+        Task second;
+        second.aim = Aim::latency;
+        second.requests = task.requests;
+        second.gap = std::max(options.gap, 1e-3);
+        second.branch = false;
+        second.loss_budget = 0;
+        for (auto const& placement : best.plan) second.loss_budget += 1 - choices[placement.choice].accuracy;
+        auto faster = search(instance, choices, second, {best.plan}, budget);
+        best.plan = std::move(faster.plan);
+    }
+    auto result = result_of(instance, choices, best.plan);
+    result.bound = best.bound / static_cast<double>(task.requests);
+    result.admitted_bound = admission.bound;
+    result.binding = binding_of(instance, result, Spread::anywhere);
+    return result;
+}
+
+}  // namespace skipstone::planner
