@@ -5,8 +5,11 @@
 #include <chrono>
 
 #include "model/cost_model.hpp"
+#include "planner/contention.hpp"
 #include "planner/exact.hpp"
+#include "planner/ga.hpp"
 #include "planner/greedy.hpp"
+#include "planner/milp.hpp"
 #include "planner/no_drop.hpp"
 #include "planner/single_device.hpp"
 #include "units/error.hpp"
@@ -23,6 +26,9 @@ struct Entry {
 
 constexpr std::array entries{
     Entry{"exact", plan_exact},
+    Entry{"contention", plan_contention},
+    Entry{"milp", plan_milp},
+    Entry{"ga", plan_ga},
     Entry{"greedy", plan_greedy},
     Entry{"no-drop", plan_no_drop},
     Entry{"single-device", plan_single_device},
