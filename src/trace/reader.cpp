@@ -175,17 +175,29 @@ struct Reader::State {
             if (path != table_of<RoundRow>().path && path != table_of<DeviceRow>().path &&
                 path != table_of<BlockRow>().path && path != table_of<OutageRow>().path)
                 table.rows = first_row_from(table, count, table.rows);
-        commit_outages(count == 0 ? 0 : rows[static_cast<std::size_t>(count) - 1].end_s);
+        if (ended == Ended::running) commit_outages();
     }
 
-    // Outages carry no round: while a run has not ended, those that begin later than the last committed round ends may
-    // belong to the next.
-    void commit_outages(double end) {
+    // Outages carry no round. While a run has not ended, the last ones may belong to the round after the last committed
+    // one: those that begin after its end, but for batteries that are empty by its ledger.
+    void commit_outages() {
         auto& outages = tables.at(table_of<OutageRow>().path);
-        if (ended != Ended::running) return;
-        while (outages.rows > 0 && !(outages.read<OutageRow>({outages.rows - 1, 1}).front().begin_s <= end))
-            --outages.rows;
-        if (committed == 0) outages.rows = 0;
+        if (committed == 0) {
+            outages.rows = 0;
+            return;
+        }
+        auto const last = committed - 1;
+        auto const end = store<RoundRow>().read<RoundRow>({static_cast<std::uint64_t>(last), 1}).front().end_s;
+        auto const first = first_row_from(store<BatteryRow>(), last, store<BatteryRow>().rows);
+        auto const ledger = store<BatteryRow>().read<BatteryRow>({first, store<BatteryRow>().rows - first});
+        auto const is_empty = [&](std::int32_t device) {
+            return std::ranges::any_of(
+                ledger, [&](BatteryRow const& row) { return row.device == device && row.remaining_j == 0; });
+        };
+        for (; outages.rows > 0; --outages.rows) {
+            auto const row = outages.read<OutageRow>({outages.rows - 1, 1}).front();
+            if (row.begin_s <= end || (row.cause.view() == battery_cause && is_empty(row.device))) break;
+        }
     }
 
     hdf5::File file;

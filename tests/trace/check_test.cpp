@@ -1,0 +1,217 @@
+#include "trace/check.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <functional>
+
+#include "hdf5/file.hpp"
+#include "sample.hpp"
+#include "units/error.hpp"
+
+using namespace skipstone;
+using namespace skipstone::trace;
+
+namespace {
+
+struct Content {
+    Header header = sample::header();
+    std::vector<RoundRecord> records = sample::records(5);
+};
+
+std::vector<std::string> findings(sample::Folder const& folder, Content const& content, Ended ended = Ended::finished) {
+    return check(sample::write(folder.file("c.h5"), content.header, content.records, ended));
+}
+
+// A trace that was changed so has a finding that contains `text`.
+void finds(sample::Folder const& folder, std::string const& text, std::function<void(Content&)> const& change) {
+    Content content;
+    change(content);
+    auto const found = findings(folder, content);
+    bool const contained =
+        std::ranges::any_of(found, [&](auto const& sentence) { return sentence.find(text) != std::string::npos; });
+    for (auto const& sentence : found) BOOST_TEST_MESSAGE(sentence);
+    BOOST_TEST_CONTEXT(text << (found.empty() ? ": nothing found" : ", but: " + found.front())) BOOST_TEST(contained);
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(trace_check, sample::Folder)
+
+BOOST_AUTO_TEST_CASE(finds_nothing_in_a_right_trace) {
+    for (std::int32_t const rounds : {1, 3, 4, 5, 8}) {
+        auto const found = findings(*this, {sample::header(), sample::records(rounds)});
+        for (auto const& sentence : found) BOOST_TEST_MESSAGE(sentence);
+        BOOST_TEST_CONTEXT(rounds << " rounds") BOOST_TEST(found.empty());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(says_that_a_run_did_not_end) {
+    auto const interrupted = findings(*this, {}, Ended::interrupted);
+    BOOST_REQUIRE(interrupted.size() == 1);
+    BOOST_TEST(interrupted.front() == "the trace is not complete: the run was interrupted after rounds: 5");
+    auto const failed = findings(*this, {}, Ended::failed);
+    BOOST_TEST(failed.front() == "the trace is not complete: the run failed after rounds: 5");
+    sample::write(file("t.h5"), sample::header(), sample::records(2));
+    hdf5::File::open(file("t.h5"), hdf5::Access::write).write_integer("complete", 0);
+    BOOST_TEST(check(file("t.h5")).front() == "attribute complete does not agree with ended: 0 and 'finished'");
+    hdf5::File::open(file("t.h5"), hdf5::Access::write).write_string("ended", "running", 16);
+    BOOST_TEST(check(file("t.h5")).front() ==
+               "the trace is not complete: the run is still going on or was killed; rounds so far: 2");
+}
+
+BOOST_AUTO_TEST_CASE(finds_missing_units) {
+    sample::write(file("t.h5"), sample::header(), sample::records(2));
+    hdf5::File::open(file("t.h5"), hdf5::Access::write).dataset("battery").write_strings("units", {"remaining_j=kWh"});
+    auto const found = check(file("t.h5"));
+    BOOST_REQUIRE(found.size() == 1);
+    BOOST_TEST(found.front() == "a table's attribute units lacks an entry: /battery lacks remaining_j=J");
+}
+
+BOOST_AUTO_TEST_CASE(finds_rounds_that_do_not_follow_each_other) {
+    finds(*this, "a round starts before the one before it ends in round 2",
+          [](Content& c) { c.records[2].round.start_s = 13; });
+    finds(*this, "a round ends before it starts in round 1", [](Content& c) { c.records[1].round.end_s = 9; });
+    finds(*this, "/devices is not numbered", [](Content& c) { c.header.devices[1].device = 2; });
+    finds(*this, "/blocks is not numbered", [](Content& c) { c.header.blocks[1].block = 0; });
+    finds(*this, "a device has no mac_rate", [](Content& c) { c.header.devices[1].mac_rate = 0; });
+}
+
+BOOST_AUTO_TEST_CASE(finds_requests_that_do_not_fit) {
+    finds(*this, "/rounds counts other requests than /requests in round 0: 4 and 3",
+          [](Content& c) { c.records[0].round.requests = 4; });
+    finds(*this, "/rounds counts other admitted requests", [](Content& c) { c.records[0].round.admitted = 3; });
+    finds(*this, "requests are not numbered from 0", [](Content& c) { c.records[0].requests[1].request = 5; });
+    finds(*this, "a request has an unknown status",
+          [](Content& c) { c.records[0].requests[1].status = static_cast<RequestStatus>(9); });
+    finds(*this, "does not finish between its arrival and its round's end",
+          [](Content& c) { c.records[0].requests[0].finish_s = 4.5; });
+    finds(*this, "a request's latency is not", [](Content& c) { c.records[0].requests[0].latency_s = 2.7; });
+    finds(*this, "a request's accuracy is not in 0…1", [](Content& c) { c.records[0].requests[0].accuracy = 90; });
+    finds(*this, "a rejected request finishes", [](Content& c) { c.records[0].requests[2].finish_s = 1; });
+    finds(*this, "a request's shared_bytes is not what was transmitted",
+          [](Content& c) { c.records[0].requests[0].shared_bytes = 78; });
+}
+
+BOOST_AUTO_TEST_CASE(finds_plans_that_do_not_fit) {
+    finds(*this, "a request's plan does not fit its status: request 0 in round 1 has 2 of 3 blocks",
+          [](Content& c) { c.records[1].plans.erase(c.records[1].plans.begin()); });
+    finds(*this, "a plan names a block twice", [](Content& c) { c.records[1].plans.push_back(c.records[1].plans[0]); });
+    finds(*this, "a plan names a request that does not exist", [](Content& c) { c.records[1].plans[0].request = 3; });
+    finds(*this, "a plan names a block that does not exist", [](Content& c) { c.records[1].plans[0].block = 3; });
+    finds(*this, "a plan names a device that does not exist", [](Content& c) { c.records[1].plans[0].device = 3; });
+    finds(*this, "a plan has no device for a block that is not dropped",
+          [](Content& c) { c.records[1].plans[0].device = -1; });
+    finds(*this, "a plan has an unknown mode",
+          [](Content& c) { c.records[1].plans[0].mode = static_cast<BlockMode>(7); });
+}
+
+BOOST_AUTO_TEST_CASE(finds_events_that_cannot_be) {
+    auto const with = [&](std::string const& text, std::size_t index, auto change) {
+        finds(*this, text, [&](Content& c) { change(c.records[1].events[index]); });
+    };
+    with("an event is not inside its round: compute of request 0, block 0 on device 0, round 1", 0,
+         [](Event& e) { e.begin_s = 9; });
+    with("an event is not inside its round", 7, [](Event& e) { e.end_s = 14.1; });
+    with("an event is on a device that does not exist", 0, [](Event& e) { e.device = 3; });
+    with("a transfer has a peer that does not exist", 2, [](Event& e) { e.peer = -1; });
+    with("an event that is no transfer has a peer", 0, [](Event& e) { e.peer = 1; });
+    with("an event names a request that does not exist", 0, [](Event& e) { e.request = 3; });
+    with("an event names a block that does not exist", 0, [](Event& e) { e.block = -1; });
+    with("an event has an unknown kind", 1, [](Event& e) { e.kind = static_cast<EventKind>(5); });
+    with("an event ends before it begins", 0, [](Event& e) { e.end_s = 9.5; });
+    with("a processor does two things at a time", 1, [](Event& e) { e.end_s = 11.7; });
+    with("a flag says overrun without one", 0, [](Event& e) { e.flags = event_flags::overrun; });
+}
+
+BOOST_AUTO_TEST_CASE(finds_transfers_with_one_end) {
+    finds(*this, "a transmission is not received",
+          [](Content& c) { c.records[1].events.erase(c.records[1].events.begin() + 3); });
+    finds(*this, "what is received was not transmitted",
+          [](Content& c) { c.records[1].events.erase(c.records[1].events.begin() + 2); });
+    finds(*this, "a transmission takes another time", [](Content& c) { c.records[1].events[3].end_s += 1e-3; });
+    finds(*this, "something is received before it is transmitted", [](Content& c) {
+        c.records[1].events[3].begin_s -= 0.25;
+        c.records[1].events[3].end_s -= 0.25;
+    });
+    finds(*this, "a transmission has other bytes", [](Content& c) { c.records[1].events[3].bytes = 78; });
+}
+
+BOOST_AUTO_TEST_CASE(finds_overruns_without_a_flag) {
+    Content content;
+    content.header.provenance.clock = "wall";
+    content.header.provenance.dilation = 2;
+    for (auto& record : content.records) {
+        record.round.host_start_s = 2 * record.round.start_s + 0.5;
+        for (auto& event : record.events) {
+            event.host_begin_s = 2 * event.begin_s + 0.5;
+            event.host_end_s = 2 * event.end_s + 0.5;
+        }
+    }
+    BOOST_TEST(findings(*this, content).empty());
+    auto& late = content.records[2].events[0];  // 1 s long: late by 1.5 %
+    late.host_end_s += 2 * 0.015;
+    BOOST_TEST(findings(*this, content).front() ==
+               "an overrun is not flagged: compute of request 0, block 0 on device 0, round 2");
+    late.flags = event_flags::overrun;
+    BOOST_TEST(findings(*this, content).empty());
+    late.host_end_s -= 2 * 0.010;
+    BOOST_TEST(findings(*this, content).front().starts_with("a flag says overrun without one"));
+}
+
+BOOST_AUTO_TEST_CASE(holds_the_battery_ledger_against_the_events) {
+    std::string const disagrees = "the battery ledger does not agree with the events";
+    finds(*this, disagrees + ": device 0 in round 2", [](Content& c) { c.records[2].battery[0].remaining_j -= 1e-6; });
+    finds(*this, disagrees, [](Content& c) { c.header.devices[0].power_compute_w += 1e-6; });
+    finds(*this, disagrees, [](Content& c) { c.header.devices[0].power_transmit_w += 1e-6; });
+    finds(*this, disagrees, [](Content& c) { c.header.devices[1].power_receive_w += 1e-6; });
+    finds(*this, disagrees, [](Content& c) { c.header.devices[1].power_idle_w += 1e-6; });
+    finds(*this, disagrees, [](Content& c) { c.records[2].battery[2].remaining_j = 36; });
+    finds(*this, "/battery does not have one row per device", [](Content& c) { c.records[2].battery.pop_back(); });
+    finds(*this, "/battery does not have one row per device", [](Content& c) { c.records[2].battery[1].device = 0; });
+    finds(*this, disagrees + ": device 1 in round 4", [](Content& c) { c.records[4].battery[1].remaining_j -= 1; });
+    finds(*this, "the battery ledger ends before the last round", [](Content& c) {
+        for (auto& row : c.records[4].battery)
+            row = c.records[3].battery[static_cast<std::size_t>(row.device)], row.round = 4;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(an_energy_error_of_1e_9_relative_is_found_and_less_is_not) {
+    Content content;
+    auto const spent = content.records[0].battery[0].remaining_j - content.records[1].battery[0].remaining_j;
+    auto const shifted = [&](double relative) {
+        auto changed = content;
+        for (std::size_t round = 1; round < 5; ++round)
+            changed.records[round].battery[0].remaining_j -= relative * spent;
+        return findings(*this, changed);
+    };
+    BOOST_TEST(shifted(0.5e-9).empty());
+    BOOST_TEST(shifted(2e-9).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_battery_does_no_work) {
+    finds(*this, "a device with an empty battery works", [](Content& c) { c.records[3].outages[0].begin_s = 31; });
+    finds(*this, "an outage names a device that does not exist",
+          [](Content& c) { c.records[3].outages[0].device = 3; });
+    finds(*this, "an outage ends before it begins", [](Content& c) { c.records[3].outages[0].end_s = 36; });
+    finds(*this, "an outage has no cause", [](Content& c) { c.records[3].outages[0].cause = ""; });
+}
+
+BOOST_AUTO_TEST_CASE(finds_rates_that_are_none) {
+    finds(*this, "a device has a link to itself: 1 to 1 in round 1",
+          [](Content& c) { c.records[1].rate_bit_s[4] = 1; });
+    finds(*this, "a link has no rate: 0 to 1 in round 1", [](Content& c) { c.records[1].rate_bit_s[1] = no_value; });
+}
+
+BOOST_AUTO_TEST_CASE(many_findings_of_a_kind_are_counted) {
+    Content content;
+    for (auto& record : content.records) record.requests[0].accuracy = 2;
+    auto const found = findings(*this, content);
+    BOOST_REQUIRE(found.size() == 4);
+    BOOST_TEST(found.back() == "a request's accuracy is not in 0…1: 2 more like that");
+}
+
+BOOST_AUTO_TEST_CASE(of_what_is_no_trace_is_an_input_error) {
+    BOOST_CHECK_THROW(check(file("none.h5")), InputError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
