@@ -31,12 +31,23 @@ class InputError(Exception):
     """The user's input is wrong; the message says where and what."""
 
 
+def open_trace(path):
+    """Of a file whose first bytes are damaged, HDF5 1.10 in SWMR mode waits for ever for them to get better: only files that a run has
+    open, or had open when it was killed, are opened so."""
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if not any(word in str(error) for word in ("SWMR", "lock", "h5clear")):
+            raise
+    return h5py.File(path, "r", swmr=True)
+
+
 class Trace:
     """The finished rounds of a trace file, each table an array."""
 
     def __init__(self, path):
         try:
-            with h5py.File(path, "r", swmr=True) as file:
+            with open_trace(path) as file:
                 kind = file.attrs.get("format")
                 if (kind.decode() if isinstance(kind, bytes) else kind) != "skipstone-trace":
                     raise InputError(f"{path}: is no trace (its format attribute says {kind!r})")

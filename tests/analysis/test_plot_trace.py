@@ -110,7 +110,7 @@ class PlotCase(unittest.TestCase):
 
     def run_script(self, *arguments):
         return subprocess.run([sys.executable, SCRIPT, self.path, "-o", self.folder / "out.png", *arguments],
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, timeout=120)
 
 
 class Draws(PlotCase):
@@ -196,6 +196,15 @@ class Draws(PlotCase):
         self.assertLess(len(picture), 200_000)
 
 
+    def test_a_run_that_was_killed_leaves_a_file_that_can_be_drawn(self):
+        self.write(example(), complete=0)
+        script = ("import h5py, os, sys\nfile = h5py.File(sys.argv[1], 'r+', libver='latest')\nfile.swmr_mode = True\n"
+                  "file.flush()\nos._exit(9)")
+        self.assertEqual(subprocess.run([sys.executable, "-c", script, self.path]).returncode, 9)
+        result = self.run_script()
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+
 class Refuses(PlotCase):
     def assertRefused(self, message, *arguments):
         result = self.run_script(*arguments)
@@ -206,6 +215,11 @@ class Refuses(PlotCase):
     def test_bad_input(self):
         self.assertRefused("cannot be read as a trace")
         self.path.write_text("no HDF5")
+        self.assertRefused("cannot be read as a trace")
+        whole = self.write(example()).read_bytes()
+        self.path.write_bytes(whole[:40] + b"\xff" + whole[41:])
+        self.assertRefused("cannot be read as a trace")
+        self.path.write_bytes(whole[:len(whole) // 2])
         self.assertRefused("cannot be read as a trace")
         self.write({}, format="something")
         self.assertRefused("is no trace")
