@@ -289,8 +289,8 @@ class Search {
 
     Master::Solution solve_master() {
         auto solution = master_.solve();
-        budget_.spend(5e4 + solution.iterations * 30.0 * static_cast<double>(rows_.size() + 10) +
-                      10.0 * static_cast<double>(columns_.size()));
+        auto const rows = static_cast<double>(rows_.size()), columns = static_cast<double>(owners_.size());
+        budget_.spend(2e5 + solution.iterations * (50 * columns + 150 * rows));
         return solution;
     }
 

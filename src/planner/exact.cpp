@@ -11,9 +11,13 @@ namespace skipstone::planner {
 
 namespace {
 
-constexpr double work_limit = 4e9;       // elementary operations, a few seconds; without a time limit
 constexpr double admission_share = 0.5;  // of the budget
 constexpr double finest_gap = 5e-7;
+
+// Elementary operations, about a nanosecond each: what a search may spend without a time limit, more for larger fleets.
+double work_limit(Instance const& instance) {
+    return 1e9 * std::max(1.0, static_cast<double>(instance.devices.size()) / 25);
+}
 
 struct Admission {
     std::vector<Placement> plan;
@@ -61,13 +65,15 @@ PlanResult plan_exact(Instance const& instance, Options const& options) {
         result.binding = binding_of(instance, result, Spread::anywhere);
         return result;
     }
-    Budget budget(work_limit, options.time_limit_s);
+    auto const limit = options.time_limit_s ? 1e18 : work_limit(instance);
+    Budget budget(limit, options.time_limit_s);
     Admission admission{placements_of(instance, start, choices), instance.requests};
     if (static_cast<int>(admission.plan.size()) < instance.requests) {
-        auto const limit = options.time_limit_s ? std::optional(admission_share * *options.time_limit_s) : std::nullopt;
-        Budget share(admission_share * work_limit, limit);
+        auto const seconds =
+            options.time_limit_s ? std::optional(admission_share * *options.time_limit_s) : std::nullopt;
+        Budget share(admission_share * limit, seconds);
         admission = admit(instance, choices, std::move(admission.plan), share);
-        budget.spend(admission_share * work_limit - share.left());
+        budget.spend(admission_share * limit - share.left());
     }
     if (admission.plan.empty()) {
         auto result = result_of(instance, choices, {});

@@ -1,0 +1,201 @@
+#include "planner/contention.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "planner/capacity.hpp"
+#include "planner/choice.hpp"
+#include "planner/exact.hpp"
+#include "planner/pricer.hpp"
+
+namespace skipstone::planner {
+
+namespace {
+
+constexpr int most_simulations = 20000;  // in one round
+constexpr int most_sweeps = 20;          // over all requests
+
+timeline::Conditions foreseen(Instance const& instance, timeline::Conditions const* given) {
+    timeline::Conditions conditions;
+    if (given)
+        conditions = *given;
+    else
+        conditions.links = instance.links;
+    conditions.jitter = Seconds(0);
+    conditions.loss = 0;
+    return conditions;
+}
+
+double mean_latency(Instance const& instance, PlanResult const& plan, timeline::Conditions const& conditions) {
+    std::vector<Seconds> const arrivals(plan.requests.size(), conditions.start);
+    auto const jobs = timeline::jobs_of(instance, plan, arrivals, conditions.start);
+    double sum = 0;
+    for (auto const& job : timeline::simulate(jobs, conditions).jobs) sum += (job.finish - conditions.start).value();
+    return sum / static_cast<double>(jobs.size());
+}
+
+struct Value {
+    double objective = std::numeric_limits<double>::infinity(), latency = 0;
+    bool operator<(Value const& other) const {
+        constexpr double same = 1e-12;
+        return std::abs(objective - other.objective) > same ? objective < other.objective
+                                                            : latency < other.latency - same;
+    }
+};
+
+class LocalSearch {
+  public:
+    LocalSearch(Instance const& instance, std::vector<Choice> const& choices, timeline::Conditions conditions,
+                std::vector<Placement> plan)
+        : instance_(instance),
+          choices_(choices),
+          conditions_(std::move(conditions)),
+          plan_(std::move(plan)),
+          pricer_(instance, choices),
+          value_(value_of(plan_)) {}
+
+    std::vector<Placement> run() {
+        for (int sweep = 0; sweep < most_sweeps; ++sweep) {
+            bool better = false;
+            for (std::size_t r = 0; r < plan_.size(); ++r) better = improve(r) || better;
+            if (!better || simulations_ >= most_simulations) break;
+        }
+        return plan_;
+    }
+
+  private:
+    Value value_of(std::vector<Placement> const& plan) {
+        ++simulations_;
+        auto const result = result_of(instance_, choices_, plan);
+        Value value;
+        value.latency = mean_latency(instance_, result, conditions_);
+        double loss = 0;
+        for (auto const& placement : plan) loss += 1 - choices_[placement.choice].accuracy;
+        value.objective = instance_.alpha * value.latency / instance_.reference_latency.value() +
+                          instance_.beta * loss / static_cast<double>(plan.size());
+        return value;
+    }
+
+    // Everything else that request r could do while the others stay.
+    bool improve(std::size_t r) {
+        Capacity capacity(instance_);
+        std::vector<double> busy(instance_.devices.size(), 0);  // s, by the others
+        for (std::size_t q = 0; q < plan_.size(); ++q) {
+            if (q == r) continue;
+            auto const& choice = choices_[plan_[q].choice];
+            capacity.take(choice, plan_[q].devices);
+            for (std::size_t s = 0; s < choice.steps.size(); ++s)
+                busy[plan_[q].devices[s].index()] +=
+                    compute_time(instance_, choice.steps[s].block, choice.steps[s].mode, plan_[q].devices[s]).value();
+        }
+        auto candidates = detours(capacity, busy);
+        for (auto& variation : variations(plan_[r])) candidates.push_back(std::move(variation));
+        bool better = false;
+        for (auto& candidate : candidates) {
+            if (simulations_ >= most_simulations) break;
+            if (!capacity.fits(choices_[candidate.choice], candidate.devices)) continue;
+            auto changed = plan_;
+            changed[r] = std::move(candidate);
+            auto const value = value_of(changed);
+            if (!(value < value_)) continue;
+            value_ = value;
+            plan_ = std::move(changed);
+            better = true;
+        }
+        return better;
+    }
+
+    // Good paths when busy devices cost more, from not at all to twice what the others compute there.
+    std::vector<Placement> detours(Capacity const& capacity, std::vector<double> const& busy) {
+        std::vector<Placement> found;
+        auto const devices = instance_.devices.size();
+        double const second = std::max(instance_.alpha, 1e-6) / instance_.reference_latency.value();
+        pricer_.restrict_to(capacity);
+        for (double const weight : {0.0, 0.3, 1.0, 2.0}) {
+            Prices prices;
+            prices.per_second = second;
+            prices.work.assign(2 * instance_.blocks.size() * devices, 0);
+            for (std::size_t j = 0; j < instance_.blocks.size(); ++j)
+                for (auto const mode : {BlockMode::full, BlockMode::skip})
+                    for (std::size_t i = 0; i < devices; ++i)
+                        prices.work[work_index(BlockId(j), mode) * devices + i] =
+                            second * weight * busy[i] / instance_.reference_latency.value() *
+                            compute_time(instance_, BlockId(j), mode, DeviceId(i)).value();
+            prices.transmit.assign(devices, 0);
+            prices.receive.assign(devices, 0);
+            for (auto const& choice : choices_) prices.choice.push_back(instance_.beta * (1 - choice.accuracy));
+            for (auto& path : pricer_.run(prices, std::numeric_limits<double>::infinity(), 3))
+                found.push_back({path.choice, std::move(path.devices)});
+        }
+        return found;
+    }
+
+    // The placement with one segment on another device, or with one boundary between segments moved.
+    std::vector<Placement> variations(Placement const& placement) const {
+        std::vector<Placement> found;
+        auto const& devices = placement.devices;
+        auto const steps = devices.size();
+        for (std::size_t begin = 0; begin < steps;) {
+            std::size_t end = begin;
+            while (end < steps && devices[end] == devices[begin]) ++end;
+            for (std::size_t i = 0; i < instance_.devices.size(); ++i) {
+                if (DeviceId(i) == devices[begin]) continue;
+                auto moved = placement;
+                for (std::size_t s = begin; s < end; ++s) moved.devices[s] = DeviceId(i);
+                found.push_back(std::move(moved));
+            }
+            for (std::size_t shift = 1; shift <= 2; ++shift) {
+                if (begin >= shift) {  // this segment takes steps from the one before
+                    auto moved = placement;
+                    for (std::size_t s = begin - shift; s < begin; ++s) moved.devices[s] = devices[begin];
+                    found.push_back(std::move(moved));
+                }
+                if (begin > 0 && begin + shift < end) {  // … or gives some to it
+                    auto moved = placement;
+                    for (std::size_t s = begin; s < begin + shift; ++s) moved.devices[s] = devices[begin - 1];
+                    found.push_back(std::move(moved));
+                }
+            }
+            begin = end;
+        }
+        return found;
+    }
+
+    Instance const& instance_;
+    std::vector<Choice> const& choices_;
+    timeline::Conditions conditions_;
+    std::vector<Placement> plan_;
+    Pricer pricer_;
+    int simulations_ = 0;
+    Value value_;
+};
+
+}  // namespace
+
+double emulated_objective(Instance const& instance, PlanResult const& plan, timeline::Conditions const* conditions) {
+    double loss = 0;
+    int admitted = 0;
+    for (auto const& request : plan.requests) {
+        if (!request.admitted) continue;
+        loss += 1 - request.accuracy;
+        ++admitted;
+    }
+    if (admitted == 0) return std::numeric_limits<double>::quiet_NaN();
+    return instance.alpha * mean_latency(instance, plan, foreseen(instance, conditions)) /
+               instance.reference_latency.value() +
+           instance.beta * loss / admitted;
+}
+
+PlanResult plan_contention(Instance const& instance, Options const& options) {
+    auto result = plan_exact(instance, options);
+    auto const choices = choices_of(instance);
+    if (std::ranges::none_of(result.requests, &RequestPlan::admitted)) return result;
+    LocalSearch search(instance, choices, foreseen(instance, options.conditions),
+                       placements_of(instance, result, choices));
+    result.requests = result_of(instance, choices, search.run()).requests;
+    return result;
+}
+
+}  // namespace skipstone::planner

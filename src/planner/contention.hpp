@@ -1,0 +1,17 @@
+#pragma once
+
+#include "planner/planner.hpp"
+
+namespace skipstone::planner {
+
+// The exact planner's plan, improved by local search on the latency that the timeline predicts with queueing, since
+// Eq. 8 knows no queues. Its objective is emulated_objective(), on which it is never worse than the exact planner's
+// plan, and which admits as many requests; the result's own objective, bound and gap stay those of Eq. 8.
+PlanResult plan_contention(Instance const& instance, Options const& options);
+
+// alpha * mean(emulated latency)/T_ref + beta * mean(1 - accuracy) over the admitted requests, all there when the round
+// starts; what a planner can foresee: jitter and loss are left out. NaN when none is admitted. conditions: as in
+// Options.
+double emulated_objective(Instance const& instance, PlanResult const& plan, timeline::Conditions const* conditions);
+
+}  // namespace skipstone::planner
