@@ -95,7 +95,7 @@ std::vector<int> Coordinator::share_devices(RoundCourse const& course) {
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, [&](auto a, auto b) { return work[a] > work[b]; });
     for (auto const device : order) {
-        auto const node = std::min_element(backlog_.begin() + 1, backlog_.end()) - backlog_.begin();
+        auto const node = std::min_element(backlog_.begin() + 1, backlog_.begin() + 1 + nodes()) - backlog_.begin();
         node_of[device] = static_cast<int>(node);
         backlog_[static_cast<std::size_t>(node)] += work[device];
         handed_over_[{course.state.round.value(), static_cast<int>(node)}] += work[device];
@@ -181,6 +181,7 @@ void Coordinator::start_wall_round(Flight& flight) {
     // Everything is handed over and warmed up before the emulated clock runs.
     ready_ = 0;
     if (!wait_for([&] { return ready_ == flight.reports_left; }, {})) return;
+    priority_.wait_for_deadlines();
     flight.result.clocks = synchronise();
     double const start = clock_.now() + 5e-3 + 1e-4 * nodes();
     flight.result.host_start_s = start - run_start_;
@@ -189,6 +190,7 @@ void Coordinator::start_wall_round(Flight& flight) {
             transport_.send(static_cast<int>(node), Tag::go,
                             pack(Go{flight.result.course.state.round.value(), start + offsets_[node],
                                     flight.result.course.state.start.value(), settings_.dilation}));
+    priority_.compute();
 }
 
 std::vector<ClockReading> Coordinator::synchronise() {
@@ -307,7 +309,7 @@ std::vector<double> Coordinator::measure_blocks() {
 }
 
 void Coordinator::stop_nodes() {
-    for (int node = 1; node <= nodes(); ++node) transport_.send(node, Tag::stop, Buffer());
+    for (int node = 1; node < transport_.size(); ++node) transport_.send(node, Tag::stop, Buffer());
 }
 
 }  // namespace skipstone::emulator

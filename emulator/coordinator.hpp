@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -71,7 +72,8 @@ class Coordinator {
         bool complete() const { return reports_left == 0 && logits_left == 0 && images_to_send.empty(); }
     };
 
-    int nodes() const { return transport_.size() - 1; }
+    // Ranks beyond one per device have nothing to do.
+    int nodes() const { return std::min(transport_.size() - 1, static_cast<int>(settings_.devices)); }
     bool nodes_have_work() const { return settings_.kernels || settings_.clock == ClockKind::wall; }
     std::vector<int> share_devices(RoundCourse const& course);
     Flight prepare(RoundCourse course);
@@ -101,6 +103,7 @@ class Coordinator {
     bool have_measured_ = false;
     std::optional<double> pong_;
     double pause_ = 0;
+    ThreadPriority priority_;
 };
 
 }  // namespace skipstone::emulator

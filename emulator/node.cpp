@@ -12,7 +12,7 @@ constexpr double first_pause_s = 20e-6;
 constexpr double longest_pause_s = 1e-3;
 constexpr double hungry_pause_s = 100e-6;  // virtual clock: work is waiting for tensors of other ranks
 constexpr int image_step = -1;
-constexpr double short_task_s = 1e-3;      // model time; so little work need not make way for deadlines
+constexpr double short_task_s = 1e-3;      // host time
 
 Stamp stamp_of(TaskOrder const& order, EventKind kind, std::int32_t block) { return {order.request, block, kind}; }
 
@@ -372,55 +372,101 @@ void Node::processor_loop() {
 }
 
 void Node::run_work(Work& work) {
-    bool const wall = kind_ == ClockKind::wall;
-    auto const& order = work.order;
-    if (wall) {
-        processor_priority_.wait_for_deadlines();
-        if (!processor_waker_.wait_exactly(deadline(order.begin_s), stop_)) return;
-        for (;;) {
-            {
-                std::lock_guard const lock(mutex_);
-                if (work.input_here) break;
-            }
-            if (stop_) return;
-            processor_waker_.wait_until(clock_.now() + longest_pause_s);
-        }
+    if (kind_ == ClockKind::virtual_time) {
+        Stamp stamp = stamp_of(work.order, EventKind::compute, work.order.block);
+        stamp.host_begin_s = clock_.now();
+        compute(work);
+        stamp.host_end_s = clock_.now();
+        route(work);
+        finish(work, stamp);
+        return;
     }
+    auto const& order = work.order;
+    double const begin = deadline(order.begin_s), end = deadline(order.end_s);
+    processor_priority_.wait_for_deadlines();
+    if (!work.computed && is_short(order) && wait_for_input(work, begin)) compute(work);
+    if (!processor_waker_.wait_exactly(begin, stop_)) return;
+    if (!wait_for_input(work, std::numeric_limits<double>::infinity())) return;
     Stamp stamp = stamp_of(order, EventKind::compute, order.block);
     stamp.host_begin_s = clock_.now();
-    Tensor output;
-    if (executor_) {
-        if (wall && order.end_s - order.begin_s > short_task_s) processor_priority_.compute();
-        Tensor tensor = std::move(work.input);
-        // Blocks that vanished in between cost nothing in the model, but may have to reshape (zero-padding shortcuts).
-        for (int vanished = order.previous_block + 1; vanished < order.block; ++vanished)
-            tensor = executor_->run(BlockId(vanished), BlockMode::skip, std::move(tensor));
-        output = executor_->run(BlockId(order.block), static_cast<BlockMode>(order.mode), std::move(tensor));
-        if (wall) processor_priority_.wait_for_deadlines();
+    if (!work.computed) compute(work);
+    route(work);
+    for (double const last = end - short_task_s; !stop_ && clock_.now() < last;) {
+        run_ahead();
+        processor_waker_.wait_until(last);
     }
-    double const kernel_end = clock_.now();
-    route(work, std::move(output));
-    if (wall && !processor_waker_.wait_exactly(deadline(order.end_s), stop_)) return;
-    stamp.host_end_s = wall ? clock_.now() : kernel_end;
+    if (!processor_waker_.wait_exactly(end, stop_)) return;
+    stamp.host_end_s = clock_.now();
+    finish(work, stamp);
+}
+
+// A block that the emulated device computes in less time than a kernel needs at all (the head, say) cannot be computed in its own time: it is
+// computed as soon as its input is there, and its result held back.
+bool Node::is_short(TaskOrder const& order) const { return (order.end_s - order.begin_s) * go_.dilation < short_task_s; }
+
+void Node::run_ahead() {
+    for (std::size_t i = 0;; ++i) {
+        Work* next = nullptr;
+        {
+            std::lock_guard const lock(mutex_);
+            if (i >= schedule_.size() || !is_short(schedule_[i]->order)) return;
+            if (schedule_[i]->computed) continue;
+            if (!schedule_[i]->input_here) return;
+            next = schedule_[i];
+        }
+        compute(*next);
+    }
+}
+
+// False when it is not there at `until` (host time), or everything is to stop.
+bool Node::wait_for_input(Work const& work, double until) {
+    for (;;) {
+        {
+            std::lock_guard const lock(mutex_);
+            if (work.input_here) return true;
+        }
+        double const now = clock_.now();
+        if (stop_ || now >= until) return false;
+        processor_waker_.wait_until(std::min(now + longest_pause_s, until));
+    }
+}
+
+void Node::compute(Work& work) {
+    auto const& order = work.order;
+    work.computed = true;
+    if (!executor_) return;
+    bool const make_way = kind_ == ClockKind::wall && !is_short(order);
+    if (make_way) processor_priority_.compute();
+    double const begin = clock_.now();
+    Tensor tensor = std::move(work.input);
+    // Blocks that vanished in between cost nothing in the model, but may have to reshape (zero-padding shortcuts).
+    for (int vanished = order.previous_block + 1; vanished < order.block; ++vanished)
+        tensor = executor_->run(BlockId(vanished), BlockMode::skip, std::move(tensor));
+    work.output = executor_->run(BlockId(order.block), static_cast<BlockMode>(order.mode), std::move(tensor));
+    work.kernel_s = clock_.now() - begin;
+    if (make_way) processor_priority_.wait_for_deadlines();
+}
+
+void Node::finish(Work& work, Stamp const& stamp) {
     {
         std::lock_guard const lock(mutex_);
-        auto& round = rounds_.at(order.round);
+        auto& round = rounds_.at(work.order.round);
         round.stamps.push_back(stamp);
-        round.kernel_s += kernel_end - stamp.host_begin_s;
+        round.kernel_s += work.kernel_s;
         --round.unfinished;
     }
     waker_.notify();
 }
 
-void Node::route(Work& work, Tensor output) {
+void Node::route(Work& work) {
     auto const& order = work.order;
     std::lock_guard const lock(mutex_);
     bool const local = order.to_node == transport_.rank() && !(kind_ == ClockKind::wall && order.out.moved);
     if (local) {
-        deliver({order.round, order.request, order.step + 1}, std::move(output));
+        deliver({order.round, order.request, order.step + 1}, std::move(work.output));
         return;
     }
-    outbox_.push_back({&work, std::move(output)});
+    outbox_.push_back({&work, std::move(work.output)});
     waker_.notify();
 }
 

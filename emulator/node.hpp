@@ -55,8 +55,10 @@ class Node {
 
     struct Work {
         TaskOrder order;
-        Tensor input;
+        Tensor input, output;
         bool input_here = false;
+        bool computed = false;
+        double kernel_s = 0;
     };
     struct Output {
         Work* work = nullptr;
@@ -84,7 +86,12 @@ class Node {
     void processor_loop();
     void run_work(Work& work);
     void deliver(StepKey key, Tensor tensor);                 // locked by the caller
-    void route(Work& work, Tensor output);                    // processor: local, or into the outbox
+    bool is_short(TaskOrder const& order) const;
+    void run_ahead();
+    bool wait_for_input(Work const& work, double until);
+    void compute(Work& work);
+    void route(Work& work);                                   // its output: local, or into the outbox
+    void finish(Work& work, Stamp const& stamp);
     bool handle_messages();
     bool handle_outbox();
     bool handle_timers();
