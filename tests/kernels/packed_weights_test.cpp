@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -157,6 +158,25 @@ BOOST_AUTO_TEST_CASE(blocks_run_by_different_instances_give_the_bits_of_one) {
     for (std::size_t b = 0; b < network.size(); ++b)
         tensor = (b % 3 == 1 ? second : first).run(BlockId(b), BlockMode::full, std::move(tensor));
     BOOST_TEST(std::ranges::equal(tensor.values(), logits(network, first, 1)));
+}
+
+BOOST_AUTO_TEST_CASE(he_weights_keep_activations_bounded_over_fifty_blocks) {
+    auto resnet152 = resnet50(64, {3, 8, 36, 3});
+    resnet152.width = 16;
+    auto resnet110 = resnet20();
+    resnet110.stages = {18, 18, 18};
+    for (auto const& profile : {resnet152, resnet110}) {
+        Network const network(profile);
+        PackLayout const layout(network);
+        HeWeights source(network, 5);
+        auto const memory = packed(network, layout, source);
+        NetworkKernels kernels(network, layout, memory.bytes());
+        auto const values = logits(network, kernels, 2);
+        auto const largest = std::abs(*std::ranges::max_element(values, {}, [](float v) { return std::abs(v); }));
+        BOOST_TEST(largest > 0.1F);
+        BOOST_TEST(largest < 100.0F);
+        BOOST_TEST(std::ranges::all_of(values, [](float v) { return std::isfinite(v); }));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
