@@ -62,6 +62,9 @@ struct Store {
     hdf5::RowType type;
     hdf5::Dataset dataset;
     std::uint64_t rows = 0;
+    // Where rounds begin, as far as somebody asked: rounds are mostly asked for one after the other, and then the next
+    // is near.
+    mutable std::map<std::int32_t, std::uint64_t> first_rows = {{0, 0}};
 
     template <class Row>
     std::vector<Row> read(RowRange range) const {
@@ -69,10 +72,47 @@ struct Store {
         dataset.read_rows(type, range.first, range.count, std::as_writable_bytes(std::span(read_rows)));
         return read_rows;
     }
+
+    // The first row whose round is not before `round`, or none (−1: an extent that was written before its rows). Rows
+    // are in the order of their rounds.
+    std::uint64_t first_row_from(std::int32_t round) const {
+        auto const after = first_rows.upper_bound(round);
+        auto const [known, first] = *std::prev(after);
+        if (known == round) return first;
+        auto const found = search(round, first, after == first_rows.end() ? rows : std::min(rows, after->second));
+        first_rows[round] = found;
+        return found;
+    }
+
+  private:
+    static constexpr std::uint64_t near = 4096;  // rows whose rounds are read at once
+
+    std::vector<std::int32_t> rounds_of(std::uint64_t first, std::uint64_t count) const {
+        hdf5::RowType const only_round(sizeof(std::int32_t), {{"round", hdf5::ColumnType::int32, 0, 0, {}}});
+        std::vector<std::int32_t> rounds(count);
+        dataset.read_rows(only_round, first, count, std::as_writable_bytes(std::span(rounds)));
+        return rounds;
+    }
+
+    std::uint64_t search(std::int32_t round, std::uint64_t low, std::uint64_t high) const {
+        auto const before = [&](std::int32_t found) { return found >= 0 && found < round; };
+        auto const in_block = [&](std::uint64_t first, std::uint64_t end) {
+            auto const rounds = rounds_of(first, end - first);
+            return first + static_cast<std::uint64_t>(std::ranges::partition_point(rounds, before) - rounds.begin());
+        };
+        if (high - low <= near) return in_block(low, high);
+        if (auto const found = in_block(low, low + near); found < low + near) return found;
+        low += near;
+        while (high - low > near) {
+            auto const middle = low + (high - low) / 2;
+            (before(rounds_of(middle, 1).front()) ? low : high) = middle;
+        }
+        return in_block(low, high);
+    }
 };
 
 Store open_table(hdf5::File const& file, Table const& table) {
-    Store store{row_type_of(table), file.dataset(table.path), 0};
+    Store store{row_type_of(table), file.dataset(table.path)};
     for (auto const& column : table.columns) {
         auto const found = store.dataset.column_class(std::string(column.name));
         auto const& names = store.dataset.column_names();
@@ -89,23 +129,6 @@ Store open_table(hdf5::File const& file, Table const& table) {
 
 bool has_round(Table const& table) {
     return std::ranges::find(table.columns, "round", &Column::name) != table.columns.end();
-}
-
-// The first row, of those that are known to the store, whose round is none (an extent that was written before its rows)
-// or not before `round`. Rows are in the order of their rounds.
-std::uint64_t first_row_from(Store const& store, std::int32_t round, std::uint64_t rows) {
-    hdf5::RowType const only_round(sizeof(std::int32_t), {{"round", hdf5::ColumnType::int32, 0, 0, {}}});
-    std::uint64_t low = 0, high = rows;
-    while (low < high) {
-        auto const middle = low + (high - low) / 2;
-        std::int32_t found = -1;
-        store.dataset.read_rows(only_round, middle, 1, std::as_writable_bytes(std::span(&found, 1)));
-        if (found >= 0 && found < round)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 Provenance provenance_of(hdf5::File const& file) {
@@ -174,7 +197,7 @@ struct Reader::State {
         for (auto& [path, table] : tables)
             if (path != table_of<RoundRow>().path && path != table_of<DeviceRow>().path &&
                 path != table_of<BlockRow>().path && path != table_of<OutageRow>().path)
-                table.rows = first_row_from(table, count, table.rows);
+                table.rows = table.first_row_from(count);
         if (ended == Ended::running) commit_outages();
     }
 
@@ -188,7 +211,7 @@ struct Reader::State {
         }
         auto const last = committed - 1;
         auto const end = store<RoundRow>().read<RoundRow>({static_cast<std::uint64_t>(last), 1}).front().end_s;
-        auto const first = first_row_from(store<BatteryRow>(), last, store<BatteryRow>().rows);
+        auto const first = store<BatteryRow>().first_row_from(last);
         auto const ledger = store<BatteryRow>().read<BatteryRow>({first, store<BatteryRow>().rows - first});
         auto const is_empty = [&](std::int32_t device) {
             return std::ranges::any_of(
@@ -253,8 +276,8 @@ RowRange Reader::rows_of(RoundId round) const {
     auto const found = state_->tables.find(table_of<Row>().path);
     if (found == state_->tables.end()) return {};
     auto const& store = found->second;
-    auto const first = first_row_from(store, round.value(), store.rows);
-    return {first, first_row_from(store, round.value() + 1, store.rows) - first};
+    auto const first = store.first_row_from(round.value());
+    return {first, store.first_row_from(round.value() + 1) - first};
 }
 
 template <class Row>

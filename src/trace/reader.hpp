@@ -17,7 +17,8 @@ struct RowRange {
 
 // Reads a trace, finished, being written by another process, or left by a killed one; changes nothing. Shows committed
 // rounds only: what was there when it was opened or refreshed. Row types are those of schema.hpp. Throws InputError,
-// naming the file and what is wrong, for a file that is no trace or lacks a table or column. Move-only.
+// naming the file and what is wrong, for a file that is no trace or lacks a table or column. One thread at a time.
+// Move-only.
 class Reader {
   public:
     explicit Reader(std::string path);
