@@ -1,0 +1,72 @@
+#include <boost/test/unit_test.hpp>
+
+#include "emulator/packed_network.hpp"
+#include "loopback_cluster.hpp"
+
+using namespace skipstone;
+using namespace skipstone::test;
+
+namespace {
+
+ClusterOptions with_kernels(emulator::PackedNetwork const& packed, int nodes) {
+    return {.nodes = nodes, .executor = [&](Network const&) { return packed.make_executor(); }};
+}
+
+Scenario spread_scenario() {
+    auto scenario = small_scenario(5);
+    scenario.planner.name = "no-drop";
+    scenario.requests.count = 3;
+    return scenario;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(kernels_on_devices)
+
+// The real kernels, blocks spread over devices and nodes in several ways, against every block in its turn on one executor.
+BOOST_AUTO_TEST_CASE(logits_are_bit_identical_however_the_blocks_are_spread) {
+    auto const scenario = spread_scenario();
+    Network const network(scenario.network.profile);
+    auto const packed = emulator::PackedNetwork::alone(scenario, network);
+    auto const executor = packed.make_executor();
+    auto const spread = run_loopback(scenario, with_kernels(packed, 5));
+    auto const shared = run_loopback(scenario, with_kernels(packed, 2));
+    BOOST_REQUIRE(spread.logits.size() == 9);
+    BOOST_TEST((spread.logits == shared.logits));
+    std::size_t hops = 0;
+    for (auto const& result : spread.results)
+        for (auto const& event : result.course.events) hops += event.kind == EventKind::transmit ? 1 : 0;
+    BOOST_TEST(hops > 0);
+    for (auto const& [key, logits] : spread.logits) {
+        auto const number = spread.results.at(static_cast<std::size_t>(key.first)).course.state.requests.at(static_cast<std::size_t>(key.second)).image;
+        auto tensor = numbered_image(network, number);
+        for (std::size_t block = 0; block < network.size(); ++block)
+            tensor = executor->run(BlockId(block), BlockMode::full, std::move(tensor));
+        BOOST_TEST(std::ranges::equal(tensor.values(), logits));
+    }
+}
+
+// A dropped block's zero-padding shortcut costs nothing, but it must be applied by whoever runs the next block.
+BOOST_AUTO_TEST_CASE(vanished_blocks_still_reshape) {
+    auto scenario = spread_scenario();
+    scenario.planner.name = "greedy";
+    scenario.accuracy.rows = {{{}, BlockMode::skip, 0.5, ""}, {{"s3b1", "s4b1"}, BlockMode::skip, 0.9, ""}};
+    scenario.objective.accuracy_threshold = 0.8;  // leaves the drops alone
+    Network const network(scenario.network.profile);
+    auto const packed = emulator::PackedNetwork::alone(scenario, network);
+    auto const executor = packed.make_executor();
+    auto const run = run_loopback(scenario, with_kernels(packed, 3));
+    BOOST_REQUIRE(!run.logits.empty());
+    for (auto const& [key, logits] : run.logits) {
+        auto const& state = run.results.at(static_cast<std::size_t>(key.first)).course.state;
+        auto tensor = numbered_image(network, state.requests.at(static_cast<std::size_t>(key.second)).image);
+        for (std::size_t block = 0; block < network.size(); ++block) {
+            auto const& name = network.blocks()[block].name;
+            auto const mode = name == "s3b1" || name == "s4b1" ? BlockMode::skip : BlockMode::full;
+            tensor = executor->run(BlockId(block), mode, std::move(tensor));
+        }
+        BOOST_TEST(std::ranges::equal(tensor.values(), logits));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
