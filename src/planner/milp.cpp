@@ -20,6 +20,7 @@ using Program = MixedIntegerProgram;
 constexpr int node_limit = 20'000;  // of one search without a time limit
 constexpr double patience =
     0.5;  // share of the time left after which a search for the objective gives up without a solution
+constexpr double smallest_improvement = 2e-7;  // of a program's objective over a plan's
 constexpr double objective_scale = 1000;
 constexpr double tie_weight = 1e-7;  // of the accuracy, where the objective has none
 constexpr double mega = 1e-6;  // bytes and MACs are counted in millions, so that the solver's tolerance is below one
@@ -352,11 +353,16 @@ class Formulation {
     std::vector<Request> requests_;
 };
 
+using Plans = std::vector<RequestPlan>;  // as many as the instance has requests
+
+int admitted_in(Plans const& plans) {
+    return static_cast<int>(std::ranges::count(plans, true, &RequestPlan::admitted));
+}
+
 struct Answer {
     SearchOutcome outcome = SearchOutcome::stopped;
-    double bound = -Program::unlimited;                // of the program's objective
-    std::optional<std::vector<RequestPlan>> requests;  // as many as the instance has
-    double loss = 0;                                   // sum of 1 − accuracy
+    double bound = -Program::unlimited;  // of the program's objective
+    std::optional<Plans> requests;
 };
 
 class Solver {
@@ -366,11 +372,20 @@ class Solver {
 
     bool hopeless() const { return chain_.options.empty() || instance_.devices.empty(); }
 
-    Answer solve(int requests, Aim aim, double loss_limit = Program::unlimited) const {
+    // The best plan for that many requests. incumbent: a valid plan, from which the search starts: what it finds is
+    // better, or nothing is, but for the gap; taken when it has that many requests (Aim::admission: as many at most).
+    Answer solve(int requests, Aim aim, Plans const& incumbent, double loss_limit = Program::unlimited) const {
+        bool const usable = aim == Aim::admission ? admitted_in(incumbent) > 0 : admitted_in(incumbent) == requests;
         Answer answer;
         for (double const margin : {0.0, tightening}) {
             Formulation const formulation(instance_, chain_, requests, aim, margin, loss_limit);
-            auto const found = minimise(formulation.program(), limits(aim));
+            auto limits = limits_of(aim);
+            if (usable) {
+                double const cost = cost_of(aim, incumbent);
+                limits.cutoff = cost - std::max(0.9 * limits.gap * std::abs(cost), smallest_improvement);
+                limits.seconds_without_solution.reset();
+            }
+            auto const found = minimise(formulation.program(), limits);
             // With the margin the program is tighter than the problem: it may give a plan, but proves nothing.
             if (margin == 0) {
                 answer.outcome = found.outcome;
@@ -378,20 +393,42 @@ class Solver {
             } else if (found.outcome != SearchOutcome::complete) {
                 answer.outcome = SearchOutcome::stopped;
             }
-            if (!found.values) return answer;
+            if (!found.values) break;
             auto plans = plans_of(formulation.read(*found.values));
             if (!valid(plans)) continue;
-            for (auto const& plan : plans)
-                if (plan.admitted) answer.loss += 1 - plan.accuracy;
             answer.requests = std::move(plans);
             return answer;
         }
-        answer.outcome = SearchOutcome::stopped;
+        if (usable) {
+            if (answer.outcome == SearchOutcome::infeasible) answer.outcome = SearchOutcome::complete;
+            answer.requests = incumbent;
+        }
         return answer;
     }
 
+    // A plan to start from, placed request by request; none admitted when that finds nothing.
+    Plans first_plan() const {
+        auto plans = plan_sequentially(instance_, Spread::anywhere).requests;
+        return valid(plans) ? plans : Plans(static_cast<std::size_t>(instance_.requests));
+    }
+
   private:
-    SearchLimits limits(Aim aim) const {
+    // The program's objective of a plan.
+    double cost_of(Aim aim, Plans const& plans) const {
+        if (aim == Aim::admission) return -admitted_in(plans);
+        double latency = 0, loss = 0;
+        for (auto const& plan : plans) {
+            if (!plan.admitted) continue;
+            latency += request_cost(instance_, plan).latency.value();
+            loss += 1 - plan.accuracy;
+        }
+        latency /= instance_.reference_latency.value();
+        if (aim == Aim::latency) return objective_scale * latency;
+        return objective_scale *
+               (instance_.alpha * latency + (instance_.beta > 0 ? instance_.beta : tie_weight) * loss);
+    }
+
+    SearchLimits limits_of(Aim aim) const {
         SearchLimits limits;
         limits.gap = aim == Aim::admission ? 0 : std::max(0.0, options_.gap);
         limits.seed = options_.seed;
@@ -405,8 +442,8 @@ class Solver {
         return limits;
     }
 
-    std::vector<RequestPlan> plans_of(std::vector<std::optional<Assignment>> const& assignments) const {
-        std::vector<RequestPlan> plans;
+    Plans plans_of(std::vector<std::optional<Assignment>> const& assignments) const {
+        Plans plans;
         for (auto const& assignment : assignments) {
             auto& plan = plans.emplace_back();
             if (!assignment) continue;
@@ -423,7 +460,7 @@ class Solver {
         return plans;
     }
 
-    bool valid(std::vector<RequestPlan> const& plans) const {
+    bool valid(Plans const& plans) const {
         PlanResult result;
         result.requests = plans;
         return violations(instance_, result).empty();
@@ -435,14 +472,9 @@ class Solver {
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-int admitted_in(Answer const& answer) {
-    return answer.requests ? static_cast<int>(std::ranges::count(*answer.requests, true, &RequestPlan::admitted)) : 0;
-}
-
 // The bound on the mean objective of a plan's admitted requests.
-double mean_bound(Instance const& instance, double program_bound, std::vector<RequestPlan> const& requests) {
-    double bound = program_bound / objective_scale /
-                   static_cast<double>(std::ranges::count(requests, true, &RequestPlan::admitted));
+double mean_bound(Instance const& instance, double program_bound, Plans const& requests) {
+    double bound = program_bound / objective_scale / admitted_in(requests);
     if (instance.beta <= 0) {  // less what the tie-breaking term can be
         double loss = 0;
         for (auto const& option : instance.accuracy)
@@ -459,25 +491,27 @@ PlanResult plan_milp(Instance const& instance, Options const& options) {
     result.requests.resize(static_cast<std::size_t>(std::max(instance.requests, 0)));
     Solver const solver(instance, options);
     if (instance.requests > 0 && !solver.hopeless()) {
+        auto const first = solver.first_plan();
         int most = instance.requests;
-        auto answer = solver.solve(most, Aim::objective);
+        auto answer = solver.solve(most, Aim::objective, first);
         while (!answer.requests && most > 0) {
             if (answer.outcome == SearchOutcome::infeasible) --most;
             if (most == 0) break;
-            if (most == 1 && answer.outcome != SearchOutcome::infeasible) break;
-            auto const fullest = solver.solve(most, Aim::admission);
+            auto const fullest = solver.solve(most, Aim::admission, first);
             most = static_cast<int>(std::min<double>(most, std::floor(-fullest.bound + 1e-6)));
-            int const admitted = admitted_in(fullest);
-            if (admitted == 0) break;
-            answer = solver.solve(admitted, Aim::objective);
-            if (!answer.requests) answer.requests = fullest.requests;
+            if (!fullest.requests || admitted_in(*fullest.requests) == 0) break;
+            answer = solver.solve(admitted_in(*fullest.requests), Aim::objective, *fullest.requests);
         }
         result.admitted_bound = std::max(most, 0);
         if (answer.requests) {
             result.bound = mean_bound(instance, answer.bound, *answer.requests);
-            if (instance.alpha <= 0)
-                if (auto const quicker = solver.solve(admitted_in(answer), Aim::latency, answer.loss); quicker.requests)
-                    answer.requests = quicker.requests;
+            if (instance.alpha <= 0) {
+                double loss = 0;
+                for (auto const& plan : *answer.requests)
+                    if (plan.admitted) loss += 1 - plan.accuracy;
+                answer.requests =
+                    solver.solve(admitted_in(*answer.requests), Aim::latency, *answer.requests, loss).requests;
+            }
             result.requests = std::move(*answer.requests);
         }
     }

@@ -172,8 +172,8 @@ double cost_of(MixedIntegerProgram const& program, std::vector<double> const& va
     return cost;
 }
 
-SearchResult infeasible() {
-    return {.outcome = SearchOutcome::infeasible, .values = {}, .bound = MixedIntegerProgram::unlimited};
+SearchResult infeasible(SearchLimits const& limits) {
+    return {.outcome = SearchOutcome::infeasible, .values = {}, .bound = limits.cutoff};
 }
 
 }  // namespace
@@ -185,9 +185,10 @@ SearchResult minimise(MixedIntegerProgram const& program, SearchLimits const& li
     SearchResult result;
     auto solver = load(program);
     solver.initialSolve();
-    if (solver.isProvenPrimalInfeasible()) return infeasible();
+    if (solver.isProvenPrimalInfeasible()) return infeasible(limits);
     if (!solver.isProvenOptimal()) return result;
     result.bound = solver.getObjValue();
+    if (result.bound >= limits.cutoff) return infeasible(limits);
     if (countdown.over()) return result;
 
     CbcModel model(solver);
@@ -202,6 +203,7 @@ SearchResult minimise(MixedIntegerProgram const& program, SearchLimits const& li
     model.setIntegerTolerance(1e-7);
     model.setMaximumNodes(limits.nodes);
     model.setUseElapsedTime(true);
+    if (std::isfinite(limits.cutoff)) model.setCutoff(limits.cutoff);
     add_cuts(model);
     add_heuristics(model, seed);
     model.setNumberStrong(5);
@@ -216,11 +218,11 @@ SearchResult minimise(MixedIntegerProgram const& program, SearchLimits const& li
     model.branchAndBound();
 
     bool const complete = model.status() == 0;
-    if (!model.bestSolution() && complete) return infeasible();
+    if (!model.bestSolution() && complete) return infeasible(limits);
     double const best = model.getBestPossibleObjValue();
     bool const has_bound = std::abs(best) < 1e40;
     if (!model.bestSolution()) {
-        if (has_bound) result.bound = std::max(result.bound, best);
+        if (has_bound) result.bound = std::max(result.bound, std::min(best, limits.cutoff));
         return result;
     }
     result.outcome = complete ? SearchOutcome::complete : SearchOutcome::stopped;

@@ -38,18 +38,21 @@ struct SearchResult {
     SearchOutcome outcome = SearchOutcome::stopped;
     std::optional<std::vector<double>> values;  // per column, integers rounded
     double objective = MixedIntegerProgram::unlimited;
-    double bound = -MixedIntegerProgram::unlimited;  // no solution is below it, also when the search was stopped
+    double bound =
+        -MixedIntegerProgram::unlimited;  // no solution is below it (nor below the cutoff), also when stopped
 };
 
 struct SearchLimits {
     double gap = 0;  // relative; the search is complete when (objective − bound)/objective is at most this
     std::optional<double> seconds;                   // host
     std::optional<double> seconds_without_solution;  // likewise: given up when there is no solution by then
+    double cutoff = MixedIntegerProgram::unlimited;  // only solutions below it are wanted
     int nodes = std::numeric_limits<int>::max();
     std::uint64_t seed = 1;
 };
 
-// Branch and cut with CBC, on one thread, silent; without `seconds` the same answer every time.
+// Branch and cut with CBC, on one thread, silent; without `seconds` the same answer every time. Infeasible: there is no
+// solution below the cutoff, and `bound` is the cutoff.
 SearchResult minimise(MixedIntegerProgram const& program, SearchLimits const& limits);
 
 }  // namespace skipstone::planner
