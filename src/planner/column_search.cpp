@@ -123,7 +123,7 @@ class Search {
                 if (!solution && budget_.spent()) open.push(node);
                 continue;
             }
-            if (finish(node)) continue;
+            if (finish(node, visited % 8 == 0)) continue;
             if (visited == 0 || visited % 8 == 0) {
                 dive(node, *solution);
                 if (good_enough(node.bound)) {
@@ -792,75 +792,102 @@ class Search {
 
     // --- enumeration ---------------------------------------------------------------------------------------------
 
-    // Uses of the fleet by one path, for quick comparisons.
-    struct Sparse {
-        std::vector<std::pair<std::size_t, std::int64_t>> macs;  // device, in order
-    };
-
     // After relax(): when few paths can be part of a plan that is worth finding, tries all their combinations. True:
-    // the node is done, and what it holds that is better than the best plan, has become it. When they are many, tries
-    // the cheapest ones for a better plan.
-    bool finish(Node& node) {
-        constexpr std::size_t most_paths = 4000, most_requests = 4;
+    // the node is done, and what it holds that is better than the best plan, has become it. When they are many, a
+    // thorough attempt tries the cheapest ones for a better plan first.
+    bool finish(Node& node, bool thorough) {
+        constexpr std::size_t some_paths = 4000, most_paths = 20000, most_requests = 4;
         constexpr double least_share = 0.05;
         if (task_.requests > most_requests || best_.value == infinity || task_.aim == Aim::shortage) return false;
         double const lowest = pricer_.lowest();
         double share = 1;
-        while (share > least_share) {
-            double const room = best_.value - tolerance() - last_bound_ + requests_ * slack_in_bound_;
-            auto found = pricer_.enumerate(lowest + share * room, most_paths);
-            budget_.spend(found ? 300.0 * static_cast<double>(found->size()) : 300.0 * most_paths);
+        while (thorough && share > least_share) {
+            auto found = paths_within(lowest + share * room(), some_paths);
             if (!found) {
                 share *= 0.7;
                 continue;
             }
+            if (share == 1) break;  // all of them are few: below
             auto const before = best_.value;
-            if (!combine(*found, lowest, share * room)) return false;
-            if (share == 1) {
-                // What is left out is at least this dear.
-                node.bound = std::max(node.bound, best_.value - tolerance());
-                closed_ = std::min(closed_, node.bound);
-                return true;
-            }
-            if (best_.value == before) return false;
+            if (!combine(*found, lowest, share * room())) return false;
+            if (best_.value == before) break;
             share = 1;
         }
-        return false;
+        if (auto found = paths_within(lowest + room(), thorough ? most_paths : some_paths);
+            !found || !combine(*found, lowest, room()))
+            return false;
+        // What is left out is at least this dear.
+        node.bound = std::max(node.bound, best_.value - tolerance());
+        closed_ = std::min(closed_, node.bound);
+        return true;
     }
 
-    bool combine(std::vector<PricedPath>& paths, double lowest, double room) {
-        std::erase_if(paths, [&](PricedPath const& p) { return !whole_.fits(choices_[p.choice], p.devices); });
-        std::ranges::stable_sort(paths, {}, &PricedPath::price);
-        Combination all{paths, {}, {}, {}, lowest, room};
-        all.fits_with.resize(paths.size());
-        for (auto const& path : paths) {
-            std::map<std::size_t, std::int64_t> macs;
-            auto const& steps = choices_[path.choice].steps;
-            for (std::size_t s = 0; s < steps.size(); ++s) macs[path.devices[s].index()] += steps[s].macs.value();
-            all.sparse.push_back({{macs.begin(), macs.end()}});
-        }
-        std::vector<std::uint64_t> const everything((paths.size() + 63) / 64, ~std::uint64_t{0});
-        return combine(all, 0, everything, 0);
+    // By how much the requests of a plan that is worth finding may together be dearer than the cheapest path.
+    double room() const { return best_.value - tolerance() - last_bound_ + requests_ * slack_in_bound_; }
+
+    // Paths below the price, at the prices of the last run; nothing when there are too many.
+    std::optional<std::vector<PricedPath>> paths_within(double limit, std::size_t most) {
+        auto found = pricer_.enumerate(limit, most);
+        budget_.spend(300.0 * static_cast<double>(found ? found->size() : most));
+        return found;
     }
 
     struct Combination {
-        std::vector<PricedPath> const& paths;  // by price
-        std::vector<Sparse> sparse;
-        std::vector<std::vector<std::uint64_t>>
-            fits_with;  // per path: bits of those after it that fit beside it; empty: not known yet
+        std::vector<PricedPath> const& paths;              // by price
+        std::vector<double> cost;                          // of each, without duals
+        std::size_t lanes;                                 // devices, rounded up to whole vectors
+        std::vector<std::int16_t> load;                    // [paths × lanes] compute in units of unit, rounded down
+        std::vector<std::int16_t> limit;                   // [lanes]
+        std::vector<std::vector<std::uint64_t>> partners;  // per path: bits of those from it on that may fit beside it
         std::vector<std::size_t> taken;
-        double lowest, room;  // of prices; of the excess over it, all requests together
+        double lowest = 0, room = 0;  // of prices; of the excess over it, all requests together
+        double work = 1e9;            // that may still be spent
     };
 
-    // Every way to complete what is taken, from the path `next` on; spare: excess over the lowest price so far. False:
-    // out of budget.
+    // Tries all combinations of the paths that leave room. False: there are too many, or the budget is spent.
+    bool combine(std::vector<PricedPath>& paths, double lowest, double room) {
+        constexpr std::size_t vector = 16;
+        constexpr double full = 16000;  // two of it are still a std::int16_t
+        std::erase_if(paths, [&](PricedPath const& p) { return !whole_.fits(choices_[p.choice], p.devices); });
+        std::ranges::stable_sort(paths, {}, &PricedPath::price);
+        double most = 1;
+        for (auto const& device : instance_.devices) most = std::max(most, static_cast<double>(device.macs.value()));
+        auto const unit = static_cast<std::int64_t>(most / full) + 1;
+        Combination all{paths, {}, (devices_ + vector - 1) / vector * vector, {}, {}, {}, {}};
+        for (auto const& path : paths) all.cost.push_back(column_of({path.choice, path.devices}).cost);
+        all.lowest = lowest;
+        all.room = room;
+        all.partners.resize(paths.size());
+        all.limit.assign(all.lanes, 0);
+        for (std::size_t i = 0; i < devices_; ++i)
+            all.limit[i] = static_cast<std::int16_t>(instance_.devices[i].macs.value() / unit);
+        all.load.assign(paths.size() * all.lanes, 0);
+        std::vector<std::int64_t> macs(devices_);
+        for (std::size_t p = 0; p < paths.size(); ++p) {
+            std::ranges::fill(macs, 0);
+            auto const& steps = choices_[paths[p].choice].steps;
+            for (std::size_t s = 0; s < steps.size(); ++s) macs[paths[p].devices[s].index()] += steps[s].macs.value();
+            for (std::size_t i = 0; i < devices_; ++i)
+                all.load[p * all.lanes + i] = static_cast<std::int16_t>(macs[i] / unit);
+        }
+        std::vector<std::uint64_t> const everything((paths.size() + 63) / 64, ~std::uint64_t{0});
+        bool const done = combine(all, 0, everything, 0);
+        budget_.spend(1e9 - all.work);
+        return done;
+    }
+
+    // Every way to complete what is taken, from the path `next` on; spent: excess over the lowest price so far.
     bool combine(Combination& all, std::size_t next, std::vector<std::uint64_t> const& allowed, double spent) {
         auto const missing = task_.requests - all.taken.size();
         if (missing == 0) {
+            all.work -= 20;
+            double cost = 0;
+            for (auto const p : all.taken) cost += all.cost[p];
+            if (cost >= best_.value - tolerance()) return true;
             std::vector<Placement> plan;
             for (auto const p : all.taken) plan.push_back({all.paths[p].choice, all.paths[p].devices});
-            if (offer(plan))
-                all.room = std::min(all.room, best_.value - tolerance() - last_bound_ + requests_ * slack_in_bound_);
+            all.work -= 5000;
+            if (offer(plan)) all.room = std::min(all.room, room());
             return true;
         }
         for (std::size_t p = next; p < all.paths.size(); ++p) {
@@ -870,15 +897,15 @@ class Search {
                 if (allowed[p / 64] == 0) p |= 63;  // to the next word
                 continue;
             }
-            if (budget_.spent()) return false;
+            if (all.work <= 0 || (missing == task_.requests && budget_.spent())) return false;
             all.taken.push_back(p);
             bool done = true;
             if (missing > 1) {
                 auto both = partners(all, p);
                 for (std::size_t w = 0; w < both.size(); ++w) both[w] &= allowed[w];
+                all.work -= static_cast<double>(both.size()) + 100;
                 done = combine(all, p, both, spent + excess);
             } else {
-                budget_.spend(300);
                 done = combine(all, p, allowed, spent + excess);
             }
             all.taken.pop_back();
@@ -888,21 +915,23 @@ class Search {
     }
 
     // The paths from p on that fit beside it, as far as compute goes.
-    std::vector<std::uint64_t> const& partners(Combination& all, std::size_t p) {
-        auto& bits = all.fits_with[p];
+    std::vector<std::uint64_t> const& partners(Combination& all, std::size_t p) const {
+        auto& bits = all.partners[p];
         if (!bits.empty()) return bits;
         bits.assign((all.paths.size() + 63) / 64, 0);
+        std::vector<std::int16_t> rest(all.limit);  // what p leaves
+        for (std::size_t i = 0; i < all.lanes; ++i)
+            rest[i] = static_cast<std::int16_t>(rest[i] - all.load[p * all.lanes + i]);
+        std::int16_t const* const left = rest.data();
         for (std::size_t q = p; q < all.paths.size(); ++q) {
-            bool fits = true;
-            auto a = all.sparse[p].macs.begin();
-            for (auto const& [device, macs] : all.sparse[q].macs) {
-                while (a != all.sparse[p].macs.end() && a->first < device) ++a;
-                if (a == all.sparse[p].macs.end()) break;
-                if (a->first == device && a->second + macs > instance_.devices[device].macs.value()) fits = false;
-            }
-            if (fits) bits[q / 64] |= std::uint64_t{1} << (q % 64);
+            std::int16_t const* const load = &all.load[q * all.lanes];
+            std::int16_t over = 0;
+            for (std::size_t v = 0; v < all.lanes; v += 16)
+                for (std::size_t i = 0; i < 16; ++i)
+                    over = static_cast<std::int16_t>(over | static_cast<std::int16_t>(left[v + i] - load[v + i]));
+            if (over >= 0) bits[q / 64] |= std::uint64_t{1} << (q % 64);
         }
-        budget_.spend(10.0 * static_cast<double>(all.paths.size()));
+        all.work -= 8.0 * static_cast<double>(all.paths.size() - p);
         return bits;
     }
 

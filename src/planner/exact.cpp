@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "planner/choice.hpp"
 #include "planner/column_search.hpp"
@@ -54,9 +55,27 @@ Admission admit(Instance const& instance, std::vector<Choice> const& choices, st
     return {std::move(plan), std::max(bound, admitted)};
 }
 
+// The same instance with rates that need not be drawn again at every look; not for fleets that are too large for a
+// table.
+Instance with_links_at_hand(Instance instance) {
+    constexpr std::size_t largest = 1000;
+    auto const devices = instance.devices.size();
+    if (devices > largest) return instance;
+    std::vector<double> rates(devices * devices, 0), latencies(devices * devices, 0);
+    for (std::size_t i = 0; i < devices; ++i)
+        for (std::size_t k = 0; k < devices; ++k) {
+            if (i == k) continue;
+            rates[i * devices + k] = instance.links.rate(DeviceId(i), DeviceId(k)).value();
+            latencies[i * devices + k] = instance.links.latency(DeviceId(i), DeviceId(k)).value();
+        }
+    instance.links = LinkTable::dense(devices, std::move(rates), std::move(latencies));
+    return instance;
+}
+
 }  // namespace
 
-PlanResult plan_exact(Instance const& instance, Options const& options) {
+PlanResult plan_exact(Instance const& given, Options const& options) {
+    auto const instance = with_links_at_hand(given);
     auto const choices = choices_of(instance);
     auto const start = plan_sequentially(instance, Spread::anywhere);
     if (choices.empty() || instance.requests <= 0) {
