@@ -13,13 +13,9 @@ class LoopbackTransport final : public Transport {
 
     void send(int to, Tag tag, Buffer payload) override {
         auto& box = *hub_->boxes_.at(static_cast<std::size_t>(to));
-        std::function<void()> wake;
-        {
-            std::lock_guard const lock(box.mutex);
-            box.messages.push_back({rank_, tag, std::move(payload)});
-            wake = box.wake;
-        }
-        if (wake) wake();
+        std::lock_guard const lock(box.mutex);  // held while it wakes: what is woken must not go away in between
+        box.messages.push_back({rank_, tag, std::move(payload)});
+        if (box.wake) box.wake();
     }
 
     std::optional<Message> receive() override {

@@ -9,8 +9,11 @@ namespace skipstone::emulator {
 namespace {
 
 constexpr double first_pause_s = 20e-6;
-constexpr double longest_pause_s = 1e-3;
-constexpr double hungry_pause_s = 100e-6;  // virtual clock: work is waiting for tensors of other ranks
+// Longest pauses between two looks at the transport: when work waits for tensors of other ranks, when a tensor is on its way at emulated
+// speed, and when nothing is known to come.
+constexpr double hungry_pause_s = 100e-6;
+constexpr double expecting_pause_s = 1e-3;
+constexpr double idle_pause_s = 5e-3;
 constexpr int image_step = -1;
 constexpr double short_task_s = 1e-3;      // host time
 
@@ -55,17 +58,15 @@ void Node::serve() {
         bool progress = handle_messages();
         progress |= handle_outbox();
         progress |= handle_timers();
-        bool hungry = false;
         {
             std::lock_guard const lock(mutex_);
             if (failure_) std::rethrow_exception(failure_);
-            hungry = kind_ == ClockKind::virtual_time && !rounds_.empty() && ready_.empty();
         }
         if (stop_ || progress) {
             pause = first_pause_s;
             continue;
         }
-        double const longest = transport_.busy() ? first_pause_s : hungry ? hungry_pause_s : longest_pause_s;
+        double const longest = transport_.busy() ? first_pause_s : longest_pause();
         pause = std::min(pause * 1.5, longest);
         double const next = next_timer_s();
         if (next <= clock_.now() + pause)
@@ -76,6 +77,16 @@ void Node::serve() {
 }
 
 // ---- the radio ----
+
+double Node::longest_pause() {
+    std::lock_guard const lock(mutex_);
+    if (kind_ == ClockKind::virtual_time) return rounds_.empty() ? expecting_pause_s : hungry_pause_s;
+    if (scheduled_ < 0) return idle_pause_s;
+    bool const expecting = std::ranges::any_of(rounds_.at(scheduled_).timers, [](Timer const& timer) {
+        return timer.action == Timer::Action::receive_begin && timer.done && !timer.work->input_here;
+    });
+    return expecting ? expecting_pause_s : idle_pause_s;
+}
 
 std::optional<Message> Node::next_message() {
     if (put_back_.empty()) return transport_.receive();
@@ -117,9 +128,9 @@ void Node::accept_orders(Buffer payload) {
     std::lock_guard const lock(mutex_);
     auto& round = rounds_[header.round];
     auto stamp = [&](TaskOrder const& order, EventKind kind, std::int32_t block) {
-        round.stamps.push_back(stamp_of(order, kind, block));
+        round.transfers.push_back(stamp_of(order, kind, block));
         ++round.unfinished;
-        return round.stamps.size() - 1;
+        return round.transfers.size() - 1;
     };
     for (auto const& order : orders) {
         StepKey const key{order.round, order.request, order.step};
@@ -225,9 +236,9 @@ double Node::next_timer_s() const {
     if (kind_ != ClockKind::wall || scheduled_ < 0) return next;
     auto const& timers = rounds_.at(scheduled_).timers;
     double const now = clock_.now();
-    for (auto const& timer : timers) {
-        if (timer.done) continue;
-        double const at = deadline(timer.model_s);
+    for (std::size_t i = first_timer_; i < timers.size(); ++i) {
+        if (timers[i].done) continue;
+        double const at = deadline(timers[i].model_s);
         if (at <= now) continue;  // overdue: waits for a tensor, not for a time
         return at;
     }
@@ -244,7 +255,7 @@ bool Node::handle_timers() {
         if (timer.done) continue;
         double const now = clock_.now();
         if (deadline(timer.model_s) > now) break;
-        auto& stamp = round.stamps[timer.stamp];
+        auto& stamp = round.transfers[timer.stamp];
         auto const& order = timer.work->order;
         switch (timer.action) {
             case Timer::Action::transmit_begin: {
@@ -294,7 +305,8 @@ void Node::report_if_done(int number) {
         if (!outbox_.empty()) return;  // its last tensors leave first
         for (auto const& [key, work] : found->second.works)
             if (work->order.step == image_step && !work->input_here) return;
-        stamps = std::move(found->second.stamps);
+        stamps = std::move(found->second.transfers);
+        stamps.insert(stamps.end(), found->second.computations.begin(), found->second.computations.end());
         header = {number, static_cast<std::int32_t>(stamps.size()), found->second.kernel_s};
         rounds_.erase(found);
         if (scheduled_ == number) scheduled_ = -1;
@@ -427,7 +439,7 @@ bool Node::wait_for_input(Work const& work, double until) {
         }
         double const now = clock_.now();
         if (stop_ || now >= until) return false;
-        processor_waker_.wait_until(std::min(now + longest_pause_s, until));
+        processor_waker_.wait_until(std::min(now + expecting_pause_s, until));
     }
 }
 
@@ -451,7 +463,7 @@ void Node::finish(Work& work, Stamp const& stamp) {
     {
         std::lock_guard const lock(mutex_);
         auto& round = rounds_.at(work.order.round);
-        round.stamps.push_back(stamp);
+        round.computations.push_back(stamp);
         round.kernel_s += work.kernel_s;
         --round.unfinished;
     }

@@ -70,14 +70,15 @@ class Node {
         double model_s = 0;
         Action action = Action::transmit_begin;
         Work* work = nullptr;
-        std::size_t stamp = 0;
+        std::size_t stamp = 0;                  // among the round's transfers
         bool done = false;
     };
     struct Round {
         std::map<StepKey, std::unique_ptr<Work>> works;
         std::vector<Work*> in_order;            // what the processor runs, by model time (wall clock)
         std::vector<Timer> timers;              // by model time
-        std::vector<Stamp> stamps;
+        std::vector<Stamp> transfers;           // a timer's stamp is here; only the radio touches them
+        std::vector<Stamp> computations;
         std::map<StepKey, Output> outputs;      // waiting for their transmission
         std::size_t unfinished = 0;             // computations, and transfers under the wall clock
         double kernel_s = 0;
@@ -104,6 +105,7 @@ class Node {
     void report_if_done(int round);
     double deadline(double model_s) const { return go_.host_start_s + (model_s - go_.model_start_s) * go_.dilation; }
     double next_timer_s() const;
+    double longest_pause();
 
     Transport& transport_;
     HostClock const& clock_;
