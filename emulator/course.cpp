@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "planner/planner.hpp"
+#include "units/error.hpp"
 
 namespace skipstone::emulator {
 
@@ -11,17 +12,17 @@ namespace {
 
 constexpr int patience = 8;  // plannings of one round that learn what idling costs
 
-// One device's events between two times.
-std::vector<Event> events_of_device(std::vector<Event> const& events, std::size_t device) {
-    std::vector<Event> mine;
-    for (auto const& event : events)
-        if (event.device == static_cast<std::int32_t>(device) && event.kind != EventKind::wait) mine.push_back(event);
-    return mine;
-}
+constexpr double rounding = 1e-9;  // relative, by which plans may pass what a battery holds (model/cost_model.hpp)
 
-// When a device whose work ends at `idle_from` has spent `battery`, idling after that.
-Seconds empty_time(Joules spent_before, Joules battery, Watts idle, Seconds idle_from) {
-    return idle_from + Seconds((battery - spent_before).value() / idle.value());
+// When each device's last computation or transfer of the round ends; the round's start where it has none.
+std::vector<Seconds> ends_of_work(std::vector<Event> const& events, std::size_t devices, Seconds start) {
+    std::vector<Seconds> ends(devices, start);
+    for (auto const& event : events)
+        if (event.kind != EventKind::wait) {
+            auto& end = ends[static_cast<std::size_t>(event.device)];
+            end = std::max(end, Seconds(event.end_s));
+        }
+    return ends;
 }
 
 }  // namespace
@@ -38,6 +39,10 @@ timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& s
 
 Course::Course(Scenario const& scenario, Network const& network)
     : scenario_(scenario), network_(network), drops_(drop_options(scenario.accuracy, network)) {
+    if (scenario_.planner.charge && !scenario_.planner.charge_time && scenario_.emulation.clock == ClockKind::virtual_time)
+        throw InputError({scenario_.file, 0, "planner.charge"},
+                         "true charges measured planning times, which only the wall clock can do (under the virtual clock nothing "
+                         "depends on the host); give a constant, such as \"5 ms\"");
     for (auto const& device : scenario_.fleet) {
         powers_.push_back(device.power);
         battery_.push_back(device.battery);
@@ -100,22 +105,25 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) con
 }
 
 bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attempts) const {
+    // Every further attempt keeps back all of at least one more device.
+    SKIPSTONE_ENSURE(attempts <= patience + static_cast<int>(battery_.size()));
     auto const spent = timeline::energy_of(round.events, powers_, round.state.start, round.next_start);
+    auto const busy_until = ends_of_work(round.events, battery_.size(), round.state.start);
     round.battery.assign(battery_.size(), Joules(0));
     round.outages.clear();
     bool settled = true;
     for (std::size_t i = 0; i < battery_.size(); ++i) {
         if (off_[i]) continue;
-        if (spent[i] <= battery_[i]) {
-            round.battery[i] = battery_[i] - spent[i];
+        Joules const available = (1 + rounding) * battery_[i];
+        if (spent[i] <= available) {
+            round.battery[i] = std::max(Joules(0), battery_[i] - spent[i]);
             continue;
         }
-        auto const mine = events_of_device(round.events, i);
-        Seconds busy_until = round.state.start;
-        for (auto const& event : mine) busy_until = std::max(busy_until, Seconds(event.end_s));
-        Joules const before = timeline::energy_of(mine, powers_, round.state.start, busy_until)[i];
-        if (before <= battery_[i] && powers_[i].idle > Watts(0)) {  // it empties while it idles after its work
-            round.outages.push_back({DeviceId(i), empty_time(before, battery_[i], powers_[i].idle, busy_until)});
+        Watts const idle = powers_[i].idle;
+        Joules const before = spent[i] - idle * (round.next_start - busy_until[i]);
+        if (before <= available && idle > Watts(0)) {  // it empties while it idles after its work
+            Seconds const left(std::max(Joules(0), battery_[i] - before).value() / idle.value());
+            round.outages.push_back({DeviceId(i), busy_until[i] + left});
             continue;
         }
         // Its work would not be finished: keep back what is missing; all of it, which means no work, if that does not converge.

@@ -96,7 +96,7 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
     instance.devices.reserve(scenario.fleet.size());
     for (std::size_t i = 0; i < scenario.fleet.size(); ++i) {
         Device const& device = scenario.fleet[i];
-        bool const empty = state.battery[i] <= Joules(0);
+        bool const empty = state.battery[i] <= idle_reserve[i];
         instance.devices.push_back({.name = device.name,
                                     .mac_rate = device.mac_rate,
                                     .memory = device.memory,

@@ -29,7 +29,8 @@ struct RoundState {
 // first_image: requests drawn in the run so far.
 std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start, std::int64_t first_image);
 
-// The planning problem of a round. A device whose battery is empty offers no macs. idle_reserve: joules per device that are kept back.
+// The planning problem of a round. idle_reserve: joules per device that are kept back. A device whose battery is empty, or kept back whole,
+// offers no macs.
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
                        RoundState const& state, std::vector<Joules> const& idle_reserve);
 
