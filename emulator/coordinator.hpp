@@ -102,7 +102,7 @@ class Coordinator {
     std::vector<double> measured_;
     bool have_measured_ = false;
     std::optional<double> pong_;
-    double pause_ = 0;
+    double pause_ = 20e-6;  // between two looks at the transport; grows while nothing comes
     ThreadPriority priority_;
 };
 

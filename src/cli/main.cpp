@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "units/error.hpp"
+#include "units/nearest.hpp"
 
 namespace {
 
@@ -53,6 +54,13 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
+        // CLI11 says no more of an unknown subcommand than that one is required.
+        auto const rest = app.remaining();
+        if (error.get_name() == "RequiredError" && app.get_subcommands().empty() && !rest.empty()) {
+            std::vector<std::string> names;
+            for (auto const& [command, action] : actions) names.push_back(command->get_name());
+            throw InputError("there is no subcommand \"" + rest.front() + "\"; the nearest is \"" + nearest(rest.front(), names) + "\"");
+        }
         return app.exit(error) == 0 ? cli::done : cli::bad_input;
     }
     for (auto const& [command, action] : actions)

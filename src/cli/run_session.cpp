@@ -155,10 +155,19 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     return request.strict && scenario.emulation.clock == ClockKind::wall && !summary.fidelity().faithful() ? not_faithful : done;
 }
 
+void warn_of_foreign_input_size(Scenario const& scenario) {
+    if (!scenario.network.weights || !scenario.network.input) return;
+    int const trained = kernels::read_weights_info(*scenario.network.weights).input_size;
+    if (trained != *scenario.network.input)
+        std::fprintf(stderr, "skipstone: warning: the weights were trained for %d x %d pixels, network.input is %d: predictions suffer\n",
+                     trained, trained, *scenario.network.input);
+}
+
 // All that rank 0 can find wrong before anything runs is found here.
 Stage prepare(RunRequest const& request, int ranks) {
     auto scenario = request.load_scenario();
     check_ranks(scenario, ranks);
+    warn_of_foreign_input_size(scenario);
     auto network = network_of(scenario);
     Course(scenario, network);
     auto output = request.output.empty() ? std::filesystem::path(scenario.file).stem().string() + ".h5" : request.output;
