@@ -16,7 +16,7 @@
 namespace skipstone::config {
 
 // The planner of a scenario that names none.
-inline constexpr std::string_view default_planner = "greedy";
+inline constexpr std::string_view default_planner = "exact";
 
 // One key set from outside the file: key "objective.alpha" or "fleet.devices[0].battery", value as TOML or a bare word.
 // An override of requests.count or requests.rate takes the place of the other; so do objective.alpha and objective.beta

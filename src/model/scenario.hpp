@@ -57,7 +57,7 @@ struct Scenario {
     } objective;
 
     struct PlannerSection {
-        std::string name = "greedy";
+        std::string name = "exact";
         double gap = 0.001;
         bool charge = false;                // add planning time to the round
         std::optional<Seconds> charge_time;  // this constant instead of the measured time
