@@ -562,6 +562,7 @@ class Search {
     bool separate_rounded(Master::Solution const& solution) {
         constexpr std::int64_t most = 24;
         constexpr double worth = 1e-3;
+        constexpr std::size_t at_once = 4;  // rows per device
         std::vector<bool> used(devices_, false);
         std::vector<std::size_t> active;
         for (std::size_t c = 0; c < columns_.size(); ++c) {
@@ -576,24 +577,24 @@ class Search {
                 auto const limit =
                     kind == Load::macs ? instance_.devices[i].macs.value() : instance_.devices[i].memory.value();
                 if (limit <= 0) continue;
-                RoundedLoad best;
-                double excess = worth;
+                std::vector<std::pair<double, RoundedLoad>> passed;
                 for (std::int64_t n = 1; n <= most; ++n) {
                     RoundedLoad const load{i, kind, n + 1, limit};
-                    double sum = -1;
-                    for (auto const c : active) sum += solution.at(columns_[c].index) * rounded_load(columns_[c], load);
-                    if (sum > excess) {
-                        excess = sum;
-                        best = load;
-                    }
+                    double excess = -1;
+                    for (auto const c : active)
+                        excess += solution.at(columns_[c].index) * rounded_load(columns_[c], load);
+                    if (excess > worth && !rounded_.contains(load)) passed.emplace_back(-excess, load);
                 }
-                if (excess <= worth || !rounded_.insert(best).second) continue;
-                Row row = limit_row(i);
-                row.rounded = best;
-                auto const r = add_row(std::move(row));
-                current_.push_back({0, -infinity, 1});
-                bound_row(r, -infinity, 1);
-                added = true;
+                std::ranges::sort(passed);
+                for (std::size_t p = 0; p < std::min(passed.size(), at_once); ++p) {
+                    rounded_.insert(passed[p].second);
+                    Row row = limit_row(i);
+                    row.rounded = passed[p].second;
+                    auto const r = add_row(std::move(row));
+                    current_.push_back({0, -infinity, 1});
+                    bound_row(r, -infinity, 1);
+                    added = true;
+                }
             }
         }
         return added;

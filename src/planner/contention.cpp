@@ -14,8 +14,9 @@ namespace skipstone::planner {
 
 namespace {
 
-constexpr int most_simulations = 20000;  // in one round
-constexpr int most_sweeps = 20;          // over all requests
+constexpr int most_simulations = 6000;        // in one round
+constexpr std::size_t most_exchanges = 1000;  // candidates for one pair of requests
+constexpr int most_sweeps = 20;               // over all requests
 
 timeline::Conditions foreseen(Instance const& instance, timeline::Conditions const* given) {
     timeline::Conditions conditions;
@@ -60,6 +61,8 @@ class LocalSearch {
         for (int sweep = 0; sweep < most_sweeps; ++sweep) {
             bool better = false;
             for (std::size_t r = 0; r < plan_.size(); ++r) better = improve(r) || better;
+            for (std::size_t r = 0; r < plan_.size() && !better; ++r)
+                for (std::size_t q = 0; q < r && !better; ++q) better = exchange(q, r);
             if (!better || simulations_ >= most_simulations) break;
         }
         return plan_;
@@ -98,6 +101,80 @@ class LocalSearch {
             if (!capacity.fits(choices_[candidate.choice], candidate.devices)) continue;
             auto changed = plan_;
             changed[r] = std::move(candidate);
+            auto const value = value_of(changed);
+            if (!(value < value_)) continue;
+            value_ = value;
+            plan_ = std::move(changed);
+            better = true;
+        }
+        return better;
+    }
+
+    struct Segment {
+        std::size_t begin, end;  // steps [begin, end)
+    };
+
+    static std::vector<Segment> segments_of(Placement const& placement) {
+        std::vector<Segment> segments;
+        for (std::size_t s = 0; s < placement.devices.size(); ++s) {
+            if (s == 0 || placement.devices[s] != placement.devices[s - 1]) segments.push_back({s, s});
+            segments.back().end = s + 1;
+        }
+        return segments;
+    }
+
+    // Two requests trade devices, segment for segment, where the fleet is too full for one of them to move alone; each
+    // segment may give its first or last step to its neighbour on the way.
+    bool exchange(std::size_t q, std::size_t r) {
+        Capacity capacity(instance_);
+        for (std::size_t other = 0; other < plan_.size(); ++other)
+            if (other != q && other != r) capacity.take(choices_[plan_[other].choice], plan_[other].devices);
+        std::vector<std::pair<Placement, Placement>> candidates;
+        auto const put = [](Placement placement, Segment segment, DeviceId device) {
+            for (std::size_t s = segment.begin; s < segment.end; ++s) placement.devices[s] = device;
+            return placement;
+        };
+        for (auto const a : segments_of(plan_[q]))
+            for (auto const b : segments_of(plan_[r])) {
+                auto const first = plan_[q].devices[a.begin], second = plan_[r].devices[b.begin];
+                if (first == second) continue;
+                auto const one = put(plan_[q], a, second), two = put(plan_[r], b, first);
+                candidates.emplace_back(one, two);
+                for (auto& changed : variations(one)) candidates.emplace_back(std::move(changed), two);
+                for (auto& changed : variations(two)) candidates.emplace_back(one, std::move(changed));
+            }
+        auto alone = capacity;
+        for (auto& path : detours(capacity, std::vector<double>(instance_.devices.size(), 0))) {
+            // The one wherever it is best, the other where that leaves room.
+            for (bool const swapped : {false, true}) {
+                if (!capacity.fits(choices_[path.choice], path.devices)) break;
+                alone = capacity;
+                alone.take(choices_[path.choice], path.devices);
+                std::vector<double> busy(instance_.devices.size(), 0);
+                auto const& steps = choices_[path.choice].steps;
+                for (std::size_t s = 0; s < steps.size(); ++s)
+                    busy[path.devices[s].index()] +=
+                        compute_time(instance_, steps[s].block, steps[s].mode, path.devices[s]).value();
+                for (auto& rest : detours(alone, busy)) {
+                    if (swapped)
+                        candidates.emplace_back(std::move(rest), path);
+                    else
+                        candidates.emplace_back(path, std::move(rest));
+                }
+                if (candidates.size() > most_exchanges) break;
+            }
+            if (candidates.size() > most_exchanges) break;
+        }
+        bool better = false;
+        for (auto& [one, two] : candidates) {
+            if (simulations_ >= most_simulations) break;
+            if (!capacity.fits(choices_[one.choice], one.devices)) continue;
+            alone = capacity;
+            alone.take(choices_[one.choice], one.devices);
+            if (!alone.fits(choices_[two.choice], two.devices)) continue;
+            auto changed = plan_;
+            changed[q] = std::move(one);
+            changed[r] = std::move(two);
             auto const value = value_of(changed);
             if (!(value < value_)) continue;
             value_ = value;
@@ -192,6 +269,21 @@ PlanResult plan_contention(Instance const& instance, Options const& options) {
     auto result = plan_exact(instance, options);
     auto const choices = choices_of(instance);
     if (std::ranges::none_of(result.requests, &RequestPlan::admitted)) return result;
+    // Queues only ever add to Eq. 8, so its bound holds here too.
+    double loss = 0, latency = 0;
+    int admitted = 0;
+    for (auto const& request : result.requests) {
+        if (!request.admitted) continue;
+        auto const cost = request_cost(instance, request);
+        latency += cost.latency.value();
+        loss += 1 - request.accuracy;
+        ++admitted;
+    }
+    double const emulated = mean_latency(instance, result, foreseen(instance, options.conditions));
+    double const objective =
+        instance.alpha * emulated / instance.reference_latency.value() + instance.beta * loss / admitted;
+    if (result.bound && objective - *result.bound <= 1e-6 * objective && emulated <= (1 + 1e-9) * latency / admitted)
+        return result;
     LocalSearch search(instance, choices, foreseen(instance, options.conditions),
                        placements_of(instance, result, choices));
     result.requests = result_of(instance, choices, search.run()).requests;

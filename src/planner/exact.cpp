@@ -113,7 +113,10 @@ PlanResult plan_exact(Instance const& given, Options const& options) {
         second.branch = false;
         second.loss_budget = 0;
         for (auto const& placement : best.plan) second.loss_budget += 1 - choices[placement.choice].accuracy;
-        auto faster = search(instance, choices, second, {best.plan}, budget);
+        // Not proven, so not for long.
+        Budget some(0.03 * work_limit(instance),
+                    options.time_limit_s ? std::optional(0.1 * *options.time_limit_s) : std::nullopt);
+        auto faster = search(instance, choices, second, {best.plan}, some);
         best.plan = std::move(faster.plan);
     }
     auto result = result_of(instance, choices, best.plan);
