@@ -100,12 +100,17 @@ struct Store {
             auto const rounds = rounds_of(first, end - first);
             return first + static_cast<std::uint64_t>(std::ranges::partition_point(rounds, before) - rounds.begin());
         };
-        if (high - low <= near) return in_block(low, high);
-        if (auto const found = in_block(low, low + near); found < low + near) return found;
-        low += near;
+        auto const before_row = [&](std::uint64_t row) { return before(rounds_of(row, 1).front()); };
+        for (auto step = near; high - low > step; step *= 2) {  // mostly it is near
+            if (!before_row(low + step)) {
+                high = low + step;
+                break;
+            }
+            low += step;
+        }
         while (high - low > near) {
             auto const middle = low + (high - low) / 2;
-            (before(rounds_of(middle, 1).front()) ? low : high) = middle;
+            (before_row(middle) ? low : high) = middle;
         }
         return in_block(low, high);
     }

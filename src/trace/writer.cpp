@@ -91,10 +91,13 @@ class Draft {
     fs::path path_;
 };
 
+// Chunks are stored whole, so small ones keep a short run's file small. But the index of more than 8000 chunks has
+// parts that are larger than a page of memory, which a kill may leave half written: the tables that grow fastest have
+// larger chunks.
 std::uint64_t chunk_rows_of(Table const& table) {
-    // Chunks are stored whole: 72 kB of events, which come in thousands, and about 8 kB of what comes by the round.
-    if (table.path == table_of<Event>().path) return 1024;
-    return std::max<std::uint64_t>(16, 8192 / table.row_size);
+    auto const grows_fast = table.path == table_of<Event>().path || table.path == table_of<PlanRow>().path ||
+                            table.path == table_of<UsedLinkRow>().path;
+    return std::max<std::uint64_t>(16, (grows_fast ? 98304 : 8192) / table.row_size);
 }
 
 std::vector<std::string> units_of(Table const& table) {
