@@ -2,24 +2,9 @@
 
 #include <time.h>
 
-#include <exception>
 #include <utility>
 
-#include "units/error.hpp"
-
 namespace skipstone::emulator {
-
-MpiTransport::~MpiTransport() {
-    // What was sent last (a failure's message, say) should leave: a bounded wait.
-    try {
-        for (int i = 0; i < 1000 && !sending_.empty(); ++i) {
-            retire_sent();
-            timespec const pause{0, 500'000};
-            if (!sending_.empty()) nanosleep(&pause, nullptr);
-        }
-    } catch (std::exception const&) {  // nothing more can be done for it
-    }
-}
 
 void MpiTransport::send(int to, Tag tag, Buffer payload) {
     retire_sent();
@@ -47,6 +32,18 @@ std::optional<Message> MpiTransport::receive() {
 bool MpiTransport::busy() {
     retire_sent();
     return !sending_.empty() || !receiving_.empty();
+}
+
+void MpiTransport::drain() {
+    // A rank joins the barrier when its bytes have left, and takes those of others until all have joined (Hoefler et al. 2010,
+    // doi:10.1145/1693453.1693476).
+    std::optional<mpi::Request> barrier;
+    timespec const pause{0, 200'000};
+    while (!barrier || !barrier->done()) {
+        while (receive()) continue;
+        if (!barrier && !busy()) barrier = communicator_->begin_barrier();
+        nanosleep(&pause, nullptr);
+    }
 }
 
 void MpiTransport::retire_sent() {

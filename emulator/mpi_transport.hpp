@@ -9,17 +9,19 @@
 
 namespace skipstone::emulator {
 
-// Ranks that are processes. The communicator must outlive it.
+// Ranks that are processes. The communicator must outlive it. Bytes that are still on their way when it goes are lost; drain() before, but for
+// an abort.
 class MpiTransport final : public Transport {
   public:
     explicit MpiTransport(mpi::Communicator const& communicator) : communicator_(&communicator) {}
-    ~MpiTransport() override;
 
     int rank() const override { return communicator_->rank(); }
     int size() const override { return communicator_->size(); }
     void send(int to, Tag tag, Buffer payload) override;
     std::optional<Message> receive() override;
     bool busy() override;
+    // Collective: the ranks drop what comes, until all has left that any of them sent.
+    void drain();
 
   private:
     struct Sending {

@@ -163,6 +163,17 @@ void warn_of_foreign_input_size(Scenario const& scenario) {
                      trained, trained, *scenario.network.input);
 }
 
+// Any other rank's part. A failure goes to rank 0, which ends the run.
+void serve(Transport& transport, HostClock const& clock, Waker& waker, Scenario const& scenario, Network const& network,
+           std::unique_ptr<BlockExecutor> executor) {
+    Node node(transport, clock, waker, std::move(executor), network.size(), scenario.emulation.clock);
+    try {
+        node.serve();
+    } catch (std::exception const& error) {
+        transport.send(0, Tag::failed, pack_text("round " + std::to_string(node.round()) + ": " + error.what()));
+    }
+}
+
 // All that rank 0 can find wrong before anything runs is found here.
 Stage prepare(RunRequest const& request, int ranks) {
     auto scenario = request.load_scenario();
@@ -174,44 +185,8 @@ Stage prepare(RunRequest const& request, int ranks) {
     return {std::move(scenario), std::move(network), std::move(output), {}, "none"};
 }
 
-}  // namespace
-
-int run_alone(RunRequest const& request) {
-    HostClock const clock;
-    double const run_start = clock.now();
-    auto stage = prepare(request, 1);
-    auto const& scenario = stage.scenario;
-    stage.hosts = {mpi::host_name()};
-    ImageSupply const images(scenario, stage.network, request.images);
-    int const nodes = scenario.emulation.kernels ? std::min(usable_cores(), static_cast<int>(scenario.fleet.size())) : 0;
-    std::optional<PackedNetwork> packed;
-    if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
-    handle_signals(remember_signal);
-
-    LoopbackHub hub(nodes + 1);
-    Waker waker(clock);
-    auto const transport = hub.connect(0, [&] { waker.notify(); });
-    std::vector<std::jthread> threads;
-    for (int rank = 1; rank <= nodes; ++rank)
-        threads.emplace_back([&, rank] {
-            Waker node_waker(clock);
-            auto const mine = hub.connect(rank, [&] { node_waker.notify(); });
-            try {
-                Node(*mine, clock, node_waker, packed->make_executor(), stage.network.size(), scenario.emulation.clock).serve();
-            } catch (std::exception const& error) {
-                mine->send(0, Tag::failed, pack_text(error.what()));
-            }
-            hub.disconnect(rank);
-        });
-    return coordinate(stage, request, *transport, clock, waker, images, run_start);
-}
-
-int run_as_rank(RunRequest const& request) {
-    HostClock const clock;
-    double const run_start = clock.now();
-    mpi::Environment const environment;
-    auto const world = mpi::Communicator::duplicate_world();
-    if (world.size() == 1) return run_alone(request);
+// This rank's part among several; what escapes it concerns this rank alone.
+int run_among(mpi::Communicator const& world, RunRequest const& request, HostClock const& clock, double run_start) {
     bool const first = world.rank() == 0;
 
     // Rank 0 reads and checks the scenario, and says the resolved text to the others: nothing, where it is wrong.
@@ -256,26 +231,68 @@ int run_as_rank(RunRequest const& request) {
     if (!first) {
         handle_signals(SIG_IGN);  // rank 0 ends the run
         bool const has_device = static_cast<std::size_t>(world.rank()) <= scenario.fleet.size();
-        Node node(transport, clock, waker, packed && has_device ? packed->make_executor() : nullptr, network.size(),
-                  scenario.emulation.clock);
-        try {
-            node.serve();
-        } catch (std::exception const& error) {
-            transport.send(0, Tag::failed, pack_text("round " + std::to_string(node.round()) + ": " + error.what()));
-        }
+        serve(transport, clock, waker, scenario, network, packed && has_device ? packed->make_executor() : nullptr);
+        transport.drain();
         return done;
     }
     handle_signals(remember_signal);
     stage->hosts = hosts;
     stage->mpi_version = mpi::library_version();
+    int status = bad_input;
     try {
-        return coordinate(*stage, request, transport, clock, waker, *images, run_start);
-    } catch (InputError const& error) {
+        status = coordinate(*stage, request, transport, clock, waker, *images, run_start);
+    } catch (InputError const& error) {  // the nodes were told to stop
         std::fprintf(stderr, "skipstone: %s\n", error.what());
-        return bad_input;
-    } catch (std::exception const& error) {
-        std::fprintf(stderr, "skipstone: %s\n", error.what());
-        world.abort(failed);
+    }
+    transport.drain();
+    return status;
+}
+
+}  // namespace
+
+int run_alone(RunRequest const& request) {
+    HostClock const clock;
+    double const run_start = clock.now();
+    auto stage = prepare(request, 1);
+    auto const& scenario = stage.scenario;
+    stage.hosts = {mpi::host_name()};
+    ImageSupply const images(scenario, stage.network, request.images);
+    int const nodes = scenario.emulation.kernels ? std::min(usable_cores(), static_cast<int>(scenario.fleet.size())) : 0;
+    std::optional<PackedNetwork> packed;
+    if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
+    handle_signals(remember_signal);
+
+    LoopbackHub hub(nodes + 1);
+    Waker waker(clock);
+    auto const transport = hub.connect(0, [&] { waker.notify(); });
+    std::vector<std::jthread> threads;
+    for (int rank = 1; rank <= nodes; ++rank)
+        threads.emplace_back([&, rank] {
+            Waker node_waker(clock);
+            auto const mine = hub.connect(rank, [&] { node_waker.notify(); });
+            try {
+                Node(*mine, clock, node_waker, packed->make_executor(), stage.network.size(), scenario.emulation.clock).serve();
+            } catch (std::exception const& error) {
+                mine->send(0, Tag::failed, pack_text(error.what()));
+            }
+            hub.disconnect(rank);
+        });
+    return coordinate(stage, request, *transport, clock, waker, images, run_start);
+}
+
+int run_as_rank(RunRequest const& request) {
+    HostClock const clock;
+    double const run_start = clock.now();
+    mpi::Environment const environment;
+    auto const world = mpi::Communicator::duplicate_world();
+    try {
+        return world.size() == 1 ? run_alone(request) : run_among(world, request, clock, run_start);
+    } catch (std::exception const& error) {  // said here: while this unwinds, the job is aborted
+        auto const who = world.rank() == 0 ? "" : "rank " + std::to_string(world.rank()) + ": ";
+        std::fprintf(stderr, "skipstone: %s%s\n", who.c_str(), error.what());
+        int const status = dynamic_cast<InputError const*>(&error) != nullptr ? bad_input : failed;
+        if (world.size() == 1) return status;
+        world.abort(status);
     }
 }
 

@@ -127,6 +127,12 @@ std::optional<Communicator::Incoming> Communicator::probe() const {
     return Incoming{status.MPI_SOURCE, status.MPI_TAG, std::move(buffer), Request(std::move(handle))};
 }
 
+Request Communicator::begin_barrier() const {
+    auto handle = std::make_unique<Request::Handle>();
+    check(MPI_Ibarrier(handle_->comm, &handle->request), "MPI_Ibarrier");
+    return Request(std::move(handle));
+}
+
 void Communicator::barrier() const {
     MPI_Request request = MPI_REQUEST_NULL;
     check(MPI_Ibarrier(handle_->comm, &request), "MPI_Ibarrier");

@@ -48,6 +48,8 @@ class Communicator {
     struct Incoming;
     std::optional<Incoming> probe() const;
 
+    // Collective. Done when all ranks have begun it; the request must not be dropped before.
+    Request begin_barrier() const;
     // Collective; all poll with sleeps instead of spinning.
     void barrier() const;
     std::vector<std::byte> broadcast(int root, std::vector<std::byte> bytes) const;

@@ -34,6 +34,7 @@ ClusterRun run_ranks(Scenario const& scenario, double dilation, double shift) {
                 });
             coordinator.stop_nodes();
         }
+        transport.drain();
     }
     world().barrier();
     return run;
@@ -56,6 +57,19 @@ BOOST_AUTO_TEST_CASE(gives_the_same_logits_and_times_as_one_process) {
         BOOST_TEST((ranks.results[i].course.battery == alone.results[i].course.battery));
         BOOST_TEST((ranks.results[i].predicted == alone.results[i].predicted));
     }
+}
+
+BOOST_AUTO_TEST_CASE(draining_takes_what_nobody_waits_for) {
+    {
+        MpiTransport transport(world());
+        for (int to = 0; to < world().size(); ++to)
+            if (to != world().rank()) transport.send(to, Tag::tensor, Buffer(4'000'000));  // leaves only when it is taken
+        transport.drain();
+        BOOST_TEST(!transport.busy());
+    }
+    world().barrier();
+    MpiTransport fresh(world());
+    BOOST_TEST(!fresh.receive().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(aligns_the_clocks_of_ranks_that_disagree) {
