@@ -5,6 +5,7 @@
 
 #include "planner/planner.hpp"
 #include "units/error.hpp"
+#include "units/nearest.hpp"
 
 namespace skipstone::emulator {
 
@@ -39,6 +40,10 @@ timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& s
 
 Course::Course(Scenario const& scenario, Network const& network)
     : scenario_(scenario), network_(network), drops_(drop_options(scenario.accuracy, network)) {
+    auto const planners = planner::names();
+    if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
+        throw InputError({scenario_.file, 0, "planner.name"},
+                         "there is no planner \"" + name + "\"; the nearest is \"" + nearest(name, planners) + "\"");
     if (scenario_.planner.charge && !scenario_.planner.charge_time && scenario_.emulation.clock == ClockKind::virtual_time)
         throw InputError({scenario_.file, 0, "planner.charge"},
                          "true charges measured planning times, which only the wall clock can do (under the virtual clock nothing "
