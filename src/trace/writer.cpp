@@ -315,7 +315,11 @@ Writer::Writer(std::string path, Header const& header, Placement placement) : st
     }
     state.attempt([&] {
         Draft draft(state.written);
-        create_trace(draft.path().string(), header);
+        try {
+            create_trace(draft.path().string(), header);
+        } catch (InputError const& error) {
+            throw InputError({state.path, 0, ""}, "the trace cannot be written (" + std::string(error.what()) + ")");
+        }
         draft.take_its_place();
         state.open();
     });
