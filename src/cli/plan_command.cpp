@@ -24,7 +24,7 @@ namespace {
 struct PlanOptions {
     std::string scenario, instance;
     std::string planners;
-    int round = 0;
+    std::optional<int> round;
     std::optional<int> requests;
     std::optional<double> time_limit;
     bool json = false;
@@ -49,7 +49,7 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
     auto const network = emulator::network_of(scenario);
     emulator::Course course(scenario, network);
     auto round = course.next();
-    while (round.state.round.value() < options.round) round = course.next();
+    while (round.state.round.value() < options.round.value_or(0)) round = course.next();
     Problem problem;
     problem.conditions = std::make_shared<timeline::Conditions>(emulator::conditions_of(scenario, round.state));
     problem.instance = std::move(round.instance);
@@ -93,7 +93,10 @@ void print_table(Instance const& instance, std::vector<PlanResult> const& result
 int plan(PlanOptions const& options, Invocation const& invocation) {
     if (options.scenario.empty() == options.instance.empty())
         throw InputError("plan: give a scenario, or an instance with --instance FILE");
-    if (options.round < 0) throw InputError("--round: rounds count from 0");
+    if (!options.instance.empty() && options.round) throw InputError("--round: an instance is one round; leave it out");
+    if (!options.instance.empty() && !options.sets.empty())
+        throw InputError("--set " + options.sets.front() + ": an instance has no keys of a scenario; change the file");
+    if (options.round.value_or(0) < 0) throw InputError("--round: rounds count from 0");
     if (options.requests && *options.requests < 1) throw InputError("--requests: at least one request is needed to plan");
     if (options.time_limit && !(*options.time_limit > 0)) throw InputError("--time-limit: must be more than 0 seconds");
     auto problem = options.instance.empty() ? problem_of_scenario(options, invocation) : problem_of_instance(options);
@@ -106,6 +109,7 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
     std::vector<std::string> names;
     for (auto const& name : CLI::detail::split(options.planners.empty() ? problem.default_planner : options.planners, ','))
         if (!name.empty()) names.push_back(name);
+    if (names.empty()) throw InputError("--planner " + options.planners + ": names no planner");
     std::vector<PlanResult> results;
     for (auto const& name : names) results.push_back(planner::plan(name, problem.instance, problem.options));
     if (options.json)
