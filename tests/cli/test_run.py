@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Help, usage, and what a plain run leaves behind: its output, its trace, its exit status."""
 
+import os
+import pty
+import subprocess
 import unittest
 
-from support import COMPUTE, DONE, REJECTED, ProgramTest, Trace, durations, h5py, numpy, scenario_text, text, where
+from support import COMPUTE, DONE, PROGRAM, REJECTED, ProgramTest, Trace, durations, h5py, numpy, scenario_text, text, where
 
 
 class Usage(ProgramTest):
@@ -128,6 +131,17 @@ class Run(ProgramTest):
             self.assertAlmostEqual(float(cells[-1]), where(trace.battery, device=device, round=2)["remaining_j"][0], delta=6e-3)
         self.assertIn("trace: trace.h5", result.out)
         self.assertNotIn("\033", result.out + result.err)
+
+    def test_shows_a_bar_on_a_terminal(self):
+        ours, terminal = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen([PROGRAM, "run", self.scenario(), "-o", self.path("trace.h5")], stdout=subprocess.DEVNULL, stderr=terminal)
+        os.close(terminal)
+        self.assertEqual(process.wait(60), 0)
+        seen = os.read(ours, 65536).decode()
+        self.assertIn("[##########....................] 1/3", seen)
+        self.assertIn("3/3", seen)
+        self.assertTrue(seen.endswith("\r\033[K"), "the bar is taken away at the end")
 
     def test_rejected_requests_are_recorded_with_the_reason(self):
         result = self.skipstone("run", self.scenario({"requests.count": 9}), "-o", "trace.h5")

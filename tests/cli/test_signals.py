@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""A run that is interrupted or killed leaves a trace that holds every finished round, and nothing else behind."""
+
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+from support import COMPUTE, ProgramTest, Trace, h5py
+
+LONG = {"emulation.kernels": True, "rounds.count": 1_000_000}
+SLOW = {"emulation.clock": "wall", "emulation.dilation": 2.0, "rounds.count": 1000, "requests.count": 1}
+SOON_S = 2.0  # half a second is what is asked for; the rest is for busy machines
+
+
+class Interrupted(ProgramTest):
+    def wait_for_rounds(self, path, number, process, limit_s=30):
+        """Reads the trace while it is written, until it has so many rounds."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            self.assertIsNone(process.poll(), "ended early")
+            try:
+                with h5py.File(path, "r", swmr=True) as file:
+                    if len(file["rounds"]) >= number:
+                        return
+            except OSError:
+                pass  # not there yet
+            time.sleep(0.02)
+        self.fail(f"no {number} rounds within {limit_s} s")
+
+    def interrupt(self, signal_number, changes, rounds, **options):
+        """Starts a run, sends the signal after some rounds; returns the result and how long it took to end."""
+        output = self.path("t.h5")
+        pathlib.Path(output).unlink(missing_ok=True)  # an older one would seem to have the rounds already
+        process = self.start("run", self.scenario(changes), "-o", output, **options)
+        self.wait_for_rounds(output, rounds, process)
+        begin = time.monotonic()
+        process.send_signal(signal_number)
+        result = self.wait(process, 30)
+        return result, time.monotonic() - begin
+
+    def assert_readable(self, ended, rounds):
+        trace = Trace(self.path("t.h5"))
+        self.assertEqual((trace.attributes["complete"], trace.attributes["ended"]), (0, ended))
+        self.assertGreaterEqual(len(trace.rounds), rounds)
+        self.assertEqual(list(trace.rounds["round"]), list(range(len(trace.rounds))))
+        self.assertEqual(set(trace.requests["round"]), set(range(len(trace.rounds))))
+        self.assertEqual(set(trace.kind(COMPUTE)["round"]), set(range(len(trace.rounds))))
+        self.assertEqual(len(trace.battery), 4 * len(trace.rounds))
+        self.assertEqual([p.name for p in self.folder.iterdir() if p.suffix != ".toml"], ["t.h5"])
+        return trace
+
+    def shared_memory(self):
+        mine = set()
+        for entry in pathlib.Path("/dev/shm").iterdir():
+            if "skipstone" in entry.name:
+                mine.add(entry.name)
+        return mine
+
+    def test_interrupt_and_terminate(self):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            for changes in (LONG, LONG | {"emulation.kernels": False}):
+                with self.subTest(signal=number, kernels=changes["emulation.kernels"]):
+                    result, took = self.interrupt(number, changes, 5)
+                    self.assertEqual(result.code, status, result)
+                    self.assertLess(took, SOON_S)
+                    trace = self.assert_readable("interrupted", 5)
+                    self.assertIn(f"interrupted after {len(trace.rounds)} of 1000000 rounds", result.out)
+                    self.assertIn("devices\n", result.out)
+
+    def test_an_interrupted_trace_is_right_as_far_as_it_goes(self):
+        self.interrupt(signal.SIGINT, LONG, 3)
+        found = self.skipstone("check", self.path("t.h5"), code=None)
+        self.assertLessEqual(len(found.err.splitlines()), 1, "nothing is wrong but that it is not complete")
+        self.digest(self.path("t.h5"))
+
+    def test_killed(self):
+        result, _ = self.interrupt(signal.SIGKILL, LONG, 5)
+        self.assertEqual(result.code, -signal.SIGKILL)
+        self.assert_readable("running", 5)
+
+    def test_terminating_the_launcher(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number):
+                result, took = self.interrupt(number, SLOW, 1, ranks=5)
+                self.assertNotEqual(result.code, 0)
+                self.assertLess(took, 10)
+                trace = Trace(self.path("t.h5"))
+                self.assertEqual(trace.attributes["complete"], 0)
+                self.assertIn(trace.attributes["ended"], ("interrupted", "running"))  # running: the launcher was quicker
+                self.assert_readable(trace.attributes["ended"], 1)
+
+    def test_killing_the_launcher_leaves_the_trace_readable_and_no_rank_behind(self):
+        output = self.path("t.h5")
+        scenario = self.scenario(SLOW)
+        process = self.start("run", scenario, "-o", output, ranks=5)
+        self.wait_for_rounds(output, 1, process)
+        process.kill()
+        self.wait(process)
+        self.assertGreaterEqual(len(Trace(output).rounds), 1)
+        end = time.monotonic() + 10
+        while left := self.ranks_of(scenario):
+            self.assertLess(time.monotonic(), end, f"still there: {left}")
+            time.sleep(0.1)
+
+    @staticmethod
+    def ranks_of(scenario):
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and scenario.encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                pass
+        return found
+
+    def test_the_death_of_a_rank_ends_the_run(self):
+        output = self.path("t.h5")
+        scenario = self.scenario(SLOW)
+        process = self.start("run", scenario, "-o", output, ranks=5)
+        self.wait_for_rounds(output, 1, process)
+        ranks = sorted(pid for pid in self.ranks_of(scenario) if pid != process.pid)
+        self.assertEqual(len(ranks), 5)
+        os.kill(ranks[-1], signal.SIGKILL)
+        result = self.wait(process, 30)
+        self.assertNotEqual(result.code, 0)
+        self.assertEqual(Trace(output).attributes["complete"], 0)
+        self.assertGreaterEqual(len(Trace(output).rounds), 1)
+
+    def test_nothing_stays_in_shared_memory(self):
+        before = self.shared_memory()
+        self.skipstone("run", self.scenario({"emulation.kernels": True}), "-o", "t.h5", ranks=3)
+        self.interrupt(signal.SIGTERM, LONG, 3)
+        self.assertEqual(self.shared_memory() - before, set())
+
+
+if __name__ == "__main__":
+    unittest.main()
