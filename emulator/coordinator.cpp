@@ -181,11 +181,13 @@ void Coordinator::dispatch(Flight& flight) {
 void Coordinator::start_wall_round(Flight& flight) {
     // Everything is handed over and warmed up before the emulated clock runs.
     ready_ = 0;
-    if (!wait_for([&] { return ready_ == flight.reports_left; }, {})) return;
+    if (!wait_for([&] { return ready_ == flight.reports_left && clock_.now() >= next_start_; }, {})) return;
     priority_.wait_for_deadlines();
     flight.result.clocks = synchronise();
     double const start = clock_.now() + 5e-3 + 1e-4 * nodes();
     flight.result.host_start_s = start - run_start_;
+    auto const& course = flight.result.course;
+    next_start_ = start + (course.next_start - course.state.start).value() * settings_.dilation;
     for (std::size_t node = 1; node < flight.orders.size(); ++node)
         if (!flight.orders[node].empty())
             transport_.send(static_cast<int>(node), Tag::go,

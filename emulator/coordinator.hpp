@@ -102,6 +102,7 @@ class Coordinator {
     std::vector<double> measured_;
     bool have_measured_ = false;
     std::optional<double> pong_;
+    double next_start_ = 0;  // wall clock: host time before which no round begins (rounds.period)
     double pause_ = 20e-6;  // between two looks at the transport; grows while nothing comes
     ThreadPriority priority_;
 };

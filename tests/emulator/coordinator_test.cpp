@@ -193,6 +193,18 @@ BOOST_AUTO_TEST_CASE(a_late_kernel_is_flagged_and_does_not_delay_what_does_not_n
     BOOST_TEST(late == 1);
 }
 
+BOOST_AUTO_TEST_CASE(waits_out_the_period_of_a_round_without_requests) {
+    auto scenario = small_scenario(2);
+    scenario.requests.count = 0;
+    scenario.rounds.count = 3;
+    scenario.rounds.period = Seconds(0.2);
+    scenario.emulation.clock = ClockKind::wall;
+    auto const run = run_loopback(scenario, {.nodes = 2, .dilation = 0.5});
+    BOOST_REQUIRE(run.results.size() == 3);
+    for (std::size_t i = 1; i < 3; ++i)
+        BOOST_TEST(run.results[i].host_start_s - run.results[i - 1].host_start_s >= 0.1);
+}
+
 BOOST_AUTO_TEST_CASE(stops_in_mid_round) {
     auto scenario = small_scenario(3);
     scenario.rounds.count = 1000;
