@@ -110,6 +110,12 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
     return header;
 }
 
+int most_ranks_of_a_host(std::vector<std::string> const& hosts) {
+    std::ptrdiff_t most = 0;
+    for (auto const& host : hosts) most = std::max(most, std::ranges::count(hosts, host));
+    return static_cast<int>(most);
+}
+
 // Rank 0's part, once the nodes serve.
 int coordinate(Stage const& stage, RunRequest const& request, Transport& transport, HostClock const& clock,
                Waker& waker, ImageSupply const& images, double run_start) {
@@ -124,8 +130,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     } const stop_nodes{coordinator};
     double dilation = scenario.emulation.clock == ClockKind::wall ? scenario.emulation.dilation.value_or(1) : 1;
     if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
-        auto const devices_per_host = static_cast<int>(std::ranges::count(stage.hosts, stage.hosts.back()));
-        dilation = automatic_dilation(scenario, stage.network, coordinator.measure_blocks(), devices_per_host, usable_cores());
+        dilation = automatic_dilation(scenario, stage.network, coordinator.measure_blocks(), most_ranks_of_a_host(stage.hosts), usable_cores());
         coordinator.set_dilation(dilation);
     }
     RunReport report(scenario, stage.network, dilation);
@@ -233,6 +238,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
         bool const has_device = static_cast<std::size_t>(world.rank()) <= scenario.fleet.size();
         serve(transport, clock, waker, scenario, network, packed && has_device ? packed->make_executor() : nullptr);
         transport.drain();
+        handle_signals(SIG_DFL);  // the launcher need not kill what is ending anyway
         return done;
     }
     handle_signals(remember_signal);
