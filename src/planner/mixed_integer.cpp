@@ -79,15 +79,15 @@ void add_cuts(CbcModel& model) {
     CglTwomir twomir;
     twomir.setMaxElements(250);
     CglZeroHalf zero_half;
-    constexpr int as_useful = -1, at_root = -99;
-    model.addCutGenerator(&probing, as_useful, "Probing");
-    model.addCutGenerator(&gomory, as_useful, "Gomory");
-    model.addCutGenerator(&knapsack, as_useful, "Knapsack");
-    model.addCutGenerator(&clique, as_useful, "Clique");
-    model.addCutGenerator(&flow, as_useful, "FlowCover");
-    model.addCutGenerator(&rounding, as_useful, "MixedIntegerRounding2");
+    constexpr int at_root = -99;  // in the tree, nodes are worth more than cuts
+    model.addCutGenerator(&probing, at_root, "Probing");
+    model.addCutGenerator(&gomory, at_root, "Gomory");
+    model.addCutGenerator(&knapsack, at_root, "Knapsack");
+    model.addCutGenerator(&clique, at_root, "Clique");
+    model.addCutGenerator(&flow, at_root, "FlowCover");
+    model.addCutGenerator(&rounding, at_root, "MixedIntegerRounding2");
     model.addCutGenerator(&twomir, at_root, "TwoMirCuts");
-    model.addCutGenerator(&zero_half, as_useful, "ZeroHalf");
+    model.addCutGenerator(&zero_half, at_root, "ZeroHalf");
 }
 
 void add_heuristics(CbcModel& model, int seed) {
@@ -205,7 +205,8 @@ SearchResult minimise(MixedIntegerProgram const& program, SearchLimits const& li
     model.setUseElapsedTime(true);
     if (std::isfinite(limits.cutoff)) model.setCutoff(limits.cutoff);
     add_cuts(model);
-    add_heuristics(model, seed);
+    if (!std::isfinite(limits.cutoff))
+        add_heuristics(model, seed);  // else there is a solution, and the proof is what takes time
     model.setNumberStrong(5);
     model.setNumberBeforeTrust(10);
     model.setMaximumCutPassesAtRoot(-50);
