@@ -30,7 +30,8 @@ class WallClock(ProgramTest):
         late, events = lateness(trace)
         self.assertFalse(numpy.isnan(late).any())
         self.assertTrue((events["host_begin_s"] <= events["host_end_s"]).all())
-        self.assertGreater(late.min(), -1e-3, "nothing ends before its time")  # clocks are known to some microseconds of 10 ms
+        unsure = trace.clocks["uncertainty_s"].max() / 0.5 / 0.010  # of lateness, as far as the clocks are known
+        self.assertGreater(late.min(), -unsure - 1e-3, "nothing ends before its time")
         self.assertLess(numpy.median(late), 0.05)
         self.assertTrue((trace.rounds["host_start_s"][1:] >= trace.rounds["host_end_s"][:-1]).all())
 

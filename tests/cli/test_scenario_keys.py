@@ -342,7 +342,7 @@ class Emulation(ProgramTest):
         trace = self.run_scenario(changes, ranks=5)
         self.assertEqual((trace.provenance["clock"], trace.provenance["dilation"]), ("wall", 0.25))
         took = (trace.rounds["host_end_s"] - trace.rounds["host_start_s"]) / (trace.rounds["end_s"] - trace.rounds["start_s"])
-        self.assertTrue(((took > 0.2) & (took < 0.5)).all(), took)
+        self.assertTrue(((took > 0.249) & (took < 0.9)).all(), took)  # the end is when all has been handed over
 
     def test_dilation_auto_is_at_least_1(self):
         trace = self.run_scenario({"emulation.clock": "wall", "rounds.count": 1, "emulation.kernels": True}, ranks=5)
