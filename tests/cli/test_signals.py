@@ -107,6 +107,7 @@ class Interrupted(ProgramTest):
         scenario = self.scenario(SLOW)
         process = self.start("run", scenario, "-o", output, ranks=5)
         self.wait_for_rounds(output, 1, process)
+        self.remove_memory_of(self.ranks_of(scenario))
         process.kill()
         self.wait(process)
         self.assertGreaterEqual(len(Trace(output).rounds), 1)
@@ -114,6 +115,13 @@ class Interrupted(ProgramTest):
         while left := self.ranks_of(scenario):
             self.assertLess(time.monotonic(), end, f"still there: {left}")
             time.sleep(0.1)
+
+    def remove_memory_of(self, ranks):
+        """At the test's end: what MPI itself leaves behind when it is killed."""
+        for rank in ranks:
+            for line in pathlib.Path(f"/proc/{rank}/maps").read_text().splitlines():
+                if (place := line.split()[-1]).startswith("/dev/shm/"):
+                    self.addCleanup(pathlib.Path(place).unlink, missing_ok=True)
 
     @staticmethod
     def ranks_of(scenario):
@@ -133,6 +141,7 @@ class Interrupted(ProgramTest):
         self.wait_for_rounds(output, 1, process)
         ranks = sorted(pid for pid in self.ranks_of(scenario) if pid != process.pid)
         self.assertEqual(len(ranks), 5)
+        self.remove_memory_of(ranks)
         os.kill(ranks[-1], signal.SIGKILL)
         result = self.wait(process, 30)
         self.assertNotEqual(result.code, 0)
