@@ -16,8 +16,8 @@ namespace {
 
 constexpr double first_pause_s = 20e-6;
 constexpr double longest_pause_s = 1e-3;
-constexpr double idle_pause_s = 5e-3;          // while a round runs under the wall clock
-constexpr std::size_t images_in_flight = 64;   // bounds the memory that waiting requests take
+constexpr double idle_pause_s = 5e-3;         // while a round runs under the wall clock
+constexpr std::size_t images_in_flight = 64;  // bounds the memory that waiting requests take
 constexpr std::size_t rounds_in_flight = 64;
 
 HopOrder order_of(timeline::HopTimes const& hop) {
@@ -31,8 +31,8 @@ int largest(std::span<float const> logits) {
 
 }  // namespace
 
-Coordinator::Coordinator(Transport& transport, HostClock const& clock, Waker& waker, Settings settings, double run_start,
-                         std::atomic<bool> const& stop)
+Coordinator::Coordinator(Transport& transport, HostClock const& clock, Waker& waker, Settings settings,
+                         double run_start, std::atomic<bool> const& stop)
     : transport_(transport),
       clock_(clock),
       waker_(waker),
@@ -52,8 +52,7 @@ Coordinator::Outcome Coordinator::run(Course& course, int rounds, ImageSupply co
         while (planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight && !stop_) {
             auto& flight = flights_[planned++] = prepare(course.next());
             if (!nodes_have_work()) continue;
-            if (wall)
-                send_images(flight, images, flight.images_to_send.size());
+            if (wall) send_images(flight, images, flight.images_to_send.size());
             dispatch(flight);
             if (wall) start_wall_round(flight);
             if (!wall) break;  // look at the messages between two rounds
@@ -81,8 +80,9 @@ Coordinator::Outcome Coordinator::run(Course& course, int rounds, ImageSupply co
 
 // ---- before a round ----
 
-// Which node hosts which device. With a node for every device it is always the same one. With fewer (virtual clock) the round's devices are
-// shared out by the work that they have, the largest first, each to the node with the least work left.
+// Which node hosts which device. With a node for every device it is always the same one. With fewer (virtual clock) the
+// round's devices are shared out by the work that they have, the largest first, each to the node with the least work
+// left.
 std::vector<int> Coordinator::share_devices(RoundCourse const& course) {
     std::vector<int> node_of(settings_.devices);
     if (static_cast<std::size_t>(nodes()) >= settings_.devices) {
@@ -132,7 +132,10 @@ Coordinator::Flight Coordinator::prepare(RoundCourse course) {
         }
         for (std::size_t t = 0; t < job.tasks.size(); ++t) {
             auto const& task = job.tasks[t];
-            TaskOrder order{.round = round, .device = task.device.value(), .request = request, .step = static_cast<std::int32_t>(t)};
+            TaskOrder order{.round = round,
+                            .device = task.device.value(),
+                            .request = request,
+                            .step = static_cast<std::int32_t>(t)};
             order.block = task.block.value();
             order.mode = static_cast<std::int32_t>(task.mode);
             order.previous_block = t == 0 ? -1 : job.tasks[t - 1].block.value();
@@ -228,9 +231,15 @@ bool Coordinator::pump(LogitsSink const& logits) {
     while (auto message = transport_.receive()) {
         any = true;
         switch (message->tag) {
-            case Tag::ready: ++ready_; break;
-            case Tag::pong: pong_ = unpack<Pong>(message->payload).host_s; return true;
-            case Tag::report: take_report(message->peer, std::move(message->payload)); break;
+            case Tag::ready:
+                ++ready_;
+                break;
+            case Tag::pong:
+                pong_ = unpack<Pong>(message->payload).host_s;
+                return true;
+            case Tag::report:
+                take_report(message->peer, std::move(message->payload));
+                break;
             case Tag::logits: {
                 auto const [header, tensor] = unpack_tensor(std::move(message->payload));
                 auto& flight = flights_.at(header.round);
@@ -241,11 +250,13 @@ bool Coordinator::pump(LogitsSink const& logits) {
                 break;
             }
             case Tag::measured:
-                measured_ = unpack_items<std::int32_t, double>(message->payload);
-                have_measured_ = true;
+                measured_ =
+                    Speed{unpack_items<std::int32_t, double>(message->payload), unpack<std::int32_t>(message->payload)};
                 break;
-            case Tag::failed: throw EnvironmentError("rank " + std::to_string(message->peer), unpack_text(message->payload));
-            default: contract_failed("message", "the coordinator understands this tag", __FILE__, __LINE__);
+            case Tag::failed:
+                throw EnvironmentError("rank " + std::to_string(message->peer), unpack_text(message->payload));
+            default:
+                contract_failed("message", "the coordinator understands this tag", __FILE__, __LINE__);
         }
     }
     return any;
@@ -272,7 +283,8 @@ void Coordinator::take_report(int peer, Buffer payload) {
     auto& events = flight.result.course.events;
     auto key = [](auto const& e) {
         return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(e.request)) << 32) |
-               (static_cast<std::uint64_t>(static_cast<std::uint32_t>(e.block + 1)) << 4) | static_cast<std::uint64_t>(e.kind);
+               (static_cast<std::uint64_t>(static_cast<std::uint32_t>(e.block + 1)) << 4) |
+               static_cast<std::uint64_t>(e.kind);
     };
     std::unordered_map<std::uint64_t, Stamp const*> by_key;
     for (auto const& stamp : stamps) by_key[key(stamp)] = &stamp;
@@ -298,17 +310,18 @@ void Coordinator::finish(Flight& flight) {
     if (settings_.clock != ClockKind::wall) return;
     for (auto& event : result.course.events) {
         if (event.kind == EventKind::wait) continue;
-        if (!(lateness(event, result.course.state.start.value(), result.host_start_s, settings_.dilation) <= overrun_lateness))
+        if (!(lateness(event, result.course.state.start.value(), result.host_start_s, settings_.dilation) <=
+              overrun_lateness))
             event.flags |= event_flags::overrun;
     }
 }
 
-std::vector<double> Coordinator::measure_blocks() {
+Coordinator::Speed Coordinator::measure_blocks() {
     if (!settings_.kernels || nodes() == 0) return {};
-    have_measured_ = false;
+    measured_.reset();
     transport_.send(1, Tag::measure, Buffer());
-    wait_for([&] { return have_measured_; }, {});
-    return measured_;
+    wait_for([&] { return measured_.has_value(); }, {});
+    return measured_.value_or(Speed());
 }
 
 void Coordinator::stop_nodes() {

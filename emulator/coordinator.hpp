@@ -26,14 +26,15 @@ struct ClockReading {
 // A round after it ran: course.events carry host times and flags.
 struct RoundResult {
     RoundCourse course;
-    double host_start_s = 0, host_end_s = 0;   // on rank 0's clock, since the run's start
-    std::vector<int> predicted;                // class with the largest logit, per request; −1: none
-    std::vector<ClockReading> clocks;          // wall clock only
-    double kernel_s = 0;                       // host time inside kernels, all ranks
+    double host_start_s = 0, host_end_s = 0;  // on rank 0's clock, since the run's start
+    std::vector<int> predicted;               // class with the largest logit, per request; −1: none
+    std::vector<ClockReading> clocks;         // wall clock only
+    double kernel_s = 0;                      // host time inside kernels, all ranks
 };
 
-// Rank 0: takes rounds from the course, has the nodes run them, and hands the results on in order. Under the virtual clock rounds overlap on
-// the host, because nothing in a course depends on what kernels compute. Uses nodes 1 … size−1 of the transport.
+// Rank 0: takes rounds from the course, has the nodes run them, and hands the results on in order. Under the virtual
+// clock rounds overlap on the host, because nothing in a course depends on what kernels compute. Uses nodes 1 … size−1
+// of the transport.
 class Coordinator {
   public:
     struct Settings {
@@ -51,13 +52,19 @@ class Coordinator {
     Coordinator(Transport& transport, HostClock const& clock, Waker& waker, Settings settings, double run_start,
                 std::atomic<bool> const& stop);
 
-    // Median host seconds per block on one node, which the others leave alone; empty with kernels off.
-    std::vector<double> measure_blocks();
+    // How fast one node is that the others leave alone: median host seconds per block (empty with kernels off), and its
+    // host's cores.
+    struct Speed {
+        std::vector<double> block_seconds;
+        int cores = 1;
+    };
+    Speed measure_blocks();
     void set_dilation(double dilation) { settings_.dilation = dilation; }
 
     enum class Outcome { finished, interrupted };
     // Throws EnvironmentError when a node fails.
-    Outcome run(Course& course, int rounds, ImageSupply const& images, ResultSink const& sink, LogitsSink const& logits);
+    Outcome run(Course& course, int rounds, ImageSupply const& images, ResultSink const& sink,
+                LogitsSink const& logits);
     // Ends the nodes' serve(). Called by whoever has no more rounds.
     void stop_nodes();
 
@@ -65,10 +72,10 @@ class Coordinator {
     struct Flight {
         RoundResult result;
         std::size_t reports_left = 0, logits_left = 0;
-        std::deque<std::size_t> images_to_send;       // indices of jobs
-        std::vector<std::vector<TaskOrder>> orders;   // per node
-        std::vector<int> image_node;                  // per job
-        std::vector<int> image_step;                  // per job: −1 when a source device sends it on
+        std::deque<std::size_t> images_to_send;      // indices of jobs
+        std::vector<std::vector<TaskOrder>> orders;  // per node
+        std::vector<int> image_node;                 // per job
+        std::vector<int> image_step;                 // per job: −1 when a source device sends it on
         bool complete() const { return reports_left == 0 && logits_left == 0 && images_to_send.empty(); }
     };
 
@@ -93,17 +100,16 @@ class Coordinator {
     Settings settings_;
     double run_start_;
     std::atomic<bool> const& stop_;
-    std::map<int, Flight> flights_;            // by round
-    std::vector<double> offsets_;              // per node: its clock minus ours
-    std::vector<double> backlog_;              // per node: MACs handed over and not reported
+    std::map<int, Flight> flights_;                      // by round
+    std::vector<double> offsets_;                        // per node: its clock minus ours
+    std::vector<double> backlog_;                        // per node: MACs handed over and not reported
     std::map<std::pair<int, int>, double> handed_over_;  // (round, node): MACs
     std::size_t ready_ = 0;
     std::size_t outstanding_images_ = 0;
-    std::vector<double> measured_;
-    bool have_measured_ = false;
+    std::optional<Speed> measured_;
     std::optional<double> pong_;
     double next_start_ = 0;  // wall clock: host time before which no round begins (rounds.period)
-    double pause_ = 20e-6;  // between two looks at the transport; grows while nothing comes
+    double pause_ = 20e-6;   // between two looks at the transport; grows while nothing comes
     ThreadPriority priority_;
 };
 

@@ -44,10 +44,12 @@ Course::Course(Scenario const& scenario, Network const& network)
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
         throw InputError({scenario_.file, 0, "planner.name"},
                          "there is no planner \"" + name + "\"; the nearest is \"" + nearest(name, planners) + "\"");
-    if (scenario_.planner.charge && !scenario_.planner.charge_time && scenario_.emulation.clock == ClockKind::virtual_time)
-        throw InputError({scenario_.file, 0, "planner.charge"},
-                         "true charges measured planning times, which only the wall clock can do (under the virtual clock nothing "
-                         "depends on the host); give a constant, such as \"5 ms\"");
+    if (scenario_.planner.charge && !scenario_.planner.charge_time &&
+        scenario_.emulation.clock == ClockKind::virtual_time)
+        throw InputError(
+            {scenario_.file, 0, "planner.charge"},
+            "true charges measured planning times, which only the wall clock can do (under the virtual clock nothing "
+            "depends on the host); give a constant, such as \"5 ms\"");
     for (auto const& device : scenario_.fleet) {
         powers_.push_back(device.power);
         battery_.push_back(device.battery);
@@ -99,7 +101,8 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) con
     options.seed = scenario_.seed;
     options.conditions = &conditions;
     round.plan = planner::plan(scenario_.planner.name, round.instance, options);
-    round.charge = !scenario_.planner.charge ? Seconds(0) : scenario_.planner.charge_time.value_or(Seconds(round.plan.seconds));
+    round.charge =
+        !scenario_.planner.charge ? Seconds(0) : scenario_.planner.charge_time.value_or(Seconds(round.plan.seconds));
     std::vector<Seconds> arrivals;
     for (auto const& request : state.requests) arrivals.push_back(request.arrival);
     round.jobs = timeline::jobs_of(round.instance, round.plan, arrivals, state.start + round.charge);
@@ -131,7 +134,8 @@ bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attemp
             round.outages.push_back({DeviceId(i), busy_until[i] + left});
             continue;
         }
-        // Its work would not be finished: keep back what is missing; all of it, which means no work, if that does not converge.
+        // Its work would not be finished: keep back what is missing; all of it, which means no work, if that does not
+        // converge.
         Joules const missing = spent[i] - battery_[i];
         reserve[i] = attempts < patience ? std::min(battery_[i], reserve[i] + 1.001 * missing) : battery_[i];
         settled = false;

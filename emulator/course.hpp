@@ -19,24 +19,25 @@ struct BatteryOutage {
 
 // Everything that happens in one round in emulated time.
 struct RoundCourse {
-    RoundState state;                     // as it was planned
+    RoundState state;  // as it was planned
     Instance instance;
     PlanResult plan;
-    Seconds charge{};                     // planning time that the requests had to wait
+    Seconds charge{};  // planning time that the requests had to wait
     std::vector<timeline::Job> jobs;
     timeline::RoundTimes times;
-    std::vector<Event> events;            // canonical order
-    Seconds end{};                        // last request done or rejected
-    Seconds next_start{};                 // not before rounds.period has passed
-    std::vector<Joules> battery;          // remaining when the next round starts
+    std::vector<Event> events;    // canonical order
+    Seconds end{};                // last request done or rejected
+    Seconds next_start{};         // not before rounds.period has passed
+    std::vector<Joules> battery;  // remaining when the next round starts
     std::vector<BatteryOutage> outages;
 };
 
 // What the timeline needs of a round.
 timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state);
 
-// What happens in emulated time, round after round: requests and links are drawn, planned, put on the timeline, and batteries drained. It
-// depends on the scenario, the network and the seed alone (but for planner.charge = true, which adds measured planning times).
+// What happens in emulated time, round after round: requests and links are drawn, planned, put on the timeline, and
+// batteries drained. It depends on the scenario, the network and the seed alone (but for planner.charge = true, which
+// adds measured planning times).
 class Course {
   public:
     // Throws InputError where the scenario does not fit its network or its accuracy table.
@@ -48,7 +49,8 @@ class Course {
   private:
     // Plans and simulates with so much energy kept back.
     void attempt(RoundCourse& round, std::vector<Joules> const& reserve) const;
-    // Charges batteries; false where a device that has work would run empty: then `reserve` has grown and the round must be planned anew.
+    // Charges batteries; false where a device that has work would run empty: then `reserve` has grown and the round
+    // must be planned anew.
     bool settle(RoundCourse& round, std::vector<Joules>& reserve, int attempts) const;
 
     Scenario scenario_;

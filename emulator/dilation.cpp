@@ -21,8 +21,8 @@ double automatic_dilation(Scenario const& scenario, Network const& network, std:
         for (auto const& device : scenario.fleet) {
             auto const& block = network.blocks()[j];
             auto const measured = device.compute_seconds.find(block.name);
-            double const emulated =
-                measured != device.compute_seconds.end() ? measured->second.value() : (block.macs / device.mac_rate).value();
+            double const emulated = measured != device.compute_seconds.end() ? measured->second.value()
+                                                                             : (block.macs / device.mac_rate).value();
             double const needed = margin * block_seconds[j] * (emulated > short_task_s ? share : 1);
             double const tolerated = 0.5 * overrun_lateness * std::max(emulated, 0.010);
             dilation = std::max(dilation, needed / (emulated + tolerated));

@@ -32,8 +32,9 @@ void Waker::wait_until(double time) {
     std::unique_lock lock(mutex_);
     double const left = std::min(time - clock_->now(), 3600.0);
     if (left > 0)  // libstdc++'s steady clock is CLOCK_MONOTONIC
-        condition_.wait_until(lock, std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                                                           std::chrono::duration<double>(left)),
+        condition_.wait_until(lock,
+                              std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                                     std::chrono::duration<double>(left)),
                               [&] { return notified_; });
     notified_ = false;
 }

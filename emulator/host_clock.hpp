@@ -25,8 +25,8 @@ class Waker {
     void notify();
     // Returns at `time` or soon after a notify(), without exactness: ± the kernel's timer slack.
     void wait_until(double time);
-    // Returns at `time`, exactly but for what the scheduler does: sleeps, then spins for the last 100 µs at most. False when `stop` was
-    // set (and the waker notified) before.
+    // Returns at `time`, exactly but for what the scheduler does: sleeps, then spins for the last 100 µs at most. False
+    // when `stop` was set (and the waker notified) before.
     bool wait_exactly(double time, std::atomic<bool> const& stop);
 
   private:
@@ -36,8 +36,8 @@ class Waker {
     bool notified_ = false;
 };
 
-// The calling thread's scheduling class. A thread that waits for a deadline should run at once when it comes (SCHED_FIFO where that is
-// allowed), a thread that computes should not keep those from running.
+// The calling thread's scheduling class. A thread that waits for a deadline should run at once when it comes
+// (SCHED_FIFO where that is allowed), a thread that computes should not keep those from running.
 class ThreadPriority {
   public:
     void wait_for_deadlines();

@@ -14,7 +14,9 @@ class KernelExecutor final : public BlockExecutor {
         : kernels_(network, layout, packed) {}
 
     void prepare(BlockId block, BlockMode) override { kernels_.warm_up(block, 1); }
-    Tensor run(BlockId block, BlockMode mode, Tensor input) override { return kernels_.run(block, mode, std::move(input)); }
+    Tensor run(BlockId block, BlockMode mode, Tensor input) override {
+        return kernels_.run(block, mode, std::move(input));
+    }
     double measure(BlockId block) override { return kernels_.measure(block, 1, repetitions).value(); }
 
   private:

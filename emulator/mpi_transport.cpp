@@ -35,8 +35,8 @@ bool MpiTransport::busy() {
 }
 
 void MpiTransport::drain() {
-    // A rank joins the barrier when its bytes have left, and takes those of others until all have joined (Hoefler et al. 2010,
-    // doi:10.1145/1693453.1693476).
+    // A rank joins the barrier when its bytes have left, and takes those of others until all have joined (Hoefler et
+    // al. 2010, doi:10.1145/1693453.1693476).
     std::optional<mpi::Request> barrier;
     timespec const pause{0, 200'000};
     while (!barrier || !barrier->done()) {

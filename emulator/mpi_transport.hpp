@@ -9,8 +9,8 @@
 
 namespace skipstone::emulator {
 
-// Ranks that are processes. The communicator must outlive it. Bytes that are still on their way when it goes are lost; drain() before, but for
-// an abort.
+// Ranks that are processes. The communicator must outlive it. Bytes that are still on their way when it goes are lost;
+// drain() before, but for an abort.
 class MpiTransport final : public Transport {
   public:
     explicit MpiTransport(mpi::Communicator const& communicator) : communicator_(&communicator) {}

@@ -9,15 +9,17 @@ namespace skipstone::emulator {
 namespace {
 
 constexpr double first_pause_s = 20e-6;
-// Longest pauses between two looks at the transport: when work waits for tensors of other ranks, when a tensor is on its way at emulated
-// speed, and when nothing is known to come.
+// Longest pauses between two looks at the transport: when work waits for tensors of other ranks, when a tensor is on
+// its way at emulated speed, and when nothing is known to come.
 constexpr double hungry_pause_s = 100e-6;
 constexpr double expecting_pause_s = 1e-3;
 constexpr double idle_pause_s = 5e-3;
 constexpr int image_step = -1;
-constexpr double short_task_s = 1e-3;      // host time
+constexpr double short_task_s = 1e-3;  // host time
 
-Stamp stamp_of(TaskOrder const& order, EventKind kind, std::int32_t block) { return {order.request, block, kind}; }
+Stamp stamp_of(TaskOrder const& order, EventKind kind, std::int32_t block) {
+    return {order.request, block, kind};
+}
 
 }  // namespace
 
@@ -100,21 +102,30 @@ bool Node::handle_messages() {
     while (auto message = next_message()) {
         any = true;
         switch (message->tag) {
-            case Tag::orders: accept_orders(std::move(message->payload)); break;
+            case Tag::orders:
+                accept_orders(std::move(message->payload));
+                break;
             case Tag::tensor: {
                 auto [header, tensor] = unpack_tensor(std::move(message->payload));
                 std::lock_guard const lock(mutex_);
                 deliver({header.round, header.request, header.step}, std::move(tensor));
                 break;
             }
-            case Tag::go: begin_round(unpack<Go>(message->payload)); break;
-            case Tag::ping: answer_ping(message->peer); break;
-            case Tag::measure: measure(); break;
+            case Tag::go:
+                begin_round(unpack<Go>(message->payload));
+                break;
+            case Tag::ping:
+                answer_ping(message->peer);
+                break;
+            case Tag::measure:
+                measure();
+                break;
             case Tag::stop:
                 stop_ = true;
                 processor_waker_.notify();
                 return true;
-            default: contract_failed("message", "a node understands this tag", __FILE__, __LINE__);
+            default:
+                contract_failed("message", "a node understands this tag", __FILE__, __LINE__);
         }
     }
     return any;
@@ -202,7 +213,8 @@ bool Node::handle_outbox() {
     for (auto& output : outbox) {
         auto const& order = output.work->order;
         if (order.to_node < 0) {  // the last block: its output are the logits
-            transport_.send(0, Tag::logits, pack_tensor({order.round, order.request, order.step, {}}, std::move(output.tensor)));
+            transport_.send(0, Tag::logits,
+                            pack_tensor({order.round, order.request, order.step, {}}, std::move(output.tensor)));
         } else if (kind_ == ClockKind::wall && order.out.moved) {
             std::lock_guard const lock(mutex_);
             rounds_.at(order.round).outputs[{order.round, order.request, order.step}] = std::move(output);
@@ -275,7 +287,9 @@ bool Node::handle_timers() {
                 if (!(stamp.host_begin_s <= now)) continue;  // its begin is late
                 stamp.host_end_s = clock_.now();
                 break;
-            case Timer::Action::receive_begin: stamp.host_begin_s = now; break;
+            case Timer::Action::receive_begin:
+                stamp.host_begin_s = now;
+                break;
             case Timer::Action::receive_end: {
                 std::lock_guard const lock(mutex_);
                 if (!timer.work->input_here) continue;  // late: the tensor is still on its way
@@ -344,7 +358,8 @@ void Node::answer_ping(int peer) {
 void Node::measure() {
     std::vector<double> seconds(executor_ ? blocks_ : 0);  // the processor is idle: rounds have not begun
     for (std::size_t block = 0; block < seconds.size(); ++block) seconds[block] = executor_->measure(BlockId(block));
-    transport_.send(0, Tag::measured, pack(static_cast<std::int32_t>(usable_cores()), std::span<double const>(seconds)));
+    transport_.send(0, Tag::measured,
+                    pack(static_cast<std::int32_t>(usable_cores()), std::span<double const>(seconds)));
 }
 
 // ---- the processor ----
@@ -412,9 +427,11 @@ void Node::run_work(Work& work) {
     finish(work, stamp);
 }
 
-// A block that the emulated device computes in less time than a kernel needs at all (the head, say) cannot be computed in its own time: it is
-// computed as soon as its input is there, and its result held back.
-bool Node::is_short(TaskOrder const& order) const { return (order.end_s - order.begin_s) * go_.dilation < short_task_s; }
+// A block that the emulated device computes in less time than a kernel needs at all (the head, say) cannot be computed
+// in its own time: it is computed as soon as its input is there, and its result held back.
+bool Node::is_short(TaskOrder const& order) const {
+    return (order.end_s - order.begin_s) * go_.dilation < short_task_s;
+}
 
 void Node::run_ahead() {
     for (std::size_t i = 0;; ++i) {

@@ -19,8 +19,8 @@ std::unique_ptr<kernels::WeightSource> weight_source(Scenario const& scenario, N
 }
 
 // Blocks first, first + step, …
-void pack_share(Scenario const& scenario, Network const& network, kernels::PackLayout const& layout, SharedMemory const& memory,
-                std::size_t first, std::size_t step) {
+void pack_share(Scenario const& scenario, Network const& network, kernels::PackLayout const& layout,
+                SharedMemory const& memory, std::size_t first, std::size_t step) {
     if (first >= network.size()) return;
     auto const source = weight_source(scenario, network);
     for (std::size_t block = first; block < network.size(); block += step)
@@ -43,7 +43,8 @@ PackedNetwork PackedNetwork::among(mpi::Communicator const& host, Scenario const
     std::optional<std::string> problem;
     try {
         if (memory.is_shared())
-            pack_share(scenario, network, layout, memory, static_cast<std::size_t>(host.rank()), static_cast<std::size_t>(host.size()));
+            pack_share(scenario, network, layout, memory, static_cast<std::size_t>(host.rank()),
+                       static_cast<std::size_t>(host.size()));
         else
             pack_share(scenario, network, layout, memory, 0, 1);
     } catch (InputError const& error) {
@@ -54,6 +55,8 @@ PackedNetwork PackedNetwork::among(mpi::Communicator const& host, Scenario const
     return {network, std::move(layout), std::move(memory)};
 }
 
-std::unique_ptr<BlockExecutor> PackedNetwork::make_executor() const { return make_kernel_executor(network_, layout_, memory_.bytes()); }
+std::unique_ptr<BlockExecutor> PackedNetwork::make_executor() const {
+    return make_kernel_executor(network_, layout_, memory_.bytes());
+}
 
 }  // namespace skipstone::emulator

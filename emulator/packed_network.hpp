@@ -16,8 +16,8 @@ class PackedNetwork {
   public:
     // In one process. Throws InputError where the weights file is wrong.
     static PackedNetwork alone(Scenario const& scenario, Network const& network);
-    // Collective over the ranks of one host: each packs some of the blocks. Throws InputError on every rank when one of them
-    // found the weights file wrong; its text is "?" on those that did not.
+    // Collective over the ranks of one host: each packs some of the blocks. Throws InputError on every rank when one of
+    // them found the weights file wrong; its text is "?" on those that did not.
     static PackedNetwork among(mpi::Communicator const& host, Scenario const& scenario, Network const& network);
 
     // Kernels over these weights; they must not outlive this object. One executor per thread.

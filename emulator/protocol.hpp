@@ -14,25 +14,26 @@
 #include "units/buffer.hpp"
 #include "units/error.hpp"
 
-// What the coordinator and the nodes say to each other: plain values behind one header each. Ranks run the same program on the same kind
-// of machine, so values travel as they lie in memory.
+// What the coordinator and the nodes say to each other: plain values behind one header each. Ranks run the same program
+// on the same kind of machine, so values travel as they lie in memory.
 namespace skipstone::emulator {
 
 // Times of a hop in model time, as the timeline has them.
 struct HopOrder {
     std::int32_t moved = 0;
-    double begin_s = 0, end_s = 0, arrival_s = 0;   // as of the sender: serialisation, and when the tensor is there
+    double begin_s = 0, end_s = 0, arrival_s = 0;  // as of the sender: serialisation, and when the tensor is there
 };
 
 // One block that a device is to run, or (block −1) the image that a request's source device is to send.
 struct TaskOrder {
     std::int32_t round = 0, device = 0, request = 0;
-    std::int32_t step = 0;                          // place among the request's tasks; −1: the image
+    std::int32_t step = 0;  // place among the request's tasks; −1: the image
     std::int32_t block = -1, mode = 1;
-    std::int32_t previous_block = -1;               // the last block that ran before; those between vanished
-    std::int32_t to_node = -1, to_device = -1;      // who runs the next step; −1: this is the last one, its output are the logits
-    double begin_s = 0, end_s = 0;                  // model time
-    HopOrder in = {}, out = {};                     // the hop before and the one behind
+    std::int32_t previous_block = -1;  // the last block that ran before; those between vanished
+    std::int32_t to_node = -1,
+                 to_device = -1;    // who runs the next step; −1: this is the last one, its output are the logits
+    double begin_s = 0, end_s = 0;  // model time
+    HopOrder in = {}, out = {};     // the hop before and the one behind
 };
 
 struct OrdersHeader {
@@ -47,7 +48,8 @@ struct TensorHeader {
 };
 static_assert(sizeof(TensorHeader) <= Tensor::envelope_bytes);
 
-// Begin the round: model time model_start_s is host_start_s of the receiver's clock; a model second takes `dilation` of its seconds.
+// Begin the round: model time model_start_s is host_start_s of the receiver's clock; a model second takes `dilation` of
+// its seconds.
 struct Go {
     std::int32_t round = 0;
     double host_start_s = 0;
@@ -63,7 +65,7 @@ struct Pong {
 
 // When something happened in real time, on the reporting node's clock.
 struct Stamp {
-    std::int32_t request = 0, block = 0;            // as in /events
+    std::int32_t request = 0, block = 0;  // as in /events
     EventKind kind = EventKind::compute;
     double host_begin_s = std::numeric_limits<double>::quiet_NaN();
     double host_end_s = std::numeric_limits<double>::quiet_NaN();
@@ -72,7 +74,7 @@ struct Stamp {
 struct ReportHeader {
     std::int32_t round = 0;
     std::int32_t stamps = 0;
-    double kernel_s = 0;                            // host time inside kernels
+    double kernel_s = 0;  // host time inside kernels
 };
 
 template <class Header, class Item = char>

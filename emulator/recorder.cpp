@@ -10,7 +10,9 @@ namespace skipstone::emulator {
 
 namespace {
 
-double value_or_nan(std::optional<double> const& value) { return value.value_or(trace::no_value); }
+double value_or_nan(std::optional<double> const& value) {
+    return value.value_or(trace::no_value);
+}
 
 // Rates as drawn: the link table holds payload rates.
 double drawn_rate(Scenario const& scenario, LinkTable const& links, DeviceId from, DeviceId to) {
@@ -24,14 +26,16 @@ void record_links(Scenario const& scenario, RoundCourse const& course, trace::Ro
         record.rate_bit_s.reserve(n * n);
         for (std::size_t i = 0; i < n; ++i)
             for (std::size_t k = 0; k < n; ++k)
-                record.rate_bit_s.push_back(i == k ? trace::no_value : drawn_rate(scenario, links, DeviceId(i), DeviceId(k)));
+                record.rate_bit_s.push_back(i == k ? trace::no_value
+                                                   : drawn_rate(scenario, links, DeviceId(i), DeviceId(k)));
         return;
     }
     std::set<std::pair<std::int32_t, std::int32_t>> used;
     for (auto const& event : course.events)
         if (event.kind == EventKind::transmit) used.emplace(event.device, event.peer);
     for (auto const& [device, peer] : used)
-        record.used_links.push_back({course.state.round.value(), device, peer, drawn_rate(scenario, links, DeviceId(device), DeviceId(peer))});
+        record.used_links.push_back(
+            {course.state.round.value(), device, peer, drawn_rate(scenario, links, DeviceId(device), DeviceId(peer))});
 }
 
 }  // namespace
@@ -39,18 +43,19 @@ void record_links(Scenario const& scenario, RoundCourse const& course, trace::Ro
 std::vector<trace::DeviceRow> device_rows(Scenario const& scenario) {
     std::vector<trace::DeviceRow> rows;
     for (auto const& device : scenario.fleet)
-        rows.push_back({static_cast<std::int32_t>(rows.size()), device.name, device.mac_rate.value(), device.memory.value(),
-                        device.macs_per_round.value(), device.battery.value(), device.power.compute.value(),
-                        device.power.transmit.value(), device.power.receive.value(), device.power.idle.value()});
+        rows.push_back({static_cast<std::int32_t>(rows.size()), device.name, device.mac_rate.value(),
+                        device.memory.value(), device.macs_per_round.value(), device.battery.value(),
+                        device.power.compute.value(), device.power.transmit.value(), device.power.receive.value(),
+                        device.power.idle.value()});
     return rows;
 }
 
 std::vector<trace::BlockRow> block_rows(Network const& network) {
     std::vector<trace::BlockRow> rows;
     for (auto const& block : network.blocks())
-        rows.push_back({static_cast<std::int32_t>(rows.size()), block.name, block.macs.value(), block.memory_bytes.value(),
-                        block.output_bytes.value(), block.weight_bytes.value(), block.skip_macs.value(),
-                        block.skip_memory_bytes.value()});
+        rows.push_back({static_cast<std::int32_t>(rows.size()), block.name, block.macs.value(),
+                        block.memory_bytes.value(), block.output_bytes.value(), block.weight_bytes.value(),
+                        block.skip_macs.value(), block.skip_memory_bytes.value()});
     return rows;
 }
 
@@ -96,20 +101,23 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
             row.accuracy = request.accuracy;
             for (std::size_t block = 0; block < request.devices.size(); ++block) {
                 bool const dropped = std::ranges::binary_search(request.dropped, BlockId(block));
-                record.plans.push_back({round, 0, row.request, static_cast<std::int32_t>(block), request.devices[block].value(),
-                                        dropped ? BlockMode::skip : BlockMode::full});
+                record.plans.push_back({round, 0, row.request, static_cast<std::int32_t>(block),
+                                        request.devices[block].value(), dropped ? BlockMode::skip : BlockMode::full});
             }
         }
         record.requests.push_back(row);
     }
     record.events = course.events;
     for (auto const& event : course.events)
-        if (event.kind == EventKind::transmit) record.requests[static_cast<std::size_t>(event.request)].shared_bytes += event.bytes;
+        if (event.kind == EventKind::transmit)
+            record.requests[static_cast<std::size_t>(event.request)].shared_bytes += event.bytes;
     for (std::size_t i = 0; i < course.battery.size(); ++i)
         record.battery.push_back({round, static_cast<std::int32_t>(i), course.battery[i].value()});
-    for (auto const& clock : result.clocks) record.clocks.push_back({round, clock.rank, clock.offset_s, clock.uncertainty_s});
+    for (auto const& clock : result.clocks)
+        record.clocks.push_back({round, clock.rank, clock.offset_s, clock.uncertainty_s});
     for (auto const& outage : course.outages)
-        record.outages.push_back({outage.begin.value(), trace::no_value, outage.device.value(), -1, trace::battery_cause});
+        record.outages.push_back(
+            {outage.begin.value(), trace::no_value, outage.device.value(), -1, trace::battery_cause});
     return record;
 }
 

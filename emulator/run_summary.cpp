@@ -36,17 +36,26 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     for (auto const& request : course.plan.requests)
         if (request.admitted) round.dropped_blocks += static_cast<int>(request.dropped.size());
     for (std::size_t j = 0; j < course.jobs.size(); ++j)
-        round.mean_latency += course.times.jobs[j].finish - course.state.requests[course.jobs[j].request.index()].arrival;
+        round.mean_latency +=
+            course.times.jobs[j].finish - course.state.requests[course.jobs[j].request.index()].arrival;
     if (!course.jobs.empty()) round.mean_latency = round.mean_latency * (1.0 / static_cast<double>(course.jobs.size()));
 
     for (auto const& event : course.events) {
         auto& device = devices_[static_cast<std::size_t>(event.device)];
         Seconds const length(event.end_s - event.begin_s);
         switch (event.kind) {
-            case EventKind::compute: device.busy += length; break;
-            case EventKind::wait: device.waiting += length; continue;
-            case EventKind::transmit: device.sent += Bytes(event.bytes); break;
-            case EventKind::receive: device.received += Bytes(event.bytes); break;
+            case EventKind::compute:
+                device.busy += length;
+                break;
+            case EventKind::wait:
+                device.waiting += length;
+                continue;
+            case EventKind::transmit:
+                device.sent += Bytes(event.bytes);
+                break;
+            case EventKind::receive:
+                device.received += Bytes(event.bytes);
+                break;
         }
         if ((event.flags & event_flags::overrun) != 0) ++round.overruns;
         if (!std::isnan(event.host_end_s) && !result.clocks.empty())
@@ -87,6 +96,8 @@ Fidelity RunSummary::fidelity() const {
             .clock_uncertainty_s = worst_uncertainty_s_};
 }
 
-Seconds RunSummary::emulated() const { return rounds_.empty() ? Seconds(0) : rounds_.back().start + rounds_.back().length; }
+Seconds RunSummary::emulated() const {
+    return rounds_.empty() ? Seconds(0) : rounds_.back().start + rounds_.back().length;
+}
 
 }  // namespace skipstone::emulator

@@ -10,11 +10,13 @@ Scenario with_weights_metadata(Scenario scenario) {
     if (!section.weights) return scenario;
     auto const info = kernels::read_weights_info(*section.weights);
     if (info.network != section.profile.name)
-        throw InputError({*section.weights, 0, ""}, "these are weights of " + info.network + ", the scenario's network is " +
-                                                        section.profile.name + "; choose weights of that network");
+        throw InputError({*section.weights, 0, ""}, "these are weights of " + info.network +
+                                                        ", the scenario's network is " + section.profile.name +
+                                                        "; choose weights of that network");
     if (section.classes && *section.classes != info.classes)
-        throw InputError({*section.weights, 0, ""}, "these weights know " + std::to_string(info.classes) + " classes, network.classes is " +
-                                                        std::to_string(*section.classes) + "; leave network.classes out");
+        throw InputError({*section.weights, 0, ""},
+                         "these weights know " + std::to_string(info.classes) + " classes, network.classes is " +
+                             std::to_string(*section.classes) + "; leave network.classes out");
     section.classes = info.classes;
     if (!section.input) section.input = info.input_size;
     return scenario;

@@ -5,8 +5,8 @@
 
 namespace skipstone::emulator {
 
-// The scenario with the input size and the number of classes of its weights file, where it names one and has none of its own. Throws
-// InputError where file and scenario disagree.
+// The scenario with the input size and the number of classes of its weights file, where it names one and has none of
+// its own. Throws InputError where file and scenario disagree.
 Scenario with_weights_metadata(Scenario scenario);
 
 // The network that a scenario runs.

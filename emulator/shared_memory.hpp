@@ -8,11 +8,12 @@
 
 namespace skipstone::emulator {
 
-// Memory that the ranks of one host have in common. It is anonymous (memfd): when the last of them is gone, however it went, so is the
-// memory. Move-only.
+// Memory that the ranks of one host have in common. It is anonymous (memfd): when the last of them is gone, however it
+// went, so is the memory. Move-only.
 class SharedMemory {
   public:
-    // Collective over the ranks of one host. Where one of them cannot map the memory of another (separate containers), each gets its own.
+    // Collective over the ranks of one host. Where one of them cannot map the memory of another (separate containers),
+    // each gets its own.
     static SharedMemory among(mpi::Communicator const& host, std::size_t bytes);
     static SharedMemory alone(std::size_t bytes);
 

@@ -15,8 +15,9 @@ struct Message {
     Buffer payload;
 };
 
-// Moves messages between ranks: MPI between processes, loopback between threads of one process. Messages of one sender arrive in the
-// order in which it sent them. Nothing here is collective; nothing blocks. Used by one thread of a rank at a time.
+// Moves messages between ranks: MPI between processes, loopback between threads of one process. Messages of one sender
+// arrive in the order in which it sent them. Nothing here is collective; nothing blocks. Used by one thread of a rank
+// at a time.
 class Transport {
   public:
     virtual ~Transport() = default;

@@ -52,17 +52,27 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
             emulator::Course(scenario, emulator::network_of(scenario));
             return {};
         }
-        case config::FileKind::network_profile: Network(config::load_network_profile(file, invocation.profiles)); return {};
-        case config::FileKind::device_profile: config::load_device_profile(file, invocation.profiles); return {};
-        case config::FileKind::link_profile: config::load_link_profile(file, invocation.profiles); return {};
+        case config::FileKind::network_profile:
+            Network(config::load_network_profile(file, invocation.profiles));
+            return {};
+        case config::FileKind::device_profile:
+            config::load_device_profile(file, invocation.profiles);
+            return {};
+        case config::FileKind::link_profile:
+            config::load_link_profile(file, invocation.profiles);
+            return {};
         case config::FileKind::accuracy_table: {
             auto const table = config::load_accuracy_table(file, invocation.profiles);
             drop_options(table, Network(config::load_network_profile(table.network, invocation.profiles)));
             return {};
         }
-        case config::FileKind::instance: config::load_instance(file); return {};
-        case config::FileKind::hdf5: return is_trace(file) ? trace::check(file) : check_weights(file, invocation);
-        case config::FileKind::unknown: break;
+        case config::FileKind::instance:
+            config::load_instance(file);
+            return {};
+        case config::FileKind::hdf5:
+            return is_trace(file) ? trace::check(file) : check_weights(file, invocation);
+        case config::FileKind::unknown:
+            break;
     }
     throw InputError({file, 0, ""}, "is neither a scenario, a profile, an instance, a weights file nor a trace");
 }
@@ -96,8 +106,11 @@ std::string version_text() {
 
 Action add_check_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CheckOptions>();
-    app.add_option("files", options->files, "scenarios, profiles, accuracy tables, instances (JSON), weights, traces")->required()->type_name("FILE...");
-    app.add_flag("--digest", options->digest, "print what identifies a trace: SHA-256 of all that does not depend on the host");
+    app.add_option("files", options->files, "scenarios, profiles, accuracy tables, instances (JSON), weights, traces")
+        ->required()
+        ->type_name("FILE...");
+    app.add_flag("--digest", options->digest,
+                 "print what identifies a trace: SHA-256 of all that does not depend on the host");
     return [options, &invocation] { return check(*options, invocation); };
 }
 

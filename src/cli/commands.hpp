@@ -15,7 +15,7 @@ namespace skipstone::cli {
 
 // What every command may know of how the program was called.
 struct Invocation {
-    std::vector<std::string> arguments;       // with the program's name
+    std::vector<std::string> arguments;  // with the program's name
     std::filesystem::path executable;
     config::ProfileFolders profiles;
 };

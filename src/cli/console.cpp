@@ -14,7 +14,8 @@ namespace {
 
 // Characters, not bytes, of UTF-8 text.
 std::size_t width(std::string const& text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
 }  // namespace
@@ -54,19 +55,26 @@ std::string fixed(double value, int digits) {
     return buffer;
 }
 
-std::string percent(double share, int digits) { return fixed(100 * share, digits) + " %"; }
+std::string percent(double share, int digits) {
+    return fixed(100 * share, digits) + " %";
+}
 
-std::string megabytes(double bytes) { return fixed(bytes / 1e6, 2) + " MB"; }
+std::string megabytes(double bytes) {
+    return fixed(bytes / 1e6, 2) + " MB";
+}
 
 ProgressBar::ProgressBar(int steps) : steps_(std::max(1, steps)), terminal_(isatty(STDERR_FILENO) != 0) {}
 
-ProgressBar::~ProgressBar() { clear(); }
+ProgressBar::~ProgressBar() {
+    clear();
+}
 
 void ProgressBar::advance(int done, std::string const& text) {
     if (!terminal_) return;
     constexpr int cells = 30;
     int const full = std::clamp(cells * done / steps_, 0, cells);
-    std::string const bar = std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(cells - full), '.');
+    std::string const bar =
+        std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(cells - full), '.');
     std::fprintf(stderr, "\r\033[K[%s] %d/%d %s", bar.c_str(), done, steps_, text.c_str());
     std::fflush(stderr);
 }

@@ -19,8 +19,8 @@ namespace {
 
 using namespace skipstone;
 
-// Devices share the host's cores: an OpenMP team in every rank would only be in the way. The OpenMP runtime reads its environment when it
-// is loaded, before main: hence once more from the start.
+// Devices share the host's cores: an OpenMP team in every rank would only be in the way. The OpenMP runtime reads its
+// environment when it is loaded, before main: hence once more from the start.
 void without_openmp_teams(char** argv) {
     if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
     setenv("OMP_NUM_THREADS", "1", 1);
@@ -35,11 +35,13 @@ int run(int argc, char** argv) {
         "skipstone"};
     app.set_version_flag("--version", cli::version_text);
     app.require_subcommand(1);
-    app.footer("First steps:\n"
-               "  skipstone run khan2023 --clock virtual            the paper's cluster, in one process\n"
-               "  mpirun -n 11 skipstone run khan2023               the same in real time, a rank per device\n"
-               "  skipstone plan khan2023 --planner greedy,no-drop  compare planners on its first round\n"
-               "Exit status: 0 done, 1 failed, 2 bad input or usage, 3 infeasible, 4 not faithful (--strict), 130/143 interrupted.");
+    app.footer(
+        "First steps:\n"
+        "  skipstone run khan2023 --clock virtual            the paper's cluster, in one process\n"
+        "  mpirun -n 11 skipstone run khan2023               the same in real time, a rank per device\n"
+        "  skipstone plan khan2023 --planner greedy,no-drop  compare planners on its first round\n"
+        "Exit status: 0 done, 1 failed, 2 bad input or usage, 3 infeasible, 4 not faithful (--strict), 130/143 "
+        "interrupted.");
     std::filesystem::path const executable = std::filesystem::read_symlink("/proc/self/exe");
     cli::Invocation const invocation{{argv, argv + argc}, executable, config::default_profile_folders(executable)};
 
@@ -50,7 +52,8 @@ int run(int argc, char** argv) {
     };
     add("run", "emulate a scenario and write its trace", cli::add_run_command);
     add("plan", "plan one round with one or more planners and compare them", cli::add_plan_command);
-    add("check", "say what is wrong with a scenario, profile, instance, weights file or trace, and where", cli::add_check_command);
+    add("check", "say what is wrong with a scenario, profile, instance, weights file or trace, and where",
+        cli::add_check_command);
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
@@ -59,7 +62,8 @@ int run(int argc, char** argv) {
         if (error.get_name() == "RequiredError" && app.get_subcommands().empty() && !rest.empty()) {
             std::vector<std::string> names;
             for (auto const& [command, action] : actions) names.push_back(command->get_name());
-            throw InputError("there is no subcommand \"" + rest.front() + "\"; the nearest is \"" + nearest(rest.front(), names) + "\"");
+            throw InputError("there is no subcommand \"" + rest.front() + "\"; the nearest is \"" +
+                             nearest(rest.front(), names) + "\"");
         }
         return app.exit(error) == 0 ? cli::done : cli::bad_input;
     }

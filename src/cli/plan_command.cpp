@@ -44,8 +44,10 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
     std::vector<config::Override> overrides;
     for (auto const& set : options.sets) overrides.push_back(config::parse_override(set));
     if (options.seed) overrides.push_back(option_override("--seed", "seed", std::to_string(*options.seed)));
-    if (options.requests) overrides.push_back(option_override("--requests", "requests.count", std::to_string(*options.requests)));
-    auto const scenario = emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
+    if (options.requests)
+        overrides.push_back(option_override("--requests", "requests.count", std::to_string(*options.requests)));
+    auto const scenario =
+        emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
     auto const network = emulator::network_of(scenario);
     emulator::Course course(scenario, network);
     auto round = course.next();
@@ -69,23 +71,36 @@ Problem problem_of_instance(PlanOptions const& options) {
     return problem;
 }
 
-std::string optional_figure(std::optional<double> const& value, int digits) { return value ? fixed(*value, digits) : "–"; }
+std::string optional_figure(std::optional<double> const& value, int digits) {
+    return value ? fixed(*value, digits) : "–";
+}
 
 void print_table(Instance const& instance, std::vector<PlanResult> const& results) {
     std::printf("%d request%s, %zu devices, %zu blocks\n", instance.requests, instance.requests == 1 ? "" : "s",
                 instance.devices.size(), instance.blocks.size());
-    TextTable table({{"planner", Align::left}, {"status", Align::left}, {"admitted"}, {"objective"}, {"bound"}, {"gap"},
-                     {"latency/s"}, {"accuracy"}, {"shared/MB"}, {"energy/J"}, {"time/ms"}, {"binding", Align::left}});
+    TextTable table({{"planner", Align::left},
+                     {"status", Align::left},
+                     {"admitted"},
+                     {"objective"},
+                     {"bound"},
+                     {"gap"},
+                     {"latency/s"},
+                     {"accuracy"},
+                     {"shared/MB"},
+                     {"energy/J"},
+                     {"time/ms"},
+                     {"binding", Align::left}});
     for (auto const& result : results) {
         double energy = 0;
         for (auto const joules : result.energy) energy += joules.value();
         bool const any = result.admitted > 0;
         table.add({result.planner, std::string(to_string(result.status)),
-                   std::to_string(result.admitted) + "/" + std::to_string(result.requested), optional_figure(result.objective, 6),
-                   optional_figure(result.bound, 6), result.gap ? percent(*result.gap) : "–",
-                   any ? fixed(result.mean_latency.value(), 4) : "–", any ? fixed(result.mean_accuracy, 4) : "–",
-                   fixed(static_cast<double>(result.shared.value()) / 1e6, 3), fixed(energy, 2), fixed(1e3 * result.seconds, 2),
-                   std::string(to_string(result.binding))});
+                   std::to_string(result.admitted) + "/" + std::to_string(result.requested),
+                   optional_figure(result.objective, 6), optional_figure(result.bound, 6),
+                   result.gap ? percent(*result.gap) : "–", any ? fixed(result.mean_latency.value(), 4) : "–",
+                   any ? fixed(result.mean_accuracy, 4) : "–",
+                   fixed(static_cast<double>(result.shared.value()) / 1e6, 3), fixed(energy, 2),
+                   fixed(1e3 * result.seconds, 2), std::string(to_string(result.binding))});
     }
     std::fputs(table.text().c_str(), stdout);
 }
@@ -97,7 +112,8 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
     if (!options.instance.empty() && !options.sets.empty())
         throw InputError("--set " + options.sets.front() + ": an instance has no keys of a scenario; change the file");
     if (options.round.value_or(0) < 0) throw InputError("--round: rounds count from 0");
-    if (options.requests && *options.requests < 1) throw InputError("--requests: at least one request is needed to plan");
+    if (options.requests && *options.requests < 1)
+        throw InputError("--requests: at least one request is needed to plan");
     if (options.time_limit && !(*options.time_limit > 0)) throw InputError("--time-limit: must be more than 0 seconds");
     auto problem = options.instance.empty() ? problem_of_scenario(options, invocation) : problem_of_instance(options);
     problem.options.time_limit_s = options.time_limit;
@@ -107,7 +123,8 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
         if (!file) throw InputError({options.dump, 0, ""}, "cannot be written");
     }
     std::vector<std::string> names;
-    for (auto const& name : CLI::detail::split(options.planners.empty() ? problem.default_planner : options.planners, ','))
+    for (auto const& name :
+         CLI::detail::split(options.planners.empty() ? problem.default_planner : options.planners, ','))
         if (!name.empty()) names.push_back(name);
     if (names.empty()) throw InputError("--planner " + options.planners + ": names no planner");
     std::vector<PlanResult> results;
@@ -125,17 +142,24 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
 
 Action add_plan_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<PlanOptions>();
-    app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")->type_name("SCENARIO");
-    app.add_option("--instance", options->instance, "plan this instance (JSON) instead of a scenario's round")->type_name("FILE");
+    app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")
+        ->type_name("SCENARIO");
+    app.add_option("--instance", options->instance, "plan this instance (JSON) instead of a scenario's round")
+        ->type_name("FILE");
     std::string known;
     for (auto const name : planner::names()) known += (known.empty() ? "" : ", ") + std::string(name);
-    app.add_option("--planner", options->planners, "planners to compare, separated by commas: " + known)->type_name("NAME[,NAME...]");
-    app.add_option("--round", options->round, "round of the scenario, from 0; earlier rounds drain the batteries")->type_name("K");
+    app.add_option("--planner", options->planners, "planners to compare, separated by commas: " + known)
+        ->type_name("NAME[,NAME...]");
+    app.add_option("--round", options->round, "round of the scenario, from 0; earlier rounds drain the batteries")
+        ->type_name("K");
     app.add_option("--requests", options->requests, "this many requests instead of the scenario's")->type_name("R");
-    app.add_option("--time-limit", options->time_limit, "seconds after which a planner gives the best it has")->type_name("S");
+    app.add_option("--time-limit", options->time_limit, "seconds after which a planner gives the best it has")
+        ->type_name("S");
     app.add_option("--seed", options->seed, "seed of links, arrivals and planners");
     app.add_option("--set", options->sets, "override a key of the scenario; may be repeated")
-        ->type_name("section.key=value")->take_all()->allow_extra_args(false);
+        ->type_name("section.key=value")
+        ->take_all()
+        ->allow_extra_args(false);
     app.add_option("--dump-instance", options->dump, "write the round's instance as JSON")->type_name("FILE");
     app.add_flag("--json", options->json, "print the plans as JSON: one object, or a list for several planners");
     return [options, &invocation] { return plan(*options, invocation); };

@@ -54,8 +54,16 @@ Scenario load(RunOptions const& options, Invocation const& invocation) {
 
 // Replaces this process by mpirun with a rank per device and one for the coordinator.
 [[noreturn]] void launch(std::size_t devices, Invocation const& invocation) {
-    std::vector<std::string> words{"mpirun", "-n", std::to_string(devices + 1), "--oversubscribe", "--bind-to", "none",
-                                   "--mca", "mpi_yield_when_idle", "1", invocation.executable.string()};
+    std::vector<std::string> words{"mpirun",
+                                   "-n",
+                                   std::to_string(devices + 1),
+                                   "--oversubscribe",
+                                   "--bind-to",
+                                   "none",
+                                   "--mca",
+                                   "mpi_yield_when_idle",
+                                   "1",
+                                   invocation.executable.string()};
     for (std::size_t i = 1; i < invocation.arguments.size(); ++i)
         if (invocation.arguments[i] != "--launch") words.push_back(invocation.arguments[i]);
     if (geteuid() == 0) {
@@ -75,7 +83,8 @@ int run(RunOptions const& options, Invocation const& invocation) {
     request.output = options.output;
     request.images = options.images;
     request.strict = options.strict;
-    for (auto const& word : invocation.arguments) request.command_line += (request.command_line.empty() ? "" : " ") + word;
+    for (auto const& word : invocation.arguments)
+        request.command_line += (request.command_line.empty() ? "" : " ") + word;
     bool const launched = mpi::launched();
     if (options.print_config || (options.launch && !launched)) {
         auto const scenario = request.load_scenario();
@@ -92,21 +101,30 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<RunOptions>();
     std::string known;
     for (auto const name : planner::names()) known += (known.empty() ? "" : ", ") + std::string(name);
-    app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")->required()->type_name("SCENARIO");
-    app.add_option("-o,--output", options->output, "trace to write; default: the scenario's name with .h5")->type_name("FILE");
+    app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")
+        ->required()
+        ->type_name("SCENARIO");
+    app.add_option("-o,--output", options->output, "trace to write; default: the scenario's name with .h5")
+        ->type_name("FILE");
     app.add_option("--clock", options->clock, "wall: in real time, a rank per device; virtual: as fast as the host can")
         ->type_name("wall|virtual");
-    app.add_option("--dilation", options->dilation, "real seconds per emulated second under the wall clock; auto: what the host keeps up with")
+    app.add_option("--dilation", options->dilation,
+                   "real seconds per emulated second under the wall clock; auto: what the host keeps up with")
         ->type_name("X|auto");
     app.add_option("--planner", options->planner, "one of " + known)->type_name("NAME");
     app.add_option("--rounds", options->rounds, "number of rounds")->type_name("N");
     app.add_option("--seed", options->seed, "seed of links, arrivals, jitter, images and weights");
-    app.add_option("--images", options->images, "PNG or JPEG file, a folder of them, or a CIFAR-10 batch (.bin, .bin.xz); default: synthetic")
+    app.add_option("--images", options->images,
+                   "PNG or JPEG file, a folder of them, or a CIFAR-10 batch (.bin, .bin.xz); default: synthetic")
         ->type_name("PATH");
-    app.add_option("--weights", options->weights, "trained weights (HDF5); default: He-initialised from the seed")->type_name("FILE");
-    app.add_option("--kernels", options->kernels, "off: times, energy and plans only, nothing is computed")->type_name("on|off");
+    app.add_option("--weights", options->weights, "trained weights (HDF5); default: He-initialised from the seed")
+        ->type_name("FILE");
+    app.add_option("--kernels", options->kernels, "off: times, energy and plans only, nothing is computed")
+        ->type_name("on|off");
     app.add_option("--set", options->sets, "override a key of the scenario; may be repeated")
-        ->type_name("section.key=value")->take_all()->allow_extra_args(false);
+        ->type_name("section.key=value")
+        ->take_all()
+        ->allow_extra_args(false);
     app.add_flag("--strict", options->strict, "exit with 4 when more than 1 % of the events are late (wall clock)");
     app.add_flag("--launch", options->launch, "start mpirun with the ranks that the scenario needs");
     app.add_flag("--print-config", options->print_config, "print the resolved scenario and do nothing else");

@@ -26,7 +26,14 @@ std::string rejected_for(emulator::RoundSummary const& round) {
 }
 
 std::string device_table(emulator::RunSummary const& summary) {
-    TextTable table({{"device", Align::left}, {"busy/s"}, {"busy"}, {"waiting/s"}, {"sent/MB"}, {"received/MB"}, {"energy/J"}, {"battery/J"}});
+    TextTable table({{"device", Align::left},
+                     {"busy/s"},
+                     {"busy"},
+                     {"waiting/s"},
+                     {"sent/MB"},
+                     {"received/MB"},
+                     {"energy/J"},
+                     {"battery/J"}});
     double const span = summary.emulated().value();
     for (auto const& device : summary.devices())
         table.add({device.name, fixed(device.busy.value(), 3), span > 0 ? percent(device.busy.value() / span, 1) : "–",
@@ -37,15 +44,27 @@ std::string device_table(emulator::RunSummary const& summary) {
 }
 
 std::string round_table(emulator::RunSummary const& summary) {
-    TextTable table({{"round"}, {"start/s"}, {"length/s"}, {"admitted"}, {"dropped"}, {"latency/s"}, {"accuracy"}, {"objective"}, {"gap"},
-                     {"energy/J"}, {"plan/ms"}, {"late"}, {"rejected for", Align::left}});
+    TextTable table({{"round"},
+                     {"start/s"},
+                     {"length/s"},
+                     {"admitted"},
+                     {"dropped"},
+                     {"latency/s"},
+                     {"accuracy"},
+                     {"objective"},
+                     {"gap"},
+                     {"energy/J"},
+                     {"plan/ms"},
+                     {"late"},
+                     {"rejected for", Align::left}});
     for (auto const& round : summary.rounds()) {
         bool const any = round.admitted > 0;
-        table.add({std::to_string(round.round), fixed(round.start.value(), 3), fixed(round.length.value(), 3), admitted(round),
-                   std::to_string(round.dropped_blocks), any ? fixed(round.mean_latency.value(), 3) : "–",
-                   any ? fixed(round.mean_accuracy, 4) : "–", round.objective ? fixed(*round.objective, 4) : "–",
-                   round.gap ? percent(*round.gap) : "–", fixed(round.energy.value(), 2), fixed(1e3 * round.planning_s, 2),
-                   std::to_string(round.overruns), rejected_for(round)});
+        table.add({std::to_string(round.round), fixed(round.start.value(), 3), fixed(round.length.value(), 3),
+                   admitted(round), std::to_string(round.dropped_blocks),
+                   any ? fixed(round.mean_latency.value(), 3) : "–", any ? fixed(round.mean_accuracy, 4) : "–",
+                   round.objective ? fixed(*round.objective, 4) : "–", round.gap ? percent(*round.gap) : "–",
+                   fixed(round.energy.value(), 2), fixed(1e3 * round.planning_s, 2), std::to_string(round.overruns),
+                   rejected_for(round)});
     }
     return table.text();
 }
@@ -53,9 +72,9 @@ std::string round_table(emulator::RunSummary const& summary) {
 }  // namespace
 
 RunReport::RunReport(Scenario const& scenario, Network const& network, double dilation)
-    : title_(network.name() + ", " + std::to_string(scenario.fleet.size()) + " devices, " + std::to_string(scenario.rounds.count) +
-             " rounds, planner " + scenario.planner.name + ", seed " + std::to_string(scenario.seed) +
-             (scenario.emulation.kernels ? "" : ", kernels off")),
+    : title_(network.name() + ", " + std::to_string(scenario.fleet.size()) + " devices, " +
+             std::to_string(scenario.rounds.count) + " rounds, planner " + scenario.planner.name + ", seed " +
+             std::to_string(scenario.seed) + (scenario.emulation.kernels ? "" : ", kernels off")),
       rounds_(scenario.rounds.count),
       wall_(scenario.emulation.clock == ClockKind::wall),
       dilation_(dilation),
@@ -63,19 +82,22 @@ RunReport::RunReport(Scenario const& scenario, Network const& network, double di
 
 void RunReport::start(std::string const& trace, std::optional<std::string> const& warning) {
     trace_ = trace;
-    print("skipstone: " + title_ + ", " +
-          (wall_ ? "wall clock, an emulated second takes " + fixed(dilation_, 3) + " s" : std::string("virtual clock")) + "\n");
+    print(
+        "skipstone: " + title_ + ", " +
+        (wall_ ? "wall clock, an emulated second takes " + fixed(dilation_, 3) + " s" : std::string("virtual clock")) +
+        "\n");
     if (warning) std::fprintf(stderr, "skipstone: warning: %s\n", warning->c_str());
 }
 
 void RunReport::round(emulator::RoundSummary const& round) {
     bar_.clear();
-    std::string line = "round " + std::to_string(round.round + 1) + "/" + std::to_string(rounds_) + "  admitted " + admitted(round);
+    std::string line = "[" + std::to_string(round.round + 1) + "/" + std::to_string(rounds_) + "] round " +
+                       std::to_string(round.round) + "  admitted " + admitted(round);
     if (round.admitted > 0)
-        line += "  latency " + fixed(round.mean_latency.value(), 3) + " s  accuracy " + fixed(round.mean_accuracy, 4) + "  dropped " +
-                std::to_string(round.dropped_blocks);
-    line += "  energy " + fixed(round.energy.value(), 1) + " J  lowest battery " + fixed(round.lowest_battery.value(), 1) + " J (" +
-            round.lowest_device + ")";
+        line += "  latency " + fixed(round.mean_latency.value(), 3) + " s  accuracy " + fixed(round.mean_accuracy, 4) +
+                "  dropped " + std::to_string(round.dropped_blocks);
+    line += "  energy " + fixed(round.energy.value(), 1) + " J  lowest battery " +
+            fixed(round.lowest_battery.value(), 1) + " J (" + round.lowest_device + ")";
     if (round.admitted < round.requests) line += "  rejected for " + rejected_for(round);
     if (round.overruns > 0) line += "  late events " + std::to_string(round.overruns);
     print(line + "\n");
@@ -87,17 +109,23 @@ void RunReport::finish(emulator::RunSummary const& summary, std::string const& r
     print("\ndevices\n" + device_table(summary) + "\nrounds\n" + round_table(summary) + "\n");
     if (summary.labelled() > 0)
         print("observed accuracy: " + std::to_string(summary.correct()) + " of " + std::to_string(summary.labelled()) +
-              " labelled images right (" + percent(static_cast<double>(summary.correct()) / static_cast<double>(summary.labelled())) + ")\n");
+              " labelled images right (" +
+              percent(static_cast<double>(summary.correct()) / static_cast<double>(summary.labelled())) + ")\n");
     if (wall_) {
         auto const f = summary.fidelity();
-        print("fidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) + " events late by more than 1 %; lateness p50 " +
-              percent(f.p50, 4) + ", p99 " + percent(f.p99, 3) + ", max " + percent(f.max, 2) + "; clocks agree to " +
-              fixed(1e6 * f.clock_uncertainty_s, 1) + " µs" + (f.faithful() ? "" : "; NOT FAITHFUL, do not trust these times") + "\n");
+        print("fidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) +
+              " events late by more than 1 %; lateness p50 " + percent(f.p50, 4) + ", p99 " + percent(f.p99, 3) +
+              ", max " + percent(f.max, 2) + "; clocks agree to " + fixed(1e6 * f.clock_uncertainty_s, 1) + " µs" +
+              (f.faithful() ? "" : "; NOT FAITHFUL, do not trust these times") + "\n");
         if (f.clock_uncertainty_s > tolerated_uncertainty_s * dilation_)
-            std::fprintf(stderr, "skipstone: warning: the ranks' clocks are known to %.0f µs only; host times of different ranks are not comparable\n",
+            std::fprintf(stderr,
+                         "skipstone: warning: the ranks' clocks are known to %.0f µs only; host times of different "
+                         "ranks are not comparable\n",
                          1e6 * f.clock_uncertainty_s);
     }
-    print((remark.empty() ? "" : remark + " after " + std::to_string(summary.rounds().size()) + " of " + std::to_string(rounds_) + " rounds; ") +
+    print((remark.empty() ? ""
+                          : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
+                                std::to_string(rounds_) + " rounds; ") +
           fixed(summary.emulated().value(), 3) + " emulated seconds; trace: " + trace_ + "\n");
 }
 

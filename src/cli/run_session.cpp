@@ -60,13 +60,16 @@ void handle_signals(void (*handler)(int)) {
 void check_ranks(Scenario const& scenario, int ranks) {
     auto const needed = static_cast<int>(scenario.fleet.size()) + 1;
     if (scenario.emulation.clock == ClockKind::wall && ranks < needed)
-        throw InputError("the wall clock needs " + std::to_string(needed) + " ranks, one per device and one for the coordinator; here " +
-                         (ranks == 1 ? "is 1" : "are " + std::to_string(ranks)) + ". Start it with \"mpirun -n " + std::to_string(needed) +
-                         " --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 skipstone run …\", let --launch do that, or use "
+        throw InputError("the wall clock needs " + std::to_string(needed) +
+                         " ranks, one per device and one for the coordinator; here " +
+                         (ranks == 1 ? "is 1" : "are " + std::to_string(ranks)) + ". Start it with \"mpirun -n " +
+                         std::to_string(needed) +
+                         " --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 skipstone run …\", let --launch "
+                         "do that, or use "
                          "--clock virtual");
     if (ranks > needed)
-        std::fprintf(stderr, "skipstone: warning: %d of %d ranks stay idle: %d are enough for %zu devices\n", ranks - needed, ranks, needed,
-                     scenario.fleet.size());
+        std::fprintf(stderr, "skipstone: warning: %d of %d ranks stay idle: %d are enough for %zu devices\n",
+                     ranks - needed, ranks, needed, scenario.fleet.size());
 }
 
 // What rank 0 knows and the others do not.
@@ -74,7 +77,7 @@ struct Stage {
     Scenario scenario;
     Network network;
     std::string output;
-    std::vector<std::string> hosts;   // per rank
+    std::vector<std::string> hosts;  // per rank
     std::string mpi_version = "none";
 };
 
@@ -92,19 +95,22 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
     provenance.scenario = config::scenario_text(stage.scenario);
     provenance.command_line = request.command_line;
     provenance.git_revision = SKIPSTONE_REVISION;
-    provenance.library_versions = "oneDNN " + kernels::onednn_version() + "; MPI " + stage.mpi_version + "; HDF5 " + hdf5::library_version();
+    provenance.library_versions =
+        "oneDNN " + kernels::onednn_version() + "; MPI " + stage.mpi_version + "; HDF5 " + hdf5::library_version();
     provenance.instruction_set = kernels::instruction_set();
     std::map<std::string, std::string> ranks_of;
     for (std::size_t rank = 0; rank < stage.hosts.size(); ++rank) {
         auto& ranks = ranks_of[stage.hosts[rank]];
         ranks += (ranks.empty() ? "" : ",") + std::to_string(rank);
     }
-    for (auto const& [host, ranks] : ranks_of) provenance.hosts += (provenance.hosts.empty() ? "" : "; ") + host + ": " + ranks;
+    for (auto const& [host, ranks] : ranks_of)
+        provenance.hosts += (provenance.hosts.empty() ? "" : "; ") + host + ": " + ranks;
     provenance.clock = stage.scenario.emulation.clock == ClockKind::wall ? "wall" : "virtual";
     provenance.dilation = dilation;
     provenance.network = stage.network.name();
-    provenance.weights_hash = stage.scenario.network.weights ? kernels::read_weights_info(*stage.scenario.network.weights).sha256
-                                                             : "he-initialised from the seed";
+    provenance.weights_hash = stage.scenario.network.weights
+                                  ? kernels::read_weights_info(*stage.scenario.network.weights).sha256
+                                  : "he-initialised from the seed";
     header.devices = device_rows(stage.scenario);
     header.blocks = block_rows(stage.network);
     return header;
@@ -121,8 +127,8 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
                Waker& waker, ImageSupply const& images, double run_start) {
     auto const& scenario = stage.scenario;
     Coordinator coordinator(transport, clock, waker,
-                            {scenario.emulation.clock, scenario.emulation.dilation.value_or(1), scenario.emulation.kernels,
-                             scenario.fleet.size()},
+                            {scenario.emulation.clock, scenario.emulation.dilation.value_or(1),
+                             scenario.emulation.kernels, scenario.fleet.size()},
                             run_start, stop_requested);
     struct StopNodes {  // whatever happens, the nodes are told to end
         Coordinator& coordinator;
@@ -130,7 +136,9 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     } const stop_nodes{coordinator};
     double dilation = scenario.emulation.clock == ClockKind::wall ? scenario.emulation.dilation.value_or(1) : 1;
     if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
-        dilation = automatic_dilation(scenario, stage.network, coordinator.measure_blocks(), most_ranks_of_a_host(stage.hosts), usable_cores());
+        auto const speed = coordinator.measure_blocks();
+        dilation = automatic_dilation(scenario, stage.network, speed.block_seconds, most_ranks_of_a_host(stage.hosts),
+                                      speed.cores);
         coordinator.set_dilation(dilation);
     }
     RunReport report(scenario, stage.network, dilation);
@@ -148,7 +156,8 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     };
     Coordinator::Outcome outcome{};
     try {
-        outcome = coordinator.run(course, scenario.rounds.count, [&](std::int64_t image) { return images.image(image); }, take, {});
+        outcome = coordinator.run(course, scenario.rounds.count,
+                                  [&](std::int64_t image) { return images.image(image); }, take, {});
     } catch (...) {
         writer.finish(trace::Ended::failed);
         throw;
@@ -157,14 +166,18 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     writer.finish(finished ? trace::Ended::finished : trace::Ended::interrupted);
     report.finish(summary, finished ? "" : "interrupted");
     if (!finished) return interrupted + last_signal;
-    return request.strict && scenario.emulation.clock == ClockKind::wall && !summary.fidelity().faithful() ? not_faithful : done;
+    return request.strict && scenario.emulation.clock == ClockKind::wall && !summary.fidelity().faithful()
+               ? not_faithful
+               : done;
 }
 
 void warn_of_foreign_input_size(Scenario const& scenario) {
     if (!scenario.network.weights || !scenario.network.input) return;
     int const trained = kernels::read_weights_info(*scenario.network.weights).input_size;
     if (trained != *scenario.network.input)
-        std::fprintf(stderr, "skipstone: warning: the weights were trained for %d x %d pixels, network.input is %d: predictions suffer\n",
+        std::fprintf(stderr,
+                     "skipstone: warning: the weights were trained for %d x %d pixels, network.input is %d: "
+                     "predictions suffer\n",
                      trained, trained, *scenario.network.input);
 }
 
@@ -186,7 +199,8 @@ Stage prepare(RunRequest const& request, int ranks) {
     warn_of_foreign_input_size(scenario);
     auto network = network_of(scenario);
     Course(scenario, network);
-    auto output = request.output.empty() ? std::filesystem::path(scenario.file).stem().string() + ".h5" : request.output;
+    auto output =
+        request.output.empty() ? std::filesystem::path(scenario.file).stem().string() + ".h5" : request.output;
     return {std::move(scenario), std::move(network), std::move(output), {}, "none"};
 }
 
@@ -263,7 +277,8 @@ int run_alone(RunRequest const& request) {
     auto const& scenario = stage.scenario;
     stage.hosts = {mpi::host_name()};
     ImageSupply const images(scenario, stage.network, request.images);
-    int const nodes = scenario.emulation.kernels ? std::min(usable_cores(), static_cast<int>(scenario.fleet.size())) : 0;
+    int const nodes =
+        scenario.emulation.kernels ? std::min(usable_cores(), static_cast<int>(scenario.fleet.size())) : 0;
     std::optional<PackedNetwork> packed;
     if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
     handle_signals(remember_signal);
@@ -277,7 +292,8 @@ int run_alone(RunRequest const& request) {
             Waker node_waker(clock);
             auto const mine = hub.connect(rank, [&] { node_waker.notify(); });
             try {
-                Node(*mine, clock, node_waker, packed->make_executor(), stage.network.size(), scenario.emulation.clock).serve();
+                Node(*mine, clock, node_waker, packed->make_executor(), stage.network.size(), scenario.emulation.clock)
+                    .serve();
             } catch (std::exception const& error) {
                 mine->send(0, Tag::failed, pack_text(error.what()));
             }

@@ -10,15 +10,16 @@ namespace skipstone {
 
 // One measured or quoted value of g(y).
 struct AccuracyRow {
-    std::vector<std::string> dropped;   // names of blocks
-    BlockMode mode = BlockMode::skip;   // what "dropped" means in this row: skip or direct
-    double accuracy = 0;                // 0 … 1
-    std::string source;                 // where this number comes from; empty: the table's source
+    std::vector<std::string> dropped;  // names of blocks
+    BlockMode mode = BlockMode::skip;  // what "dropped" means in this row: skip or direct
+    double accuracy = 0;               // 0 … 1
+    std::string source;                // where this number comes from; empty: the table's source
 };
 
-// g(y) with provenance (design.md section 3): the first row is the network with nothing dropped. A set that is not in it is unknown.
+// g(y) with provenance (design.md section 3): the first row is the network with nothing dropped. A set that is not in
+// it is unknown.
 struct AccuracyTable {
-    std::string name;                   // profile name or path
+    std::string name;  // profile name or path
     std::string network;
     std::string dataset;
     long samples = 0;
@@ -33,8 +34,9 @@ struct DropOption {
     bool operator==(DropOption const&) const = default;
 };
 
-// What planning may use of a table: its `skip` rows, first the empty set, each set once; where a set stands twice, the lower accuracy.
-// Throws InputError for another network's table, an unknown or undroppable block, or a table without the empty set.
+// What planning may use of a table: its `skip` rows, first the empty set, each set once; where a set stands twice, the
+// lower accuracy. Throws InputError for another network's table, an unknown or undroppable block, or a table without
+// the empty set.
 std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& network);
 
 }  // namespace skipstone

@@ -17,27 +17,27 @@ struct ExecutedBlock {
 
 // What a request uses of one device.
 struct DeviceLoad {
-    Bytes memory{};     // m_j, weights not counted
+    Bytes memory{};  // m_j, weights not counted
     Macs macs{};
-    Joules energy{};    // Eq. 19, and receiving
+    Joules energy{};  // Eq. 19, and receiving
 };
 
 struct RequestCost {
-    Seconds latency{};                  // Eq. 7-11 without queueing
-    Bytes shared{};                     // bytes that move between devices
-    std::vector<DeviceLoad> loads;      // per device
+    Seconds latency{};              // Eq. 7-11 without queueing
+    Bytes shared{};                 // bytes that move between devices
+    std::vector<DeviceLoad> loads;  // per device
 };
 
 // Blocks that run, in order; vanished ones left out.
 std::vector<ExecutedBlock> executed_blocks(Instance const& instance, RequestPlan const& plan);
 // c_j/e_i, or the device's measured time; a dropped block with a projection: its skip_macs/e_i.
 Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, DeviceId device);
-// Bytes that a hop after this block moves: K_a, with Residual::paper K_a and K_in(a), side by side. K_in(a), the input of a, is as large as
-// the output of the block before a: when that was dropped and vanished, its shortcut (identity or zero-padding) is applied where a runs.
-// The first block has no shortcut: its K_a alone moves.
+// Bytes that a hop after this block moves: K_a, with Residual::paper K_a and K_in(a), side by side. K_in(a), the input
+// of a, is as large as the output of the block before a: when that was dropped and vanished, its shortcut (identity or
+// zero-padding) is applied where a runs. The first block has no shortcut: its K_a alone moves.
 struct HopBytes {
-    Bytes serialised;   // decides the time: max(K_a, K_in(a))
-    Bytes shared;       // decides the shared data: the sum
+    Bytes serialised;  // decides the time: max(K_a, K_in(a))
+    Bytes shared;      // decides the shared data: the sum
 };
 HopBytes hop_bytes(Instance const& instance, BlockId block);
 // Serialisation plus latency; infinite where `to` cannot be reached. 0 for from == to.
@@ -48,13 +48,15 @@ RequestCost request_cost(Instance const& instance, RequestPlan const& plan);
 // alpha * mean(latency)/T_ref + beta * mean(1 - accuracy) over the admitted requests; NaN when there is none.
 double objective_of(Instance const& instance, std::vector<RequestPlan> const& requests);
 
-// Fills the result's derived figures (objective, means, shared data, energy, each request's latency and accuracy, admitted, requested)
-// from its requests' drop sets and devices. Leaves planner, status, bound, gap, admitted_bound, binding and seconds alone.
+// Fills the result's derived figures (objective, means, shared data, energy, each request's latency and accuracy,
+// admitted, requested) from its requests' drop sets and devices. Leaves planner, status, bound, gap, admitted_bound,
+// binding and seconds alone.
 void evaluate(Instance const& instance, PlanResult& result);
 
-// Eq. 13-17 and the shape of the plan, recomputed from nothing but the instance and the requests' drop sets and devices; one sentence for
-// each violation, empty when the plan is valid. Capacities may be passed by 1e-9 relative, for rounding. With MemoryModel::resident a
-// device also holds, once, the weights of every block that it runs, in full or as its projection.
+// Eq. 13-17 and the shape of the plan, recomputed from nothing but the instance and the requests' drop sets and
+// devices; one sentence for each violation, empty when the plan is valid. Capacities may be passed by 1e-9 relative,
+// for rounding. With MemoryModel::resident a device also holds, once, the weights of every block that it runs, in full
+// or as its projection.
 std::vector<std::string> violations(Instance const& instance, PlanResult const& result);
 
 }  // namespace skipstone

@@ -10,29 +10,29 @@
 
 namespace skipstone {
 
-enum class Medium { links, radio };     // each ordered pair a queue of its own; or one tensor at a time per device
-enum class Redraw { round, never };     // when rates are drawn anew
+enum class Medium { links, radio };  // each ordered pair a queue of its own; or one tensor at a time per device
+enum class Redraw { round, never };  // when rates are drawn anew
 
 // How every link behaves: rates drawn from U[min, max] (min = max: fixed).
 struct LinkModel {
-    std::string profile;                // name, or "inline"
+    std::string profile;  // name, or "inline"
     BitRate min{7.2e6}, max{72.2e6};
-    bool symmetric = true;              // rate(i,k) = rate(k,i)
+    bool symmetric = true;  // rate(i,k) = rate(k,i)
     Redraw redraw = Redraw::round;
-    Seconds latency{0};                 // added after serialisation
-    Seconds jitter{0};                  // deviation of a normal variable, truncated at 0, added to the latency
-    double loss = 0;                    // probability that one packet of 1448 bytes is lost and sent again, in [0, 1)
-    double efficiency = 1;              // payload's share of what the radio sends, in (0, 1]
+    Seconds latency{0};     // added after serialisation
+    Seconds jitter{0};      // deviation of a normal variable, truncated at 0, added to the latency
+    double loss = 0;        // probability that one packet of 1448 bytes is lost and sent again, in [0, 1)
+    double efficiency = 1;  // payload's share of what the radio sends, in (0, 1]
     Medium medium = Medium::links;
 };
 
-// The payload rates and latencies of one round: rate = ρ · efficiency. A value; drawn rates are computed where they are needed, so that
-// a large fleet costs no memory.
+// The payload rates and latencies of one round: rate = ρ · efficiency. A value; drawn rates are computed where they are
+// needed, so that a large fleet costs no memory.
 class LinkTable {
   public:
     LinkTable() = default;
-    // Row-major [devices × devices], the diagonal ignored; 0 off it: unreachable. latency: one entry for all pairs, or a
-    // matrix.
+    // Row-major [devices × devices], the diagonal ignored; 0 off it: unreachable. latency: one entry for all pairs, or
+    // a matrix.
     static LinkTable dense(std::size_t devices, std::vector<double> rate_bit_s, std::vector<double> latency_s);
     // Rates from U[min, max] by RandomStream(seed, "links", round, from, to): round 0 when they are never redrawn, the
     // smaller id first when links are symmetric. The model's jitter and loss are the timeline's matter.
@@ -48,9 +48,9 @@ class LinkTable {
 
   private:
     std::size_t devices_ = 0;
-    std::vector<double> rate_;          // dense only
-    std::vector<double> latency_;       // 1 or devices² entries
-    std::optional<LinkModel> model_;    // drawn only
+    std::vector<double> rate_;        // dense only
+    std::vector<double> latency_;     // 1 or devices² entries
+    std::optional<LinkModel> model_;  // drawn only
     std::uint64_t seed_ = 0;
     std::int64_t round_ = 0;
     double scale_ = 1;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::int64_t element_bytes = 4;  // float32: the paper's b
 
-Convolution convolution(std::string name, std::string batch_norm, TensorShape input, int out_channels, int kernel, int stride) {
+Convolution convolution(std::string name, std::string batch_norm, TensorShape input, int out_channels, int kernel,
+                        int stride) {
     Convolution c;
     c.name = std::move(name);
     c.batch_norm = std::move(batch_norm);
@@ -28,7 +29,9 @@ Convolution convolution(std::string name, std::string batch_norm, TensorShape in
     return c;
 }
 
-TensorShape output_of(Convolution const& c) { return {1, c.out_height, c.out_width, c.out_channels}; }
+TensorShape output_of(Convolution const& c) {
+    return {1, c.out_height, c.out_width, c.out_channels};
+}
 
 // Sums of Eq. 1 and 2 over the block's convolutions.
 void account(Block& block) {
@@ -74,7 +77,8 @@ Block make_residual(NetworkProfile const& profile, int stage, int index, TensorS
     auto add = [&](int channels, int kernel, int stride_here) {
         auto const number = std::to_string(block.path.size() + 1);
         auto const from = block.path.empty() ? input : output_of(block.path.back());
-        block.path.push_back(convolution(prefix + "conv" + number, prefix + "bn" + number, from, channels, kernel, stride_here));
+        block.path.push_back(
+            convolution(prefix + "conv" + number, prefix + "bn" + number, from, channels, kernel, stride_here));
     };
     if (profile.block == BlockKind::bottleneck) {
         bool const first = profile.variant == Variant::v1;
@@ -128,9 +132,13 @@ Macs Convolution::macs() const {
     return Macs(std::int64_t{in_channels} * kernel * kernel * out_channels * out_height * out_width);
 }
 
-Bytes Convolution::input_bytes() const { return Bytes(element_bytes * in_channels * in_height * in_width); }
+Bytes Convolution::input_bytes() const {
+    return Bytes(element_bytes * in_channels * in_height * in_width);
+}
 
-Bytes Convolution::weight_bytes() const { return Bytes(element_bytes * in_channels * kernel * kernel * out_channels); }
+Bytes Convolution::weight_bytes() const {
+    return Bytes(element_bytes * in_channels * kernel * kernel * out_channels);
+}
 
 Network::Network(NetworkProfile profile) : profile_(std::move(profile)) {
     validate(profile_);
@@ -156,7 +164,8 @@ std::vector<Network::WeightTensor> Network::weight_tensors() const {
             tensors.push_back({c.name + ".bias", {size(c.out_channels)}});
             return;
         }
-        tensors.push_back({c.name + ".weight", {size(c.out_channels), size(c.in_channels), size(c.kernel), size(c.kernel)}});
+        tensors.push_back(
+            {c.name + ".weight", {size(c.out_channels), size(c.in_channels), size(c.kernel), size(c.kernel)}});
         for (auto const* statistic : {".weight", ".bias", ".running_mean", ".running_var"})
             tensors.push_back({c.batch_norm + statistic, {size(c.out_channels)}});
     };
@@ -175,13 +184,18 @@ Macs Network::total_macs() const {
 
 std::string_view to_string(BlockMode mode) {
     switch (mode) {
-        case BlockMode::full: return "full";
-        case BlockMode::skip: return "skip";
-        case BlockMode::direct: return "direct";
+        case BlockMode::full:
+            return "full";
+        case BlockMode::skip:
+            return "skip";
+        case BlockMode::direct:
+            return "direct";
     }
     return "?";
 }
 
-std::string_view to_string(Variant variant) { return variant == Variant::v1 ? "v1" : "v1.5"; }
+std::string_view to_string(Variant variant) {
+    return variant == Variant::v1 ? "v1" : "v1.5";
+}
 
 }  // namespace skipstone

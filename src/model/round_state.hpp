@@ -11,26 +11,27 @@ namespace skipstone {
 
 // A request that waits to be planned.
 struct PendingRequest {
-    Seconds arrival{};        // emulated, since the run's start
-    int attempt = 1;          // 2 and more after a rejection with on_reject = "retry"
-    std::int64_t image = 0;   // number of the request within the run, which selects its image
+    Seconds arrival{};       // emulated, since the run's start
+    int attempt = 1;         // 2 and more after a rejection with on_reject = "retry"
+    std::int64_t image = 0;  // number of the request within the run, which selects its image
 };
 
 // What is known when a round is planned.
 struct RoundState {
     RoundId round;
     Seconds start{};
-    std::vector<Joules> battery;           // remaining, per device
+    std::vector<Joules> battery;  // remaining, per device
     LinkTable links;
     std::vector<PendingRequest> requests;  // retried ones first, then by arrival
 };
 
-// New requests of a round: R ~ Poisson(rate), or exactly count; all at `start`, or as a Poisson process over the period. Streams: "arrivals".
-// first_image: requests drawn in the run so far.
-std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start, std::int64_t first_image);
+// New requests of a round: R ~ Poisson(rate), or exactly count; all at `start`, or as a Poisson process over the
+// period. Streams: "arrivals". first_image: requests drawn in the run so far.
+std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start,
+                                          std::int64_t first_image);
 
-// The planning problem of a round. idle_reserve: joules per device that are kept back. A device whose battery is empty, or kept back whole,
-// offers no macs.
+// The planning problem of a round. idle_reserve: joules per device that are kept back. A device whose battery is empty,
+// or kept back whole, offers no macs.
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
                        RoundState const& state, std::vector<Joules> const& idle_reserve);
 

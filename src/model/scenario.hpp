@@ -20,13 +20,13 @@ enum class LatencyReference { compute, worst_case, fixed };
 
 // A scenario file, its profiles looked up and its defaults filled in (design.md section 8). Immutable once parsed.
 struct Scenario {
-    std::string file;                       // where it was read from
+    std::string file;  // where it was read from
     std::uint64_t seed = 1;
 
     struct NetworkSection {
-        NetworkProfile profile;             // with the scenario's own variant
-        std::optional<int> input;           // the scenario's own; else the weights', else the profile's
-        std::optional<int> classes;         // likewise
+        NetworkProfile profile;              // with the scenario's own variant
+        std::optional<int> input;            // the scenario's own; else the weights', else the profile's
+        std::optional<int> classes;          // likewise
         std::optional<std::string> weights;  // path of a weights file; none: He-initialised from the seed
         std::string precision = "float32";
     } network;
@@ -36,10 +36,10 @@ struct Scenario {
     LinkModel links;
 
     struct RequestsSection {
-        double rate = 3;                    // λ of the Poisson distribution per round
-        std::optional<int> count;           // exactly so many per round instead
+        double rate = 3;           // λ of the Poisson distribution per round
+        std::optional<int> count;  // exactly so many per round instead
         Arrivals arrivals = Arrivals::batch;
-        std::string source = "any";         // or a device's name
+        std::string source = "any";  // or a device's name
         OnReject on_reject = OnReject::drop;
     } requests;
 
@@ -51,7 +51,7 @@ struct Scenario {
     struct ObjectiveSection {
         double alpha = 0.7, beta = 0.3, accuracy_threshold = 0.80;
         LatencyReference latency_reference = LatencyReference::compute;
-        Seconds reference_time{0};          // with LatencyReference::fixed
+        Seconds reference_time{0};  // with LatencyReference::fixed
         Residual residual = Residual::fused;
         MemoryModel memory = MemoryModel::paper;
     } objective;
@@ -59,13 +59,13 @@ struct Scenario {
     struct PlannerSection {
         std::string name = "exact";
         double gap = 0.001;
-        bool charge = false;                // add planning time to the round
+        bool charge = false;                 // add planning time to the round
         std::optional<Seconds> charge_time;  // this constant instead of the measured time
     } planner;
 
     struct EmulationSection {
         ClockKind clock = ClockKind::wall;
-        std::optional<double> dilation;     // none: auto
+        std::optional<double> dilation;  // none: auto
         bool kernels = true;
     } emulation;
 };

@@ -23,8 +23,8 @@ struct TensorShape {
     bool operator==(TensorShape const&) const = default;
 };
 
-// float32 activations in one buffer, whose first 64 bytes are an envelope that a transport may fill with its header: a tensor travels
-// without being copied. Move-only.
+// float32 activations in one buffer, whose first 64 bytes are an envelope that a transport may fill with its header: a
+// tensor travels without being copied. Move-only.
 class Tensor {
   public:
     static constexpr std::size_t envelope_bytes = Buffer::alignment;
@@ -38,7 +38,9 @@ class Tensor {
 
     TensorShape shape() const { return shape_; }
     bool empty() const { return storage_.empty(); }
-    std::span<float> values() { return {reinterpret_cast<float*>(storage_.data() + envelope_bytes), shape_.elements()}; }
+    std::span<float> values() {
+        return {reinterpret_cast<float*>(storage_.data() + envelope_bytes), shape_.elements()};
+    }
     std::span<float const> values() const {
         return {reinterpret_cast<float const*>(storage_.data() + envelope_bytes), shape_.elements()};
     }

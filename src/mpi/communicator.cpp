@@ -53,14 +53,15 @@ bool launched() {
 }
 
 Environment::Environment() {
-    // Start-up polls with many short sleeps: a large slack lets the kernel bundle them, which is several times faster with many ranks on
-    // few cores. Afterwards timers are to be exact.
+    // Start-up polls with many short sleeps: a large slack lets the kernel bundle them, which is several times faster
+    // with many ranks on few cores. Afterwards timers are to be exact.
     prctl(PR_SET_TIMERSLACK, 10'000'000UL);
     int provided = 0;
     int const code = MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     prctl(PR_SET_TIMERSLACK, 1UL);
     check(code, "MPI_Init_thread");
-    if (provided < MPI_THREAD_FUNNELED) throw EnvironmentError("MPI_Init_thread", "this MPI library does not support threads");
+    if (provided < MPI_THREAD_FUNNELED)
+        throw EnvironmentError("MPI_Init_thread", "this MPI library does not support threads");
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
@@ -103,13 +104,15 @@ Communicator Communicator::duplicate_world() {
 
 Communicator Communicator::split_by_host() const {
     auto handle = std::make_unique<Handle>();
-    check(MPI_Comm_split_type(handle_->comm, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &handle->comm), "MPI_Comm_split_type");
+    check(MPI_Comm_split_type(handle_->comm, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &handle->comm),
+          "MPI_Comm_split_type");
     return Communicator(std::move(handle));
 }
 
 Request Communicator::send(int to, int tag, std::span<std::byte const> bytes) const {
     auto handle = std::make_unique<Request::Handle>();
-    check(MPI_Isend(bytes.data(), count_of(bytes.size()), MPI_BYTE, to, tag, handle_->comm, &handle->request), "MPI_Isend");
+    check(MPI_Isend(bytes.data(), count_of(bytes.size()), MPI_BYTE, to, tag, handle_->comm, &handle->request),
+          "MPI_Isend");
     return Request(std::move(handle));
 }
 
@@ -156,7 +159,8 @@ std::vector<std::string> Communicator::gather(int root, std::string const& text)
     std::vector<char> all(rank_ == root ? mine.size() * static_cast<std::size_t>(size_) : 0);
     MPI_Request request = MPI_REQUEST_NULL;
     int const count = static_cast<int>(mine.size());
-    check(MPI_Igather(mine.data(), count, MPI_CHAR, all.data(), count, MPI_CHAR, root, handle_->comm, &request), "MPI_Igather");
+    check(MPI_Igather(mine.data(), count, MPI_CHAR, all.data(), count, MPI_CHAR, root, handle_->comm, &request),
+          "MPI_Igather");
     wait(request, "MPI_Igather");
     std::vector<std::string> texts;
     for (std::size_t at = 0; at < all.size(); at += mine.size()) texts.emplace_back(&all[at]);

@@ -9,14 +9,15 @@
 
 #include "units/buffer.hpp"
 
-// Thin RAII over MPI: every return is checked (EnvironmentError with the call and MPI's message), nothing is global but what MPI itself keeps.
+// Thin RAII over MPI: every return is checked (EnvironmentError with the call and MPI's message), nothing is global but
+// what MPI itself keeps.
 namespace skipstone::mpi {
 
 // True when a launcher (mpirun, srun --mpi=pmix, MPICH's hydra) started this process. Does not touch MPI.
 bool launched();
 
-// MPI_Init_thread (funneled) … MPI_Finalize. One per process. When it goes away during stack unwinding it aborts the job instead, because the
-// other ranks would wait for ever.
+// MPI_Init_thread (funneled) … MPI_Finalize. One per process. When it goes away during stack unwinding it aborts the
+// job instead, because the other ranks would wait for ever.
 class Environment {
   public:
     Environment();
@@ -27,7 +28,8 @@ class Environment {
 
 class Request;
 
-// A communicator of our own, duplicated from MPI_COMM_WORLD once. Handles of pending operations must not outlive it. Move-only.
+// A communicator of our own, duplicated from MPI_COMM_WORLD once. Handles of pending operations must not outlive it.
+// Move-only.
 class Communicator {
   public:
     // Collective over all ranks.
@@ -54,7 +56,7 @@ class Communicator {
     void barrier() const;
     std::vector<std::byte> broadcast(int root, std::vector<std::byte> bytes) const;
     std::vector<std::string> gather(int root, std::string const& text) const;  // empty on the others
-    bool all(bool mine) const;                                                  // logical and
+    bool all(bool mine) const;                                                 // logical and
 
     [[noreturn]] void abort(int status) const;
 

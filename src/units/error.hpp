@@ -27,8 +27,7 @@ class InputError : public std::runtime_error {
 // The surroundings failed: MPI, HDF5, oneDNN, the file system. what() names the call and its message. Exit status 1.
 class EnvironmentError : public std::runtime_error {
   public:
-    EnvironmentError(std::string const& call, std::string const& message)
-        : std::runtime_error(call + ": " + message) {}
+    EnvironmentError(std::string const& call, std::string const& message) : std::runtime_error(call + ": " + message) {}
     // For failed system calls: takes the message from errno.
     static EnvironmentError from_errno(std::string const& call);
 };

@@ -38,21 +38,27 @@ class Quantity {
     Rep value_ = Rep{};
 };
 
-using Seconds = Quantity<struct SecondsTag, double>;      // s, emulated unless a name says host
-using Bytes = Quantity<struct BytesTag, std::int64_t>;    // B
-using BitRate = Quantity<struct BitRateTag, double>;      // bit/s
-using Macs = Quantity<struct MacsTag, std::int64_t>;      // multiply-accumulates
-using MacRate = Quantity<struct MacRateTag, double>;      // MAC/s
-using Watts = Quantity<struct WattsTag, double>;          // W
-using Joules = Quantity<struct JoulesTag, double>;        // J
+using Seconds = Quantity<struct SecondsTag, double>;    // s, emulated unless a name says host
+using Bytes = Quantity<struct BytesTag, std::int64_t>;  // B
+using BitRate = Quantity<struct BitRateTag, double>;    // bit/s
+using Macs = Quantity<struct MacsTag, std::int64_t>;    // multiply-accumulates
+using MacRate = Quantity<struct MacRateTag, double>;    // MAC/s
+using Watts = Quantity<struct WattsTag, double>;        // W
+using Joules = Quantity<struct JoulesTag, double>;      // J
 
 // Time to compute (Eq. 9).
-constexpr Seconds operator/(Macs work, MacRate rate) { return Seconds(static_cast<double>(work.value()) / rate.value()); }
+constexpr Seconds operator/(Macs work, MacRate rate) {
+    return Seconds(static_cast<double>(work.value()) / rate.value());
+}
 // Time to serialise (Eq. 10).
 constexpr Seconds operator/(Bytes size, BitRate rate) {
     return Seconds(8.0 * static_cast<double>(size.value()) / rate.value());
 }
-constexpr Joules operator*(Watts power, Seconds time) { return Joules(power.value() * time.value()); }
-constexpr Joules operator*(Seconds time, Watts power) { return power * time; }
+constexpr Joules operator*(Watts power, Seconds time) {
+    return Joules(power.value() * time.value());
+}
+constexpr Joules operator*(Seconds time, Watts power) {
+    return power * time;
+}
 
 }  // namespace skipstone

@@ -43,9 +43,13 @@ std::uint64_t RandomStream::bits() {
     return result;
 }
 
-double RandomStream::uniform() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
+double RandomStream::uniform() {
+    return static_cast<double>(bits() >> 11) * 0x1.0p-53;
+}
 
-double RandomStream::uniform(double low, double high) { return low + (high - low) * uniform(); }
+double RandomStream::uniform(double low, double high) {
+    return low + (high - low) * uniform();
+}
 
 std::int64_t RandomStream::below(std::int64_t bound) {
     SKIPSTONE_EXPECT(bound > 0);
@@ -73,7 +77,9 @@ double RandomStream::normal() {
     return u * factor;
 }
 
-double RandomStream::exponential(double mean) { return -mean * portable_log(1 - uniform()); }
+double RandomStream::exponential(double mean) {
+    return -mean * portable_log(1 - uniform());
+}
 
 std::int64_t RandomStream::poisson(double mean) {
     SKIPSTONE_EXPECT(mean >= 0);

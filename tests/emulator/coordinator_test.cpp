@@ -17,8 +17,9 @@ namespace {
 
 // Everything of an event but host times.
 bool same_model(Event const& a, Event const& b) {
-    return a.device == b.device && a.peer == b.peer && a.round == b.round && a.request == b.request && a.block == b.block &&
-           a.kind == b.kind && a.begin_s == b.begin_s && a.end_s == b.end_s && a.bytes == b.bytes && a.macs == b.macs;
+    return a.device == b.device && a.peer == b.peer && a.round == b.round && a.request == b.request &&
+           a.block == b.block && a.kind == b.kind && a.begin_s == b.begin_s && a.end_s == b.end_s &&
+           a.bytes == b.bytes && a.macs == b.macs;
 }
 
 bool same_course(std::vector<RoundResult> const& a, std::vector<RoundResult> const& b) {
@@ -101,7 +102,8 @@ BOOST_AUTO_TEST_CASE(an_images_way_from_its_source_is_travelled) {
     auto const run = run_loopback(scenario, {.nodes = 3});
     bool image_moved = false;
     for (auto const& result : run.results)
-        for (auto const& event : result.course.events) image_moved |= event.kind == EventKind::transmit && event.block == -1;
+        for (auto const& event : result.course.events)
+            image_moved |= event.kind == EventKind::transmit && event.block == -1;
     BOOST_TEST(image_moved);
     auto const one = run_loopback(scenario, {.nodes = 1});
     BOOST_TEST((one.logits == run.logits));
@@ -111,11 +113,15 @@ BOOST_AUTO_TEST_CASE(a_failing_kernel_ends_the_run_with_its_message) {
     class Failing final : public emulator::BlockExecutor {
         void prepare(BlockId, BlockMode) override {}
         double measure(BlockId) override { return 0; }
-        Tensor run(BlockId, BlockMode, Tensor) override { throw EnvironmentError("dnnl_primitive_execute", "out of memory"); }
+        Tensor run(BlockId, BlockMode, Tensor) override {
+            throw EnvironmentError("dnnl_primitive_execute", "out of memory");
+        }
     };
     BOOST_CHECK_EXCEPTION(
-        run_loopback(small_scenario(3), {.nodes = 2, .executor = [](Network const&) { return std::make_unique<Failing>(); }}),
-        EnvironmentError, [](auto const& e) { return std::string(e.what()).find("out of memory") != std::string::npos; });
+        run_loopback(small_scenario(3),
+                     {.nodes = 2, .executor = [](Network const&) { return std::make_unique<Failing>(); }}),
+        EnvironmentError,
+        [](auto const& e) { return std::string(e.what()).find("out of memory") != std::string::npos; });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -155,7 +161,8 @@ BOOST_AUTO_TEST_CASE(aligns_clocks_that_disagree) {
     auto const run = run_loopback(scenario, {.nodes = 3, .dilation = 1, .clock_shift_s = 1000});
     auto const& result = run.results.at(0);
     BOOST_REQUIRE(result.clocks.size() == 3);
-    for (auto const& clock : result.clocks) BOOST_TEST(std::abs(clock.offset_s - 1000.0 * clock.rank) <= clock.uncertainty_s + 1e-9);
+    for (auto const& clock : result.clocks)
+        BOOST_TEST(std::abs(clock.offset_s - 1000.0 * clock.rank) <= clock.uncertainty_s + 1e-9);
     for (auto const& event : result.course.events)
         if (event.kind != EventKind::wait)
             BOOST_TEST(std::abs(event.host_end_s - result.host_start_s - event.end_s) < 0.5);
@@ -183,7 +190,8 @@ BOOST_AUTO_TEST_CASE(a_late_kernel_is_flagged_and_does_not_delay_what_does_not_n
     scenario.objective.alpha = 0;
     scenario.objective.beta = 1;
     scenario.emulation.clock = ClockKind::wall;
-    auto const run = run_loopback(scenario, {.nodes = 1, .executor = [](Network const& n) { return std::make_unique<Slow>(n); }});
+    auto const run =
+        run_loopback(scenario, {.nodes = 1, .executor = [](Network const& n) { return std::make_unique<Slow>(n); }});
     int late = 0;
     for (auto const& event : run.results.at(0).course.events)
         if (event.kind == EventKind::compute && event.block == 2) {

@@ -28,7 +28,9 @@ Scenario one_device(int requests) {
     return scenario;
 }
 
-RoundCourse first_round(Scenario const& scenario) { return Course(scenario, Network(scenario.network.profile)).next(); }
+RoundCourse first_round(Scenario const& scenario) {
+    return Course(scenario, Network(scenario.network.profile)).next();
+}
 
 }  // namespace
 
@@ -101,7 +103,8 @@ BOOST_AUTO_TEST_CASE(the_ledger_is_the_energy_of_the_events) {
         for (auto const& device : scenario.fleet) powers.push_back(device.power);
         auto const spent = timeline::energy_of(round.events, powers, round.state.start, round.next_start);
         for (std::size_t d = 0; d < spent.size(); ++d)
-            BOOST_TEST((round.state.battery[d] - round.battery[d]).value() == spent[d].value(), boost::test_tools::tolerance(1e-9));
+            BOOST_TEST((round.state.battery[d] - round.battery[d]).value() == spent[d].value(),
+                       boost::test_tools::tolerance(1e-9));
     }
 }
 
@@ -148,8 +151,9 @@ BOOST_AUTO_TEST_CASE(charged_planning_time_delays_the_round) {
 BOOST_AUTO_TEST_CASE(measured_planning_times_are_refused_under_the_virtual_clock) {
     auto scenario = one_device(1);
     scenario.planner.charge = true;
-    BOOST_CHECK_EXCEPTION(first_round(scenario), InputError,
-                          [](auto const& e) { return std::string(e.what()).find("planner.charge") != std::string::npos; });
+    BOOST_CHECK_EXCEPTION(first_round(scenario), InputError, [](auto const& e) {
+        return std::string(e.what()).find("planner.charge") != std::string::npos;
+    });
     scenario.emulation.clock = ClockKind::wall;
     auto const round = first_round(scenario);
     BOOST_TEST(round.charge.value() == round.plan.seconds);

@@ -13,7 +13,8 @@ namespace {
 // Every block's kernel takes `share` of its time on a device of `mac_rate`.
 std::vector<double> kernels_that_take(double share, Network const& network, double mac_rate) {
     std::vector<double> seconds;
-    for (auto const& block : network.blocks()) seconds.push_back(share * static_cast<double>(block.macs.value()) / mac_rate);
+    for (auto const& block : network.blocks())
+        seconds.push_back(share * static_cast<double>(block.macs.value()) / mac_rate);
     return seconds;
 }
 
@@ -47,7 +48,8 @@ BOOST_AUTO_TEST_CASE(looks_at_the_fastest_device_and_at_measured_times) {
     auto const seconds = kernels_that_take(1, network, 4e6);
     double const both = automatic_dilation(scenario, network, seconds, 2, 2);
     BOOST_TEST(both == 2.5, boost::test_tools::tolerance(0.01));
-    for (std::size_t j = 0; j < network.size(); ++j) scenario.fleet[1].compute_seconds[network.blocks()[j].name] = Seconds(10 * seconds[j]);
+    for (std::size_t j = 0; j < network.size(); ++j)
+        scenario.fleet[1].compute_seconds[network.blocks()[j].name] = Seconds(10 * seconds[j]);
     BOOST_TEST(automatic_dilation(scenario, network, seconds, 2, 2) == 1.25, boost::test_tools::tolerance(0.01));
 }
 

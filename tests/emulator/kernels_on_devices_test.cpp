@@ -23,7 +23,8 @@ Scenario spread_scenario() {
 
 BOOST_AUTO_TEST_SUITE(kernels_on_devices)
 
-// The real kernels, blocks spread over devices and nodes in several ways, against every block in its turn on one executor.
+// The real kernels, blocks spread over devices and nodes in several ways, against every block in its turn on one
+// executor.
 BOOST_AUTO_TEST_CASE(logits_are_bit_identical_however_the_blocks_are_spread) {
     auto const scenario = spread_scenario();
     Network const network(scenario.network.profile);
@@ -38,7 +39,9 @@ BOOST_AUTO_TEST_CASE(logits_are_bit_identical_however_the_blocks_are_spread) {
         for (auto const& event : result.course.events) hops += event.kind == EventKind::transmit ? 1 : 0;
     BOOST_TEST(hops > 0);
     for (auto const& [key, logits] : spread.logits) {
-        auto const number = spread.results.at(static_cast<std::size_t>(key.first)).course.state.requests.at(static_cast<std::size_t>(key.second)).image;
+        auto const number = spread.results.at(static_cast<std::size_t>(key.first))
+                                .course.state.requests.at(static_cast<std::size_t>(key.second))
+                                .image;
         auto tensor = numbered_image(network, number);
         for (std::size_t block = 0; block < network.size(); ++block)
             tensor = executor->run(BlockId(block), BlockMode::full, std::move(tensor));

@@ -18,16 +18,28 @@
 namespace skipstone::test {
 
 inline NetworkProfile resnet20() {
-    return {.name = "resnet20-cifar", .stages = {3, 3, 3}, .width = 16, .expansion = 1, .block = BlockKind::basic,
-            .shortcut = Shortcut::zero_pad, .stem = StemKind::cifar, .input = 32};
+    return {.name = "resnet20-cifar",
+            .stages = {3, 3, 3},
+            .width = 16,
+            .expansion = 1,
+            .block = BlockKind::basic,
+            .shortcut = Shortcut::zero_pad,
+            .stem = StemKind::cifar,
+            .input = 32};
 }
 
 // A few unequal devices with a small network; tests change what they are about.
 inline Scenario small_scenario(int devices) {
     Scenario scenario;
     scenario.network.profile = resnet20();
-    scenario.accuracy = {"test", "resnet20-cifar", "", 0, "", {{{}, BlockMode::skip, 0.9, ""}, {{"s2b2"}, BlockMode::skip, 0.85, ""},
-                                                               {{"s3b1", "s4b2"}, BlockMode::skip, 0.82, ""}}};
+    scenario.accuracy = {"test",
+                         "resnet20-cifar",
+                         "",
+                         0,
+                         "",
+                         {{{}, BlockMode::skip, 0.9, ""},
+                          {{"s2b2"}, BlockMode::skip, 0.85, ""},
+                          {{"s3b1", "s4b2"}, BlockMode::skip, 0.82, ""}}};
     for (int i = 0; i < devices; ++i) {
         Device device;
         device.name = "d" + std::to_string(i);
@@ -44,7 +56,8 @@ inline Scenario small_scenario(int devices) {
     return scenario;
 }
 
-// Stands in for kernels: outputs that depend on every input value, the block and the mode; refuses inputs of a wrong shape.
+// Stands in for kernels: outputs that depend on every input value, the block and the mode; refuses inputs of a wrong
+// shape.
 class HashExecutor final : public emulator::BlockExecutor {
   public:
     explicit HashExecutor(Network const& network) : network_(network) {}
@@ -87,7 +100,7 @@ using ExecutorMaker = std::function<std::unique_ptr<emulator::BlockExecutor>(Net
 struct ClusterOptions {
     int nodes = 1;
     double dilation = 1;
-    double clock_shift_s = 0;     // node i's clock is i times this ahead of rank 0's
+    double clock_shift_s = 0;  // node i's clock is i times this ahead of rank 0's
     std::atomic<bool> const* stop = nullptr;
     ExecutorMaker executor = [](Network const& network) { return std::make_unique<HashExecutor>(network); };
 };
@@ -107,8 +120,9 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
             Waker node_waker(node_clock);
             auto const mine = hub.connect(node, [&] { node_waker.notify(); });
             try {
-                Node served(*mine, node_clock, node_waker, scenario.emulation.kernels ? options.executor(network) : nullptr,
-                            network.size(), scenario.emulation.clock);
+                Node served(*mine, node_clock, node_waker,
+                            scenario.emulation.kernels ? options.executor(network) : nullptr, network.size(),
+                            scenario.emulation.clock);
                 served.serve();
             } catch (std::exception const& error) {
                 mine->send(0, Tag::failed, pack_text(error.what()));
@@ -117,9 +131,10 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
         });
     std::atomic<bool> const never{false};
     ClusterRun run;
-    Coordinator coordinator(*transport, clock, waker,
-                            {scenario.emulation.clock, options.dilation, scenario.emulation.kernels, scenario.fleet.size()},
-                            clock.now(), options.stop ? *options.stop : never);
+    Coordinator coordinator(
+        *transport, clock, waker,
+        {scenario.emulation.clock, options.dilation, scenario.emulation.kernels, scenario.fleet.size()}, clock.now(),
+        options.stop ? *options.stop : never);
     Course course(scenario, network);
     auto join = [&] {
         coordinator.stop_nodes();
@@ -127,8 +142,7 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
     };
     try {
         run.outcome = coordinator.run(
-            course, scenario.rounds.count,
-            [&](std::int64_t image) { return numbered_image(network, image); },
+            course, scenario.rounds.count, [&](std::int64_t image) { return numbered_image(network, image); },
             [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
             [&](int round, int request, std::span<float const> logits) {
                 run.logits[{round, request}].assign(logits.begin(), logits.end());

@@ -21,9 +21,12 @@ Scenario crowded_scenario() {
     return scenario;
 }
 
-std::optional<int> label_of(std::int64_t image) { return image == 0 ? std::nullopt : std::optional<int>(static_cast<int>(image)); }
+std::optional<int> label_of(std::int64_t image) {
+    return image == 0 ? std::nullopt : std::optional<int>(static_cast<int>(image));
+}
 
-// One compute event from 1 s to 2 s of a round that began at 0 s, 10 s after the run under the wall clock, and ended so much too late.
+// One compute event from 1 s to 2 s of a round that began at 0 s, 10 s after the run under the wall clock, and ended so
+// much too late.
 RoundResult late_by(double seconds, double dilation) {
     RoundResult result;
     result.host_start_s = 10;

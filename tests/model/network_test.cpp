@@ -9,14 +9,24 @@ using namespace skipstone;
 
 namespace {
 
-NetworkProfile resnet50() { return {.name = "resnet50", .stages = {3, 4, 6, 3}}; }
-
-NetworkProfile resnet20() {
-    return {.name = "resnet20-cifar", .stages = {3, 3, 3}, .width = 16, .expansion = 1, .block = BlockKind::basic,
-            .shortcut = Shortcut::zero_pad, .stem = StemKind::cifar, .input = 32};
+NetworkProfile resnet50() {
+    return {.name = "resnet50", .stages = {3, 4, 6, 3}};
 }
 
-std::int64_t macs(Network const& network, char const* block) { return network.block(*network.find(block)).macs.value(); }
+NetworkProfile resnet20() {
+    return {.name = "resnet20-cifar",
+            .stages = {3, 3, 3},
+            .width = 16,
+            .expansion = 1,
+            .block = BlockKind::basic,
+            .shortcut = Shortcut::zero_pad,
+            .stem = StemKind::cifar,
+            .input = 32};
+}
+
+std::int64_t macs(Network const& network, char const* block) {
+    return network.block(*network.find(block)).macs.value();
+}
 
 }  // namespace
 
@@ -78,7 +88,8 @@ BOOST_AUTO_TEST_CASE(cifar_networks_have_6n_plus_2_layers_and_free_shortcuts) {
     BOOST_TEST(block.vanishes_when_dropped());
     BOOST_TEST(block.output.h == 16);
     BOOST_TEST(block.output.c == 32);
-    BOOST_TEST(network.total_macs().value() == 40'551'040);  // 16·27·1024 + 6·2,359,296 + (1,179,648 + 5·2,359,296)·2 + 640
+    BOOST_TEST(network.total_macs().value() ==
+               40'551'040);  // 16·27·1024 + 6·2,359,296 + (1,179,648 + 5·2,359,296)·2 + 640
 }
 
 BOOST_AUTO_TEST_CASE(weight_tensors_carry_torchvision_names) {
@@ -120,8 +131,10 @@ BOOST_AUTO_TEST_CASE(takes_the_lower_of_two_accuracies_and_puts_the_empty_set_fi
     Network const network(resnet50());
     AccuracyTable table;
     table.network = "resnet50";
-    table.rows = {{{"s5b3", "s2b3"}, BlockMode::skip, 0.82, ""}, {{}, BlockMode::skip, 0.9473, ""},
-                  {{"s2b3", "s5b3"}, BlockMode::skip, 0.8122, ""}, {{"s2b2"}, BlockMode::direct, 0.1, ""}};
+    table.rows = {{{"s5b3", "s2b3"}, BlockMode::skip, 0.82, ""},
+                  {{}, BlockMode::skip, 0.9473, ""},
+                  {{"s2b3", "s5b3"}, BlockMode::skip, 0.8122, ""},
+                  {{"s2b2"}, BlockMode::direct, 0.1, ""}};
     auto const options = drop_options(table, network);
     BOOST_REQUIRE(options.size() == 2);
     BOOST_TEST(options[0].dropped.empty());
@@ -135,8 +148,9 @@ BOOST_AUTO_TEST_CASE(refuses_tables_that_cannot_be_right) {
         AccuracyTable table;
         table.network = of;
         for (auto& set : sets) table.rows.push_back({set, BlockMode::skip, 0.9, ""});
-        BOOST_CHECK_EXCEPTION(drop_options(table, network), InputError,
-                              [&](InputError const& e) { return std::string(e.what()).find(text) != std::string::npos; });
+        BOOST_CHECK_EXCEPTION(drop_options(table, network), InputError, [&](InputError const& e) {
+            return std::string(e.what()).find(text) != std::string::npos;
+        });
     };
     refused("resnet101", {{}}, "measured on resnet101");
     refused("resnet50", {{"s2b2"}}, "dropped = []");

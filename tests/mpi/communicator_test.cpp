@@ -41,7 +41,9 @@ Buffer numbered(std::size_t size, int number) {
 }  // namespace
 
 namespace skipstone::test {
-mpi::Communicator const& world() { return *World::the_world; }
+mpi::Communicator const& world() {
+    return *World::the_world;
+}
 }  // namespace skipstone::test
 
 BOOST_TEST_GLOBAL_FIXTURE(World);

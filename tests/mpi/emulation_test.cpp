@@ -20,11 +20,14 @@ ClusterRun run_ranks(Scenario const& scenario, double dilation, double shift) {
     {
         MpiTransport transport(world());
         if (world().rank() > 0) {
-            Node(transport, clock, waker, std::make_unique<HashExecutor>(network), network.size(), scenario.emulation.clock).serve();
+            Node(transport, clock, waker, std::make_unique<HashExecutor>(network), network.size(),
+                 scenario.emulation.clock)
+                .serve();
         } else {
             std::atomic<bool> const never{false};
-            Coordinator coordinator(transport, clock, waker, {scenario.emulation.clock, dilation, true, scenario.fleet.size()},
-                                    clock.now(), never);
+            Coordinator coordinator(transport, clock, waker,
+                                    {scenario.emulation.clock, dilation, true, scenario.fleet.size()}, clock.now(),
+                                    never);
             Course course(scenario, network);
             run.outcome = coordinator.run(
                 course, scenario.rounds.count, [&](std::int64_t image) { return numbered_image(network, image); },
@@ -63,7 +66,8 @@ BOOST_AUTO_TEST_CASE(draining_takes_what_nobody_waits_for) {
     {
         MpiTransport transport(world());
         for (int to = 0; to < world().size(); ++to)
-            if (to != world().rank()) transport.send(to, Tag::tensor, Buffer(4'000'000));  // leaves only when it is taken
+            if (to != world().rank())
+                transport.send(to, Tag::tensor, Buffer(4'000'000));  // leaves only when it is taken
         transport.drain();
         BOOST_TEST(!transport.busy());
     }
@@ -83,7 +87,8 @@ BOOST_AUTO_TEST_CASE(aligns_the_clocks_of_ranks_that_disagree) {
     if (world().rank() != 0) return;
     auto const& result = run.results.at(0);
     BOOST_TEST(result.clocks.size() == static_cast<std::size_t>(world().size() - 1));
-    for (auto const& clock : result.clocks) BOOST_TEST(std::abs(clock.offset_s - shift * clock.rank) <= clock.uncertainty_s + 1e-9);
+    for (auto const& clock : result.clocks)
+        BOOST_TEST(std::abs(clock.offset_s - shift * clock.rank) <= clock.uncertainty_s + 1e-9);
     for (auto const& event : result.course.events)
         if (event.kind != EventKind::wait)
             BOOST_TEST(std::abs(event.host_end_s - result.host_start_s - event.end_s) < 1);
