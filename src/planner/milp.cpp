@@ -17,7 +17,7 @@ namespace {
 
 using Program = MixedIntegerProgram;
 
-constexpr int node_limit = 20'000;  // of one search without a time limit
+constexpr int node_limit = 2'000;  // of one search without a time limit
 constexpr double patience =
     0.5;  // share of the time left after which a search for the objective gives up without a solution
 constexpr double smallest_improvement = 2e-7;  // of a program's objective over a plan's
