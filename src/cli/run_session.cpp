@@ -95,7 +95,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
     provenance.scenario = config::scenario_text(stage.scenario);
     provenance.command_line = request.command_line;
     provenance.git_revision = SKIPSTONE_REVISION;
-    provenance.library_versions =
+    provenance.libraries =
         "oneDNN " + kernels::onednn_version() + "; MPI " + stage.mpi_version + "; HDF5 " + hdf5::library_version();
     provenance.instruction_set = kernels::instruction_set();
     std::map<std::string, std::string> ranks_of;

@@ -121,7 +121,7 @@ struct Provenance {
     std::string scenario;  // the resolved scenario's text
     std::string command_line;
     std::string git_revision;
-    std::string library_versions;
+    std::string libraries;
     std::string instruction_set;
     std::string hosts;  // hosts and their ranks
     std::string clock;  // "virtual" or "wall"

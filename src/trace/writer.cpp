@@ -158,7 +158,7 @@ void create_trace(std::string const& path, Header const& header) {
             group.write_string("scenario", provenance.scenario);
             group.write_string("command_line", provenance.command_line);
             group.write_string("git_revision", provenance.git_revision);
-            group.write_string("library_versions", provenance.library_versions);
+            group.write_string("library_versions", provenance.libraries);
             group.write_string("instruction_set", provenance.instruction_set);
             group.write_string("hosts", provenance.hosts);
             group.write_string("clock", provenance.clock);

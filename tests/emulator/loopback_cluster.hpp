@@ -14,19 +14,9 @@
 #include "emulator/loopback_transport.hpp"
 #include "emulator/node.hpp"
 #include "model/scenario.hpp"
+#include "tests/network_profiles.hpp"
 
 namespace skipstone::test {
-
-inline NetworkProfile resnet20() {
-    return {.name = "resnet20-cifar",
-            .stages = {3, 3, 3},
-            .width = 16,
-            .expansion = 1,
-            .block = BlockKind::basic,
-            .shortcut = Shortcut::zero_pad,
-            .stem = StemKind::cifar,
-            .input = 32};
-}
 
 // A few unequal devices with a small network; tests change what they are about.
 inline Scenario small_scenario(int devices) {

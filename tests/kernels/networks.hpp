@@ -11,25 +11,14 @@
 #include "kernels/packed_weights.hpp"
 #include "kernels/weights.hpp"
 #include "model/network.hpp"
+#include "tests/network_profiles.hpp"
 #include "units/random.hpp"
 
 // Networks, weights and files that the tests of this folder share.
 namespace skipstone::kernels {
 
-inline NetworkProfile resnet50(int input = 224, std::vector<int> stages = {3, 4, 6, 3}) {
-    return {.name = "resnet50", .stages = std::move(stages), .input = input};
-}
-
-inline NetworkProfile resnet20(int input = 32) {
-    return {.name = "resnet20-cifar",
-            .stages = {3, 3, 3},
-            .width = 16,
-            .expansion = 1,
-            .block = BlockKind::basic,
-            .shortcut = Shortcut::zero_pad,
-            .stem = StemKind::cifar,
-            .input = input};
-}
+using test::resnet20;
+using test::resnet50;
 
 // He-normal convolutions, and batch norms and biases that are nothing special: a fold that forgets one of their parts
 // shows.

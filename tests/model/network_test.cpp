@@ -3,26 +3,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include "model/accuracy_table.hpp"
+#include "tests/network_profiles.hpp"
 #include "units/error.hpp"
 
 using namespace skipstone;
+using namespace skipstone::test;
 
 namespace {
-
-NetworkProfile resnet50() {
-    return {.name = "resnet50", .stages = {3, 4, 6, 3}};
-}
-
-NetworkProfile resnet20() {
-    return {.name = "resnet20-cifar",
-            .stages = {3, 3, 3},
-            .width = 16,
-            .expansion = 1,
-            .block = BlockKind::basic,
-            .shortcut = Shortcut::zero_pad,
-            .stem = StemKind::cifar,
-            .input = 32};
-}
 
 std::int64_t macs(Network const& network, char const* block) {
     return network.block(*network.find(block)).macs.value();

@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(the_attributes_come_back) {
     BOOST_TEST(read.scenario == written.scenario);
     BOOST_TEST(read.command_line == written.command_line);
     BOOST_TEST(read.git_revision == written.git_revision);
-    BOOST_TEST(read.library_versions == written.library_versions);
+    BOOST_TEST(read.libraries == written.libraries);
     BOOST_TEST(read.instruction_set == written.instruction_set);
     BOOST_TEST(read.hosts == written.hosts);
     BOOST_TEST(read.clock == written.clock);
