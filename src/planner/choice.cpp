@@ -1,11 +1,28 @@
 #include "planner/choice.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "units/error.hpp"
 
 namespace skipstone::planner {
+
+namespace {
+
+bool same_work(Instance const& instance, Choice const& a, Choice const& b) {
+    return std::ranges::equal(a.steps, b.steps, [&](Step const& s, Step const& t) {
+        if (s.block == t.block && s.mode == t.mode) return true;
+        return s.macs == t.macs && s.memory == t.memory && s.weights == Bytes(0) && t.weights == Bytes(0) &&
+               s.output.serialised == t.output.serialised && s.output.shared == t.output.shared &&
+               std::ranges::all_of(std::views::iota(std::size_t{0}, instance.devices.size()), [&](std::size_t i) {
+                   return compute_time(instance, s.block, s.mode, DeviceId(i)) ==
+                          compute_time(instance, t.block, t.mode, DeviceId(i));
+               });
+    });
+}
+
+}  // namespace
 
 std::vector<Choice> choices_of(Instance const& instance) {
     std::vector<Choice> choices;
@@ -29,6 +46,18 @@ std::vector<Choice> choices_of(Instance const& instance) {
         if (!choice.steps.empty()) choices.push_back(std::move(choice));
     }
     return choices;
+}
+
+std::vector<std::size_t> stand_ins(Instance const& instance, std::vector<Choice> const& choices) {
+    std::vector<std::size_t> result(choices.size());
+    for (std::size_t c = 0; c < choices.size(); ++c) {
+        result[c] = c;
+        for (std::size_t other = 0; other < choices.size(); ++other)
+            if (choices[other].accuracy > choices[result[c]].accuracy &&
+                same_work(instance, choices[other], choices[c]))
+                result[c] = other;
+    }
+    return result;
 }
 
 RequestPlan request_plan(Instance const& instance, Choice const& choice, std::vector<DeviceId> const& devices) {

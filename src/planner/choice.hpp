@@ -30,6 +30,10 @@ struct Choice {
 // table.
 std::vector<Choice> choices_of(Instance const& instance);
 
+// For every choice the one that can take its place in any plan: it runs the same work step by step and is at least as
+// accurate; often itself. Where weights count no other one, since they belong to blocks.
+std::vector<std::size_t> stand_ins(Instance const& instance, std::vector<Choice> const& choices);
+
 // One admitted request: choice.steps[s] runs on devices[s].
 struct Placement {
     std::size_t choice = 0;

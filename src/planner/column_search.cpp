@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <queue>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "model/cost_model.hpp"
 #include "planner/capacity.hpp"
 #include "planner/master.hpp"
+#include "planner/packing.hpp"
 #include "planner/placer.hpp"
 #include "planner/pricer.hpp"
 #include "units/error.hpp"
@@ -42,10 +45,10 @@ struct Column {
 // A constraint on the sum over all requests; a column's coefficient is additive along its path.
 struct Row {
     std::size_t device = nobody;
-    std::vector<double> work;            // per work_index, on the device
-    double transmit = 0, receive = 0;    // per second of serialisation, of the device
-    std::optional<RoundedLoad> rounded;  // the rounded loads of its segments there, each divided by times − 1
-    std::vector<double> choice;          // per choice; empty: 0
+    std::vector<double> work;                    // per work_index, on the device
+    double transmit = 0, receive = 0;            // per second of serialisation, of the device
+    std::shared_ptr<PackingRule const> packing;  // what its segments there count, divided by the whole
+    std::vector<double> choice;                  // per choice; empty: 0
     // Transitions from a block on one device to the next on another one (or the same), of one choice or all.
     bool transition = false;
     std::size_t transition_choice = everyone, block = 0, from = 0, to = 0;
@@ -195,7 +198,7 @@ class Search {
                     if (hop.from == row.device) value += row.transmit * hop.seconds;
                     if (hop.to == row.device) value += row.receive * hop.seconds;
                 }
-            if (row.rounded) value += rounded_load(column, *row.rounded);
+            if (row.packing) value += packing_count(column, *row.packing);
         }
         if (row.transition && (row.transition_choice == everyone || row.transition_choice == column.placement.choice))
             for (std::size_t s = 0; s + 1 < steps.size(); ++s)
@@ -205,20 +208,20 @@ class Search {
         return value;
     }
 
-    // Sum over the column's segments on the device, divided by times − 1.
-    double rounded_load(Column const& column, RoundedLoad const& load) const {
+    // Sum over the column's segments on the device, divided by their whole.
+    double packing_count(Column const& column, PackingRule const& rule) const {
         auto const& steps = choices_[column.placement.choice].steps;
         auto const& devices = column.placement.devices;
         std::int64_t sum = 0, part = 0;
         for (std::size_t s = 0; s < steps.size(); ++s) {
-            if (devices[s].index() == load.device)
-                part += load.load == Load::macs ? steps[s].macs.value() : steps[s].memory.value();
-            if (part > 0 && (s + 1 == steps.size() || devices[s + 1].index() != load.device)) {
-                sum += rounded_share(part, load.times, load.limit);
+            if (devices[s].index() == rule.device)
+                part += rule.load == Load::macs ? steps[s].macs.value() : steps[s].memory.value();
+            if (part > 0 && (s + 1 == steps.size() || devices[s + 1].index() != rule.device)) {
+                sum += rule.count(part);
                 part = 0;
             }
         }
-        return static_cast<double>(sum) / static_cast<double>(load.times - 1);
+        return static_cast<double>(sum) / static_cast<double>(rule.whole);
     }
 
     Column column_of(Placement placement) const {
@@ -323,8 +326,7 @@ class Search {
                     prices.work[w * devices_ + row.device] -= y * row.work[w];
                 prices.transmit[row.device] -= y * row.transmit;
                 prices.receive[row.device] -= y * row.receive;
-                if (row.rounded)
-                    prices.segments.push_back({*row.rounded, -y / static_cast<double>(row.rounded->times - 1)});
+                if (row.packing) prices.segments.push_back({row.packing, -y / static_cast<double>(row.packing->whole)});
             }
             for (std::size_t c = 0; c < row.choice.size(); ++c) prices.choice[c] -= y * row.choice[c];
             if (row.transition)
@@ -410,7 +412,7 @@ class Search {
                 purge(solution);
                 continue;
             }
-            if (separate_rounded(solution)) continue;
+            if (separate_packings(solution)) continue;
             if (auto plan = whole_plan(solution)) offer(*plan);
             if (good_enough(node.bound)) return std::nullopt;
             return solution;
@@ -557,12 +559,17 @@ class Search {
         return blocks;
     }
 
-    // Chvátal-Gomory rows of Eq. 14 and 13 over segments: whole numbers y_s of segments with Σ load_s y_s <= C satisfy
-    // Σ k_s y_s <= n, k_s the largest whole number below (n+1) load_s/C.
-    bool separate_rounded(Master::Solution const& solution) {
-        constexpr std::int64_t most = 24;
-        constexpr double worth = 1e-3;
-        constexpr std::size_t at_once = 4;  // rows per device
+    void add_packing(PackingRule rule) {
+        packings_.insert(rule);
+        Row row = limit_row(rule.device);
+        row.packing = std::make_shared<PackingRule const>(std::move(rule));
+        auto const r = add_row(std::move(row));
+        current_.push_back({0, -infinity, 1});
+        bound_row(r, -infinity, 1);
+    }
+
+    // Adds rows of Eq. 14 and 13 for segments that cannot be split, which the solution passes. True: there were some.
+    bool separate_packings(Master::Solution const& solution) {
         std::vector<bool> used(devices_, false);
         std::vector<std::size_t> active;
         for (std::size_t c = 0; c < columns_.size(); ++c) {
@@ -576,28 +583,34 @@ class Search {
             for (auto const kind : {Load::macs, Load::memory}) {
                 auto const limit =
                     kind == Load::macs ? instance_.devices[i].macs.value() : instance_.devices[i].memory.value();
-                if (limit <= 0) continue;
-                std::vector<std::pair<double, RoundedLoad>> passed;
-                for (std::int64_t n = 1; n <= most; ++n) {
-                    RoundedLoad const load{i, kind, n + 1, limit};
-                    double excess = -1;
-                    for (auto const c : active)
-                        excess += solution.at(columns_[c].index) * rounded_load(columns_[c], load);
-                    if (excess > worth && !rounded_.contains(load)) passed.emplace_back(-excess, load);
-                }
-                std::ranges::sort(passed);
-                for (std::size_t p = 0; p < std::min(passed.size(), at_once); ++p) {
-                    rounded_.insert(passed[p].second);
-                    Row row = limit_row(i);
-                    row.rounded = passed[p].second;
-                    auto const r = add_row(std::move(row));
-                    current_.push_back({0, -infinity, 1});
-                    bound_row(r, -infinity, 1);
-                    added = true;
-                }
+                auto const demand = demand_of(solution, active, i, kind);
+                auto found = find_packing_rule(demand, i, kind, limit);
+                budget_.spend(found.work);
+                if (!found.rule || packings_.contains(*found.rule)) continue;
+                add_packing(std::move(*found.rule));
+                added = true;
             }
         }
         return added;
+    }
+
+    // Segments on the device, by load, in a solution.
+    std::map<std::int64_t, double> demand_of(Master::Solution const& solution, std::vector<std::size_t> const& active,
+                                             std::size_t device, Load kind) const {
+        std::map<std::int64_t, double> demand;
+        for (auto const c : active) {
+            auto const& steps = choices_[columns_[c].placement.choice].steps;
+            auto const& devices = columns_[c].placement.devices;
+            std::int64_t part = 0;
+            for (std::size_t s = 0; s < steps.size(); ++s) {
+                if (devices[s].index() != device) continue;
+                part += kind == Load::macs ? steps[s].macs.value() : steps[s].memory.value();
+                if (s + 1 < steps.size() && devices[s + 1].index() == device) continue;
+                if (part > 0) demand[part] += solution.at(columns_[c].index);
+                part = 0;
+            }
+        }
+        return demand;
     }
 
     // --- plans ---------------------------------------------------------------------------------------------------
@@ -794,33 +807,38 @@ class Search {
     // --- enumeration ---------------------------------------------------------------------------------------------
 
     // After relax(): when few paths can be part of a plan that is worth finding, tries all their combinations. True:
-    // the node is done, and what it holds that is better than the best plan, has become it. When they are many, a
-    // thorough attempt tries the cheapest ones for a better plan first.
+    // the node is done, and what it holds that is better than the best plan, has become it. When they are many, the
+    // cheapest ones are tried for a better plan, which leaves fewer; more of them in a thorough attempt.
     bool finish(Node& node, bool thorough) {
-        constexpr std::size_t some_paths = 4000, most_paths = 20000, most_requests = 4;
-        constexpr double least_share = 0.05;
+        constexpr std::size_t most_requests = 4;
+        constexpr double least_share = 0.05, shrink = 0.8;
         if (task_.requests > most_requests || best_.value == infinity || task_.aim == Aim::shortage) return false;
         double const lowest = pricer_.lowest();
         double share = 1;
-        while (thorough && share > least_share) {
-            auto found = paths_within(lowest + share * room(), some_paths);
-            if (!found) {
-                share *= 0.7;
-                continue;
+        for (std::size_t const most : {1000U, 5000U, 30000U}) {
+            if (!thorough && most > 5000U) break;
+            for (;;) {
+                auto found = paths_within(lowest + share * room(), most);
+                while (!found && thorough && share * shrink > least_share) {
+                    share *= shrink;
+                    found = paths_within(lowest + share * room(), most);
+                }
+                if (!found) break;
+                auto const before = best_.value;
+                if (!combine(*found, lowest, share * room())) return false;
+                if (share == 1) {
+                    // What is left out is at least as dear as this.
+                    node.bound = std::max(node.bound, best_.value - tolerance());
+                    closed_ = std::min(closed_, node.bound);
+                    return true;
+                }
+                if (best_.value == before) break;
+                share = 1;
             }
-            if (share == 1) break;  // all of them are few: below
-            auto const before = best_.value;
-            if (!combine(*found, lowest, share * room())) return false;
-            if (best_.value == before) break;
-            share = 1;
+            if (thorough && share * shrink <= least_share) return false;
+            share = std::min(1.0, share / (shrink * shrink * shrink));
         }
-        if (auto found = paths_within(lowest + room(), thorough ? most_paths : some_paths);
-            !found || !combine(*found, lowest, room()))
-            return false;
-        // What is left out is at least this dear.
-        node.bound = std::max(node.bound, best_.value - tolerance());
-        closed_ = std::min(closed_, node.bound);
-        return true;
+        return false;
     }
 
     // By how much the requests of a plan that is worth finding may together be dearer than the cheapest path.
@@ -845,17 +863,83 @@ class Search {
         double work = 1e9;            // that may still be spent
     };
 
+    struct Use {
+        std::vector<std::int64_t> macs;  // per device
+        double cost = 0;
+    };
+
+    // Drops the paths that no device has room for and, of those that compute the same on every device, all but the
+    // cheapest, unless memory or energy could tell them apart. What is left uses.
+    std::vector<Use> leave_cheapest(std::vector<PricedPath>& paths) const {
+        std::vector<Use> uses;
+        std::vector<double> memory(devices_), energy(devices_), most_memory(devices_, 0), most_energy(devices_, 0);
+        std::size_t kept = 0;
+        for (auto& path : paths) {
+            auto const column = column_of({path.choice, path.devices});
+            Use use{std::vector<std::int64_t>(devices_, 0), column.cost};
+            std::ranges::fill(memory, 0);
+            std::ranges::fill(energy, 0);
+            auto const& steps = choices_[path.choice].steps;
+            for (std::size_t s = 0; s < steps.size(); ++s) {
+                auto const i = path.devices[s].index();
+                use.macs[i] += steps[s].macs.value();
+                memory[i] += static_cast<double>((steps[s].memory + steps[s].weights).value());
+                energy[i] += instance_.devices[i].power_compute.value() *
+                             compute_time(instance_, steps[s].block, steps[s].mode, path.devices[s]).value();
+            }
+            for (auto const& hop : column.hops) {
+                energy[hop.from] += instance_.devices[hop.from].power_transmit.value() * hop.seconds;
+                energy[hop.to] += instance_.devices[hop.to].power_receive.value() * hop.seconds;
+            }
+            bool fits = true;
+            for (std::size_t i = 0; i < devices_; ++i)
+                fits = fits && use.macs[i] <= instance_.devices[i].macs.value() &&
+                       energy[i] <= instance_.devices[i].energy.value() * (1 + 1e-9);
+            if (!fits) continue;
+            for (std::size_t i = 0; i < devices_; ++i) {
+                most_memory[i] = std::max(most_memory[i], memory[i]);
+                most_energy[i] = std::max(most_energy[i], energy[i]);
+            }
+            uses.push_back(std::move(use));
+            if (&paths[kept] != &path) paths[kept] = std::move(path);
+            ++kept;
+        }
+        paths.resize(kept);
+        for (std::size_t i = 0; i < devices_; ++i)
+            if (requests_ * most_memory[i] > static_cast<double>(instance_.devices[i].memory.value()) ||
+                requests_ * most_energy[i] > instance_.devices[i].energy.value())
+                return uses;
+        std::vector<std::size_t> order(kept);
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+            return std::tie(uses[a].macs, uses[a].cost, a) < std::tie(uses[b].macs, uses[b].cost, b);
+        });
+        std::vector<bool> gone(kept, false);
+        for (std::size_t o = 1; o < kept; ++o) gone[order[o]] = uses[order[o]].macs == uses[order[o - 1]].macs;
+        std::size_t next = 0;
+        for (std::size_t p = 0; p < kept; ++p) {
+            if (gone[p]) continue;
+            if (next != p) {
+                paths[next] = std::move(paths[p]);
+                uses[next] = std::move(uses[p]);
+            }
+            ++next;
+        }
+        paths.resize(next);
+        uses.resize(next);
+        return uses;
+    }
+
     // Tries all combinations of the paths that leave room. False: there are too many, or the budget is spent.
     bool combine(std::vector<PricedPath>& paths, double lowest, double room) {
         constexpr std::size_t vector = 16;
         constexpr double full = 16000;  // two of it are still a std::int16_t
-        std::erase_if(paths, [&](PricedPath const& p) { return !whole_.fits(choices_[p.choice], p.devices); });
         std::ranges::stable_sort(paths, {}, &PricedPath::price);
         double most = 1;
         for (auto const& device : instance_.devices) most = std::max(most, static_cast<double>(device.macs.value()));
         auto const unit = static_cast<std::int64_t>(most / full) + 1;
+        auto const uses = leave_cheapest(paths);
         Combination all{paths, {}, (devices_ + vector - 1) / vector * vector, {}, {}, {}, {}};
-        for (auto const& path : paths) all.cost.push_back(column_of({path.choice, path.devices}).cost);
         all.lowest = lowest;
         all.room = room;
         all.partners.resize(paths.size());
@@ -863,13 +947,10 @@ class Search {
         for (std::size_t i = 0; i < devices_; ++i)
             all.limit[i] = static_cast<std::int16_t>(instance_.devices[i].macs.value() / unit);
         all.load.assign(paths.size() * all.lanes, 0);
-        std::vector<std::int64_t> macs(devices_);
         for (std::size_t p = 0; p < paths.size(); ++p) {
-            std::ranges::fill(macs, 0);
-            auto const& steps = choices_[paths[p].choice].steps;
-            for (std::size_t s = 0; s < steps.size(); ++s) macs[paths[p].devices[s].index()] += steps[s].macs.value();
+            all.cost.push_back(uses[p].cost);
             for (std::size_t i = 0; i < devices_; ++i)
-                all.load[p * all.lanes + i] = static_cast<std::int16_t>(macs[i] / unit);
+                all.load[p * all.lanes + i] = static_cast<std::int16_t>(uses[p].macs[i] / unit);
         }
         std::vector<std::uint64_t> const everything((paths.size() + 63) / 64, ~std::uint64_t{0});
         bool const done = combine(all, 0, everything, 0);
@@ -1121,7 +1202,7 @@ class Search {
     std::vector<Restriction> current_;                // bounds of the rows in the node at hand
     std::vector<std::pair<double, double>> applied_;  // … in the master
     std::map<std::pair<std::pair<Limit, std::size_t>, std::vector<std::size_t>>, std::size_t> limits_;
-    std::set<RoundedLoad> rounded_;
+    std::set<PackingRule> packings_;
     std::map<std::vector<std::size_t>, std::size_t> branches_;
     std::vector<std::size_t> helpers_;  // the columns that stand in for what branches ask for
     std::size_t created_ = 0;

@@ -47,7 +47,7 @@ struct Outcome {
 };
 
 // Branch and price. The master programme chooses paths (columns) for identical requests under Eq. 13, 14 and 17, whose
-// rows are added when they are violated, with rounded rows (Chvátal-Gomory) for blocks that cannot be split; Pricer
+// rows are added when they are violated, with PackingRule rows for segments that cannot be split; Pricer
 // finds columns. Branching is on how many requests take a drop set, run a block on a device, or hop between two
 // devices. The bound is Lagrange's at cleaned duals, so it is valid at every step and whatever the linear programme's
 // rounding. start: plans that are known; a better one is searched. Deterministic but for the budget's clock.

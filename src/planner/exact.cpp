@@ -76,7 +76,15 @@ Instance with_links_at_hand(Instance instance) {
 
 PlanResult plan_exact(Instance const& given, Options const& options) {
     auto const instance = with_links_at_hand(given);
-    auto const choices = choices_of(instance);
+    auto const every = choices_of(instance);
+    auto const instead = stand_ins(instance, every);
+    std::vector<Choice> choices;
+    std::vector<std::size_t> position(every.size());  // of each that stands for itself
+    for (std::size_t c = 0; c < every.size(); ++c) {
+        if (instead[c] != c) continue;
+        position[c] = choices.size();
+        choices.push_back(every[c]);
+    }
     auto const start = plan_sequentially(instance, Spread::anywhere);
     if (choices.empty() || instance.requests <= 0) {
         auto result = start;
@@ -86,7 +94,8 @@ PlanResult plan_exact(Instance const& given, Options const& options) {
     }
     auto const limit = options.time_limit_s ? 1e18 : work_limit(instance);
     Budget budget(limit, options.time_limit_s);
-    Admission admission{placements_of(instance, start, choices), instance.requests};
+    Admission admission{placements_of(instance, start, every), instance.requests};
+    for (auto& placement : admission.plan) placement.choice = position[instead[placement.choice]];
     if (static_cast<int>(admission.plan.size()) < instance.requests) {
         auto const seconds =
             options.time_limit_s ? std::optional(admission_share * *options.time_limit_s) : std::nullopt;

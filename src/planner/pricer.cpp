@@ -18,12 +18,6 @@ double bytes(Bytes size) {
 
 }  // namespace
 
-std::int64_t rounded_share(std::int64_t part, std::int64_t times, std::int64_t whole) {
-    if (part == 0) return 0;
-    auto const rest = times * (part % whole);
-    return times * (part / whole) + (rest == 0 ? -1 : (rest - 1) / whole);
-}
-
 Pricer::Pricer(Instance const& instance, std::vector<Choice> const& choices)
     : instance_(&instance), choices_(&choices), devices_(instance.devices.size()), blocks_(instance.blocks.size()) {
     per_byte_.assign(devices_ * devices_, infinity);
@@ -67,7 +61,7 @@ Pricer::Pricer(Instance const& instance, std::vector<Choice> const& choices)
 void Pricer::build(std::vector<std::size_t> const& separate) {
     separate_ = separate;
     nodes_.clear();
-    rounded_.clear();
+    counts_.clear();
     length_ = 0;
     leaf_.assign(choices_->size(), 0);
     std::vector<std::vector<std::size_t>> children(1);  // of the root, then of node n at n + 1
@@ -146,8 +140,8 @@ void Pricer::find_windows() {
 
 void Pricer::price_segments() {
     segment_price_.assign(devices_, {});
-    for (auto const& [load, price] : prices_.segments) {
-        auto [found, fresh] = rounded_.try_emplace(load);
+    for (auto const& [rule, price] : prices_.segments) {
+        auto [found, fresh] = counts_.try_emplace(rule);
         auto& table = found->second;
         if (fresh) {
             table.assign(nodes_.size() * length_, 0);
@@ -155,15 +149,14 @@ void Pricer::price_segments() {
                 auto const& end = nodes_[n];
                 for (auto a = static_cast<std::int32_t>(n); a >= 0; a = nodes_[static_cast<std::size_t>(a)].parent) {
                     auto const& start = nodes_[static_cast<std::size_t>(a)];
-                    auto const part = load.load == Load::macs ? end.macs - start.macs + start.step.macs.value()
-                                                              : end.memory - start.memory + start.step.memory.value();
-                    if (part > load.limit) break;
+                    auto const part = rule->load == Load::macs ? end.macs - start.macs + start.step.macs.value()
+                                                               : end.memory - start.memory + start.step.memory.value();
                     table[n * length_ + static_cast<std::size_t>(end.depth - start.depth)] =
-                        static_cast<float>(rounded_share(part, load.times, load.limit));
+                        static_cast<float>(rule->count(part));
                 }
             }
         }
-        auto& sum = segment_price_[load.device];
+        auto& sum = segment_price_[rule->device];
         if (sum.empty()) sum.assign(table.size(), 0);
         for (std::size_t e = 0; e < table.size(); ++e) sum[e] += price * static_cast<double>(table[e]);
     }
@@ -318,10 +311,11 @@ struct Pricer::Enumeration {
     std::size_t choice = 0;
     std::vector<DeviceId> devices;
     std::vector<PricedPath> paths;
+    std::vector<std::int64_t> macs, memory;  // per device, of the segments so far
 };
 
 std::optional<std::vector<PricedPath>> Pricer::enumerate(double limit, std::size_t most) const {
-    Enumeration all{limit, most, 0, {}, {}};
+    Enumeration all{limit, most, 0, {}, {}, std::vector<std::int64_t>(devices_), std::vector<std::int64_t>(devices_)};
     for (std::size_t c = 0; c < choices_->size(); ++c) {
         all.choice = c;
         all.devices.assign((*choices_)[c].steps.size(), DeviceId());
@@ -343,6 +337,11 @@ bool Pricer::extend(Enumeration& all, std::size_t node, std::size_t device, doub
         double const total = rest + running_[node * devices_ + device] + opening_[start * devices_ + device] +
                              segment(start, node, device);
         if (!(total < all.limit)) continue;
+        auto const macs = nodes_[node].macs - nodes_[start].macs + nodes_[start].step.macs.value();
+        auto const memory = nodes_[node].memory - nodes_[start].memory + nodes_[start].step.memory.value();
+        if (all.macs[device] + macs > capacity_.front().macs(DeviceId(device)).value() ||
+            all.memory[device] + memory > capacity_.front().memory(DeviceId(device)).value())
+            continue;  // with its other segments there
         for (auto d = nodes_[start].depth; d <= nodes_[node].depth; ++d)
             all.devices[static_cast<std::size_t>(d)] = DeviceId(device);
         if (nodes_[start].parent < 0) {
@@ -350,6 +349,8 @@ bool Pricer::extend(Enumeration& all, std::size_t node, std::size_t device, doub
             all.paths.push_back({all.choice, all.devices, total});
             continue;
         }
+        all.macs[device] += macs;
+        all.memory[device] += memory;
         auto const before = static_cast<std::size_t>(nodes_[start].parent);
         double best = infinity;
         for (std::size_t k = 0; k < devices_; ++k)
@@ -361,6 +362,8 @@ bool Pricer::extend(Enumeration& all, std::size_t node, std::size_t device, doub
             double const through = total + (reach + hop(start, k, device) - best);
             if (through < all.limit && !extend(all, before, k, through - reach)) return false;
         }
+        all.macs[device] -= macs;
+        all.memory[device] -= memory;
     }
     return true;
 }

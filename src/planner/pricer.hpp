@@ -3,12 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "model/instance.hpp"
 #include "planner/capacity.hpp"
 #include "planner/choice.hpp"
+#include "planner/packing.hpp"
 
 namespace skipstone::planner {
 
@@ -28,23 +30,9 @@ struct TransitionPrice {
     static constexpr std::size_t every_choice = static_cast<std::size_t>(-1);
 };
 
-// The largest whole k with k · whole < times · part; 0 for part = 0. times < 64, whole > 0.
-std::int64_t rounded_share(std::int64_t part, std::int64_t times, std::int64_t whole);
-
-enum class Load { macs, memory };
-
-// What a segment uses of a device, weights not counted, divided by limit/times and rounded down (strictly:
-// rounded_share).
-struct RoundedLoad {
-    std::size_t device = 0;
-    Load load = Load::macs;
-    std::int64_t times = 2, limit = 1;
-    auto operator<=>(RoundedLoad const&) const = default;
-};
-
-// A price of every segment on a device, in proportion to its rounded load.
+// A price of every segment on a device, in proportion to what it counts.
 struct SegmentPrice {
-    RoundedLoad load;
+    std::shared_ptr<PackingRule const> rule;
     double price = 0;  // per unit
 };
 
@@ -135,8 +123,8 @@ class Pricer {
         first_;  // [nodes × devices] depth of the earliest start of a segment that ends there; depth + 1: none
     std::vector<Capacity> capacity_;  // the last one given: 0 or 1
 
-    std::map<RoundedLoad, std::vector<float>>
-        rounded_;  // [nodes × length_] by end and steps before it; made when first needed
+    std::map<std::shared_ptr<PackingRule const>, std::vector<float>>
+        counts_;  // [nodes × length_] by end and steps before it; made when first needed
 
     // Of the last run.
     Prices prices_;
