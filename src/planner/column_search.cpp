@@ -127,12 +127,10 @@ class Search {
                 continue;
             }
             if (finish(node, visited % 8 == 0)) continue;
-            if (visited == 0 || visited % 8 == 0) {
-                dive(node, *solution);
-                if (good_enough(node.bound)) {
-                    closed_ = std::min(closed_, node.bound);
-                    continue;
-                }
+            dive(node, *solution);
+            if (good_enough(node.bound)) {
+                closed_ = std::min(closed_, node.bound);
+                continue;
             }
             if (!task_.branch) {
                 closed_ = std::min(closed_, node.bound);
