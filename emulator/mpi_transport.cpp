@@ -10,6 +10,7 @@ void MpiTransport::send(int to, Tag tag, Buffer payload) {
     retire_sent();
     auto request = communicator_->send(to, static_cast<int>(tag), payload.bytes());
     sending_.push_back({std::move(payload), std::move(request)});
+    ++sent_[static_cast<std::size_t>(to)];
 }
 
 std::optional<Message> MpiTransport::receive() {
@@ -24,6 +25,7 @@ std::optional<Message> MpiTransport::receive() {
         }
         Message message{it->from, static_cast<Tag>(it->tag), std::move(it->buffer)};
         receiving_.erase(it);
+        ++received_;
         return message;
     }
     return std::nullopt;
@@ -35,13 +37,11 @@ bool MpiTransport::busy() {
 }
 
 void MpiTransport::drain() {
-    // A rank joins the barrier when its bytes have left, and takes those of others until all have joined (Hoefler et
-    // al. 2010, doi:10.1145/1693453.1693476).
-    std::optional<mpi::Request> barrier;
+    // Every rank says how many messages it has sent to whom, and takes as many as were sent to it.
+    auto tally = communicator_->begin_tally(sent_);
     timespec const pause{0, 200'000};
-    while (!barrier || !barrier->done()) {
+    while (!tally.request.done() || received_ < *tally.mine || busy()) {
         while (receive()) continue;
-        if (!barrier && !busy()) barrier = communicator_->begin_barrier();
         nanosleep(&pause, nullptr);
     }
 }

@@ -13,7 +13,8 @@ namespace skipstone::emulator {
 // drain() before, but for an abort.
 class MpiTransport final : public Transport {
   public:
-    explicit MpiTransport(mpi::Communicator const& communicator) : communicator_(&communicator) {}
+    explicit MpiTransport(mpi::Communicator const& communicator)
+        : communicator_(&communicator), sent_(static_cast<std::size_t>(communicator.size()), 0) {}
 
     int rank() const override { return communicator_->rank(); }
     int size() const override { return communicator_->size(); }
@@ -32,6 +33,8 @@ class MpiTransport final : public Transport {
     void retire_sent();
 
     mpi::Communicator const* communicator_;
+    std::vector<long> sent_;  // messages, per receiver
+    long received_ = 0;
     std::list<Sending> sending_;
     std::list<mpi::Communicator::Incoming> receiving_;  // in the order of arrival
 };

@@ -130,10 +130,13 @@ std::optional<Communicator::Incoming> Communicator::probe() const {
     return Incoming{status.MPI_SOURCE, status.MPI_TAG, std::move(buffer), Request(std::move(handle))};
 }
 
-Request Communicator::begin_barrier() const {
+Communicator::Tally Communicator::begin_tally(std::vector<long> given) const {
     auto handle = std::make_unique<Request::Handle>();
-    check(MPI_Ibarrier(handle_->comm, &handle->request), "MPI_Ibarrier");
-    return Request(std::move(handle));
+    auto numbers = std::make_unique<std::vector<long>>(std::move(given));
+    auto mine = std::make_unique<long>(0);
+    check(MPI_Ireduce_scatter_block(numbers->data(), mine.get(), 1, MPI_LONG, MPI_SUM, handle_->comm, &handle->request),
+          "MPI_Ireduce_scatter_block");
+    return {std::move(numbers), std::move(mine), Request(std::move(handle))};
 }
 
 void Communicator::barrier() const {

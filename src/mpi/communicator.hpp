@@ -50,8 +50,9 @@ class Communicator {
     struct Incoming;
     std::optional<Incoming> probe() const;
 
-    // Collective. Done when all ranks have begun it; the request must not be dropped before.
-    Request begin_barrier() const;
+    // Starts to add up what all ranks give for each rank; collective. given: one number per rank.
+    struct Tally;
+    Tally begin_tally(std::vector<long> given) const;
     // Collective; all poll with sleeps instead of spinning.
     void barrier() const;
     std::vector<std::byte> broadcast(int root, std::vector<std::byte> bytes) const;
@@ -80,6 +81,12 @@ class Request {
     struct Handle;
     explicit Request(std::unique_ptr<Handle> handle);
     std::unique_ptr<Handle> handle_;
+};
+
+struct Communicator::Tally {
+    std::unique_ptr<std::vector<long>> given;
+    std::unique_ptr<long> mine;  // the sum of what was given for this rank, once the request is done
+    Request request;
 };
 
 struct Communicator::Incoming {
