@@ -118,7 +118,7 @@ class Run(ProgramTest):
     def test_shows_rounds_as_it_goes_and_tables_at_the_end(self):
         result = self.skipstone("run", self.scenario(), "-o", "trace.h5")
         trace = Trace(self.path("trace.h5"))
-        lines = [line for line in result.out.splitlines() if line.startswith("round ")]
+        lines = [line for line in result.out.splitlines() if "] round " in line]
         self.assertEqual(len(lines), 3)
         for line, row in zip(lines, trace.rounds):
             self.assertIn(f"admitted {row['admitted']}/{row['requests']}", line)
