@@ -864,17 +864,20 @@ class Search {
     struct Use {
         std::vector<std::int64_t> macs;  // per device
         double cost = 0;
+        double loss = 0;  // 1 − accuracy where that is limited
     };
 
     // Drops the paths that no device has room for and, of those that compute the same on every device, all but the
-    // cheapest, unless memory or energy could tell them apart. What is left uses.
+    // cheapest (then the one with the lowest price), unless memory or energy could tell them apart: a plan of cheapest
+    // ones is in some node if any plan is. Returns what those left use.
     std::vector<Use> leave_cheapest(std::vector<PricedPath>& paths) const {
         std::vector<Use> uses;
         std::vector<double> memory(devices_), energy(devices_), most_memory(devices_, 0), most_energy(devices_, 0);
         std::size_t kept = 0;
         for (auto& path : paths) {
             auto const column = column_of({path.choice, path.devices});
-            Use use{std::vector<std::int64_t>(devices_, 0), column.cost};
+            Use use{std::vector<std::int64_t>(devices_, 0), column.cost,
+                    task_.aim == Aim::latency ? 1 - choices_[path.choice].accuracy : 0};
             std::ranges::fill(memory, 0);
             std::ranges::fill(energy, 0);
             auto const& steps = choices_[path.choice].steps;
@@ -910,10 +913,13 @@ class Search {
         std::vector<std::size_t> order(kept);
         std::iota(order.begin(), order.end(), std::size_t{0});
         std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
-            return std::tie(uses[a].macs, uses[a].cost, a) < std::tie(uses[b].macs, uses[b].cost, b);
+            return std::tie(uses[a].macs, uses[a].loss, uses[a].cost, a) <
+                   std::tie(uses[b].macs, uses[b].loss, uses[b].cost, b);
         });
         std::vector<bool> gone(kept, false);
-        for (std::size_t o = 1; o < kept; ++o) gone[order[o]] = uses[order[o]].macs == uses[order[o - 1]].macs;
+        for (std::size_t o = 1; o < kept; ++o)
+            gone[order[o]] =
+                uses[order[o]].macs == uses[order[o - 1]].macs && uses[order[o]].loss == uses[order[o - 1]].loss;
         std::size_t next = 0;
         for (std::size_t p = 0; p < kept; ++p) {
             if (gone[p]) continue;
