@@ -39,7 +39,7 @@ int run(int argc, char** argv) {
         "First steps:\n"
         "  skipstone run khan2023 --clock virtual            the paper's cluster, in one process\n"
         "  mpirun -n 11 skipstone run khan2023               the same in real time, a rank per device\n"
-        "  skipstone plan khan2023 --planner greedy,no-drop  compare planners on its first round\n"
+        "  skipstone plan khan2023 --planner exact,greedy,ga compare planners on its first round\n"
         "Exit status: 0 done, 1 failed, 2 bad input or usage, 3 infeasible, 4 not faithful (--strict), 130/143 "
         "interrupted.");
     std::filesystem::path const executable = std::filesystem::read_symlink("/proc/self/exe");
