@@ -9,7 +9,13 @@ namespace skipstone::emulator {
 namespace {
 
 constexpr double margin = 1.25;
-constexpr double short_task_s = 1e-3;  // these are not made to share their core (Node)
+constexpr double hand_over_s = 200e-6;  // waking threads, moving tensors
+constexpr double short_task_s = 1e-3;   // these are not made to share their core (Node)
+
+double emulated_seconds(Block const& block, Device const& device) {
+    auto const measured = device.compute_seconds.find(block.name);
+    return measured != device.compute_seconds.end() ? measured->second.value() : (block.macs / device.mac_rate).value();
+}
 
 }  // namespace
 
@@ -17,12 +23,20 @@ double automatic_dilation(Scenario const& scenario, Network const& network, std:
                           int devices_per_host, int cores) {
     double const share = std::max(1.0, static_cast<double>(devices_per_host) / std::max(1, cores));
     double dilation = 1;
+    // On the whole: every device runs the network all the time, and every block costs the host its hand-over, too.
+    for (auto const& device : scenario.fleet) {
+        double needed = 0, emulated = 0;
+        for (std::size_t j = 0; j < block_seconds.size(); ++j) {
+            needed += margin * share * (block_seconds[j] + hand_over_s);
+            emulated += emulated_seconds(network.blocks()[j], device);
+        }
+        if (emulated > 0) dilation = std::max(dilation, needed / emulated);
+    }
+    // And block by block.
     for (std::size_t j = 0; j < block_seconds.size(); ++j)
         for (auto const& device : scenario.fleet) {
             auto const& block = network.blocks()[j];
-            auto const measured = device.compute_seconds.find(block.name);
-            double const emulated = measured != device.compute_seconds.end() ? measured->second.value()
-                                                                             : (block.macs / device.mac_rate).value();
+            double const emulated = emulated_seconds(block, device);
             double const needed = margin * block_seconds[j] * (emulated > short_task_s ? share : 1);
             double const tolerated = 0.5 * overrun_lateness * std::max(emulated, 0.010);
             dilation = std::max(dilation, needed / (emulated + tolerated));

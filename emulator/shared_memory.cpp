@@ -48,7 +48,7 @@ SharedMemory SharedMemory::among(mpi::Communicator const& host, std::size_t byte
     if (host.rank() == 0 && created.get() >= 0 && ftruncate(created.get(), static_cast<off_t>(bytes)) == 0)
         path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(created.get());
     std::vector<std::byte> message(path.size());
-    std::memcpy(message.data(), path.data(), path.size());
+    if (!path.empty()) std::memcpy(message.data(), path.data(), path.size());
     message = host.broadcast(0, std::move(message));
     path.assign(reinterpret_cast<char const*>(message.data()), message.size());
 

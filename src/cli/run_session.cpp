@@ -221,7 +221,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
             text.clear();
         }
     std::vector<std::byte> bytes(text.size());
-    std::memcpy(bytes.data(), text.data(), text.size());
+    if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
     bytes = world.broadcast(0, std::move(bytes));
     if (bytes.empty()) return first ? bad_input : done;
     text.assign(reinterpret_cast<char const*>(bytes.data()), bytes.size());

@@ -53,4 +53,14 @@ BOOST_AUTO_TEST_CASE(looks_at_the_fastest_device_and_at_measured_times) {
     BOOST_TEST(automatic_dilation(scenario, network, seconds, 2, 2) == 1.25, boost::test_tools::tolerance(0.01));
 }
 
+BOOST_AUTO_TEST_CASE(counts_what_handing_over_small_blocks_costs) {
+    auto scenario = small_scenario(1);
+    scenario.fleet[0].mac_rate = MacRate(1e12);  // a network takes 41 us
+    Network const network(scenario.network.profile);
+    std::vector<double> const no_time(network.size(), 0.0);
+    double const few = automatic_dilation(scenario, network, no_time, 2, 2);
+    BOOST_TEST(few > 10);
+    BOOST_TEST(automatic_dilation(scenario, network, no_time, 20, 2) == 10 * few, boost::test_tools::tolerance(1e-12));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
