@@ -126,7 +126,6 @@ Coordinator::Flight Coordinator::prepare(RoundCourse course) {
         if (image_moves) {
             TaskOrder image{.round = round, .device = job.source->value(), .request = request, .step = -1};
             image.to_node = first_node;
-            image.to_device = job.tasks.front().device.value();
             image.out = order_of(times.hops.front());
             flight.orders[static_cast<std::size_t>(node_of[job.source->index()])].push_back(image);
         }
@@ -143,7 +142,6 @@ Coordinator::Flight Coordinator::prepare(RoundCourse course) {
             order.end_s = times.tasks[t].end.value();
             order.in = order_of(times.hops[t]);
             if (t + 1 < job.tasks.size()) {
-                order.to_device = job.tasks[t + 1].device.value();
                 order.to_node = node_of[job.tasks[t + 1].device.index()];
                 order.out = order_of(times.hops[t + 1]);
             }
@@ -176,7 +174,7 @@ void Coordinator::dispatch(Flight& flight) {
         auto const& orders = flight.orders[node];
         if (orders.empty()) continue;
         ++flight.reports_left;
-        OrdersHeader const header{round, static_cast<std::int32_t>(orders.size())};
+        OrdersHeader const header{round};
         transport_.send(static_cast<int>(node), Tag::orders, pack(header, std::span<TaskOrder const>(orders)));
     }
 }

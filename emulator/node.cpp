@@ -321,7 +321,7 @@ void Node::report_if_done(int number) {
             if (work->order.step == image_step && !work->input_here) return;
         stamps = std::move(found->second.transfers);
         stamps.insert(stamps.end(), found->second.computations.begin(), found->second.computations.end());
-        header = {number, static_cast<std::int32_t>(stamps.size()), found->second.kernel_s};
+        header = {number, found->second.kernel_s};
         rounds_.erase(found);
         if (scheduled_ == number) scheduled_ = -1;
     }

@@ -30,15 +30,13 @@ struct TaskOrder {
     std::int32_t step = 0;  // place among the request's tasks; −1: the image
     std::int32_t block = -1, mode = 1;
     std::int32_t previous_block = -1;  // the last block that ran before; those between vanished
-    std::int32_t to_node = -1,
-                 to_device = -1;    // who runs the next step; −1: this is the last one, its output are the logits
-    double begin_s = 0, end_s = 0;  // model time
-    HopOrder in = {}, out = {};     // the hop before and the one behind
+    std::int32_t to_node = -1;         // who runs the next step; −1: this is the last one, its output are the logits
+    double begin_s = 0, end_s = 0;     // model time
+    HopOrder in = {}, out = {};        // the hop before and the one behind
 };
 
 struct OrdersHeader {
     std::int32_t round = 0;
-    std::int32_t tasks = 0;
 };
 
 // Heads a tensor in its envelope: the input of a request's step.
@@ -73,7 +71,6 @@ struct Stamp {
 
 struct ReportHeader {
     std::int32_t round = 0;
-    std::int32_t stamps = 0;
     double kernel_s = 0;  // host time inside kernels
 };
 

@@ -308,13 +308,19 @@ class Search {
         return clean;
     }
 
-    Prices prices_at(std::vector<double> const& duals) const {
+    // What a path costs before any row charges for what it uses.
+    Prices free_prices() const {
         Prices prices;
         prices.per_second = pricing_seconds_;
         prices.work.assign(2 * blocks_ * devices_, 0);
         prices.transmit.assign(devices_, 0);
         prices.receive.assign(devices_, 0);
         prices.choice = choice_cost_;
+        return prices;
+    }
+
+    Prices prices_at(std::vector<double> const& duals) const {
+        auto prices = free_prices();
         for (std::size_t r = 0; r < rows_.size(); ++r) {
             auto const& row = rows_[r];
             double const y = duals[r];
@@ -672,12 +678,7 @@ class Search {
     }
 
     Prices plain_prices() const {
-        Prices prices;
-        prices.per_second = pricing_seconds_;
-        prices.work.assign(2 * blocks_ * devices_, 0);
-        prices.transmit.assign(devices_, 0);
-        prices.receive.assign(devices_, 0);
-        prices.choice = choice_cost_;
+        auto prices = free_prices();
         if (task_.aim == Aim::latency)  // at no loss of accuracy
             for (std::size_t c = 0; c < choices_.size(); ++c) prices.choice[c] += 1e3 * (1 - choices_[c].accuracy);
         return prices;

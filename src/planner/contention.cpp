@@ -101,13 +101,17 @@ class LocalSearch {
             if (!capacity.fits(choices_[candidate.choice], candidate.devices)) continue;
             auto changed = plan_;
             changed[r] = std::move(candidate);
-            auto const value = value_of(changed);
-            if (!(value < value_)) continue;
-            value_ = value;
-            plan_ = std::move(changed);
-            better = true;
+            better |= adopt_if_better(std::move(changed));
         }
         return better;
+    }
+
+    bool adopt_if_better(std::vector<Placement> changed) {
+        auto const value = value_of(changed);
+        if (!(value < value_)) return false;
+        value_ = value;
+        plan_ = std::move(changed);
+        return true;
     }
 
     struct Segment {
@@ -175,11 +179,7 @@ class LocalSearch {
             auto changed = plan_;
             changed[q] = std::move(one);
             changed[r] = std::move(two);
-            auto const value = value_of(changed);
-            if (!(value < value_)) continue;
-            value_ = value;
-            plan_ = std::move(changed);
-            better = true;
+            better |= adopt_if_better(std::move(changed));
         }
         return better;
     }
