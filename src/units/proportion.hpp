@@ -1,0 +1,14 @@
+#pragma once
+
+namespace skipstone {
+
+// The 95 % confidence interval of a proportion, both ends in 0 … 1.
+struct ProportionInterval {
+    double low = 0, high = 1;
+};
+
+// Wilson's score interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927) for `successes` out of `trials`; 0 … 1 without
+// trials. Expects 0 <= successes <= trials.
+ProportionInterval confidence_interval(long successes, long trials);
+
+}  // namespace skipstone
