@@ -151,7 +151,8 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         auto const record = record_of(scenario, result, label_of);
         writer.append(record);
         for (auto const& row : record.requests)
-            if (row.label >= 0 && row.predicted_class >= 0) summary.add_prediction(row.label, row.predicted_class);
+            if (row.label >= 0 && row.predicted_class >= 0)
+                summary.add_prediction(row.label, row.predicted_class, row.accuracy);
         report.round(summary.add(result));
     };
     Coordinator::Outcome outcome{};
