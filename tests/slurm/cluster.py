@@ -20,6 +20,7 @@ import tempfile
 import time
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel")
+SEARCH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
 START_LIMIT_S = 30
 
 # All nodes are this host: MPI talks over the loopback interface, and root may start it.
@@ -69,7 +70,7 @@ def unavailable():
     """Why there can be no cluster here; None if there can."""
     if os.geteuid() != 0:
         return "SLURM's daemons need root"
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    missing = [name for name in PROGRAMS if shutil.which(name, path=SEARCH) is None]
     return f"{', '.join(missing)} missing (packages slurm-wlm, munge)" if missing else None
 
 
@@ -104,7 +105,7 @@ class Cluster:
             last_port=port + len(self.nodes), last=len(self.nodes) - 1, cpus=self._cpus, max_array_size=self._max_array_size))
         launchers = ("SLURM_", "SBATCH_", "PMIX_", "OMPI_")  # of the job that this may run in
         outside = {name: value for name, value in os.environ.items() if not name.startswith(launchers)}
-        self.environment = {**outside, **MPI_ON_ONE_HOST, "SLURM_CONF": str(configuration)}
+        self.environment = {**outside, **MPI_ON_ONE_HOST, "PATH": SEARCH, "SLURM_CONF": str(configuration)}
         (self.folder / "state").mkdir()
         key = self.folder / "munge.key"
         key.touch(0o600)
@@ -127,10 +128,11 @@ class Cluster:
 
     def _start(self, name, command, folder=None):
         log = (self.folder / f"{name}.out").open("ab")
-        # Should this process be killed, its daemons go too.
+        # setpriv: should this process be killed, its daemons go too.
+        program = shutil.which(command[0], path=SEARCH)
         self._daemons[name] = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *command], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            cwd=folder or self.folder)
+            ["setpriv", "--pdeathsig", "KILL", program, *command[1:]], env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, cwd=folder or self.folder)
         log.close()
 
     def _wait_until(self, condition, what, limit_s=START_LIMIT_S):
@@ -312,6 +314,7 @@ def main():
         sys.exit(f"cluster.py: {reason}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with Cluster(options.nodes, options.cpus) as cluster:
+        signal.signal(signal.SIGINT, lambda *_: None)  # it is the command's
         return subprocess.call(options.command, env=cluster.environment)
 
 

@@ -111,7 +111,9 @@ if __name__ == "__main__":
     if reason := unavailable():
         print(f"skipped: {reason}")
         sys.exit(77)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the cluster goes down in every case
+    for number in (signal.SIGTERM, signal.SIGALRM):  # so that the cluster goes down in every case
+        signal.signal(number, signal.default_int_handler)
+    signal.alarm(280)  # before ctest loses patience
     with Cluster(NODES, max_array_size=4) as cluster:
         outcome = unittest.main(exit=False)
     sys.exit(not outcome.result.wasSuccessful())
