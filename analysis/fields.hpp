@@ -240,7 +240,15 @@ void fields(Achievement const& row, auto&& visit) {
 
 #undef FIELD
 
-// The tables that are lists, with the names that they have in JSON and as CSV files: visit(name, rows).
+// The tables of one row, with the names that they have in JSON and as CSV files: visit(name, row).
+void single_rows(Analysis const& analysis, auto&& visit) {
+    visit(std::string_view("trace"), analysis.trace);
+    visit(std::string_view("requests"), analysis.requests);
+    visit(std::string_view("energy"), analysis.energy);
+    visit(std::string_view("fidelity"), analysis.fidelity);
+}
+
+// The tables that are lists, with the same: visit(name, rows).
 void tables(Analysis const& analysis, auto&& visit) {
 #define TABLE(member) visit(std::string_view(#member), analysis.member)
     TABLE(rejections);

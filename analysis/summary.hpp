@@ -12,7 +12,7 @@
 // What a trace adds up to: plain values. Each struct below is one table: its members, under their own names, are the
 // columns of the CSV file and the keys of the JSON object (fields.hpp). Units are in the names (_s emulated seconds
 // unless it says host, _j joules, _bytes, _macs, _rate MAC/s, _rate_bit_s); shares and accuracies are 0…1. NaN: there
-// is no such value (null in JSON, an empty cell in CSV).
+// is no such value (null in JSON, as is infinity; an empty cell in CSV).
 //
 // The run is [start of the first committed round, end of the last): a round lasts until the next one starts, the last
 // one until max(its end_s, its start_s + the scenario's rounds.period). Percentiles interpolate linearly between the
