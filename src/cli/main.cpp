@@ -53,6 +53,8 @@ int run(int argc, char** argv) {
     add("run", "emulate a scenario and write its trace", cli::add_run_command);
     add("plan", "plan one round with one or more planners and compare them", cli::add_plan_command);
     add("study", "measure what a trained network's accuracy is without some of its blocks", cli::add_study_command);
+    add("analyze", "say where a trace's time and energy went, and whether its plans were right",
+        cli::add_analyze_command);
     add("check", "say what is wrong with a scenario, profile, instance, weights file or trace, and where",
         cli::add_check_command);
     try {
