@@ -57,6 +57,7 @@ int run(int argc, char** argv) {
         cli::add_analyze_command);
     add("export", "write a trace for other programs: Perfetto, spreadsheets", cli::add_export_command);
     add("watch", "follow a run through its trace while it goes on", cli::add_watch_command);
+    add("sweep", "run a scenario many times with other parameters and seeds, and tabulate", cli::add_sweep_command);
     add("check", "say what is wrong with a scenario, profile, instance, weights file or trace, and where",
         cli::add_check_command);
     try {

@@ -278,8 +278,9 @@ int run_alone(RunRequest const& request) {
     auto const& scenario = stage.scenario;
     stage.hosts = {mpi::host_name()};
     ImageSupply const images(scenario, stage.network, request.images);
-    int const nodes =
-        scenario.emulation.kernels ? std::min(usable_cores(), static_cast<int>(scenario.fleet.size())) : 0;
+    int const nodes = scenario.emulation.kernels
+                          ? std::min(request.threads.value_or(usable_cores()), static_cast<int>(scenario.fleet.size()))
+                          : 0;
     std::optional<PackedNetwork> packed;
     if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
     handle_signals(remember_signal);
