@@ -43,10 +43,11 @@ struct Fidelity {
     bool faithful() const { return overruns * 100 <= events; }
 };
 
-// Finished requests whose image has a label: what the accuracy table promised, and what came out.
+// Finished requests whose image has a label: what the accuracy table promised, and what came out. Without any, only
+// `labelled` says something.
 struct AccuracySummary {
     long labelled = 0, correct = 0;
-    double planned = 0;  // mean of g(y); the others below mean nothing without labelled images either
+    double planned = 0;  // mean of g(y)
     double observed() const { return static_cast<double>(correct) / static_cast<double>(labelled); }
     ProportionInterval confidence() const { return confidence_interval(correct, labelled); }  // of observed(), 95 %
     bool planned_is_plausible() const { return confidence().low <= planned && planned <= confidence().high; }
