@@ -186,7 +186,11 @@ void Dataset::read_rows(RowType const& type, std::uint64_t first, std::uint64_t 
     if (count == 0) return;
     auto const space = select_rows(*this, first, count);
     auto const memory = memory_space(*this, count);
-    HDF5_CALL(place(), H5Dread, id(), type.id(), memory.get(), space.get(), H5P_DEFAULT, rows.data());
+    // HDF5 takes and clears a buffer of 1 MB to convert few rows, too, if it is not told that a smaller one will do.
+    auto const transfer = HDF5_ACQUIRE(place(), H5Pclose, H5Pcreate, H5P_DATASET_XFER);
+    auto const buffer = std::clamp<std::size_t>(count * std::max(type.row_size(), element_type().size), 1, 1 << 20);
+    HDF5_CALL(place(), H5Pset_buffer, transfer.get(), buffer, nullptr, nullptr);
+    HDF5_CALL(place(), H5Dread, id(), type.id(), memory.get(), space.get(), transfer.get(), rows.data());
 }
 
 void Dataset::append_rows(RowType const& type, std::span<std::byte const> rows) {
