@@ -41,9 +41,9 @@ SCENARIOS = {
     "radio": {"links.medium": "radio", "links.latency": "2 ms", "links.jitter": "1 ms", "links.loss": 0.1, "links.efficiency": 0.9,
               "links.min": "1 Mbit/s", "links.max": "3 Mbit/s", "requests.source": "big", "requests.count": 5, "rounds.count": 4,
               "objective.residual": "paper", "fleet.devices": fleet()},
-    # requests that come one by one and are tried again
+    # requests that come one by one and are tried again; planning takes time
     "spread": {"requests.arrivals": "spread", "requests.count": None, "requests.rate": 5, "rounds.period": "1 s", "rounds.count": 5,
-               "requests.on_reject": "retry", "fleet.devices": fleet()},
+               "requests.on_reject": "retry", "planner.charge": "30 ms", "fleet.devices": fleet()},
     # batteries that end while their devices work and idle
     "batteries": {"rounds.count": 8, "requests.count": 4, "rounds.period": "1.5 s", "requests.source": "low-1",
                   "fleet.devices": [device | {"battery": joules} for device, joules in zip(fleet(), ("6 J", "1000 MJ"))]},
@@ -185,7 +185,7 @@ class OfATrace(FiguresCase):
 
     def test_wall_clock(self):
         # So much faster than life that some of it must be late.
-        path = self.traced("radio", "--clock", "wall", "--dilation", "0.002", "--rounds", "2", ranks=5)
+        path = self.traced("radio", "--clock", "wall", "--dilation", "0.002", "--rounds", "2", "--set", "planner.charge=true", ranks=5)
         expected = self.assert_figures(path)
         self.assertGreater(expected["fidelity"]["events"], 0)
         self.assertGreater(expected["fidelity"]["overruns"], 0)
