@@ -262,7 +262,8 @@ int lead(StudyOptions const& options, Workplace const& workplace, StudyPlan cons
         std::printf("  %s, mode %s: %s\n", block.block.c_str(), std::string(to_string(block.mode)).c_str(),
                     block.reason.c_str());
     journal.remove();
-    std::printf("%s, %zu worker%s\n", duration(spent).c_str(), team.workers(), team.workers() == 1 ? "" : "s");
+    std::printf("engine: %.3f s (%s), %zu worker%s\n", spent, duration(spent).c_str(), team.workers(),
+                team.workers() == 1 ? "" : "s");
     return done;
 }
 
