@@ -49,7 +49,8 @@ def thresholds():
 
 def references():
     return [(f"{name}, T_ref {reference}", {"planner_name": name, "objective_latency_reference": reference}, dict(color=colour, **style))
-            for name, style in (("exact", EXACT), ("ga", GA)) for reference, colour in (("worst-case", BLUE), ("compute", ORANGE))]
+            for name, reference, colour, style in (("exact", "worst-case", BLUE, EXACT), ("exact", "compute", GREEN, EXACT),
+                                                   ("ga", "worst-case", ORANGE, GA))]
 
 
 FIGURES = {
