@@ -54,7 +54,7 @@ for figure in fig6 fig7 fig8 fig9; do
     sweep $figure
     /usr/bin/python3 analysis/figures/plot_section5.py $figure "$output/$figure.csv" -o "$output/$figure.png"
 done
-for variant in fig7-stores fig9-speed; do
+for variant in fig6-measured fig7-stores fig9-speed; do
     sweep $variant
 done
 /usr/bin/python3 analysis/figures/claims.py "$output" >"$output/claims.md"
