@@ -1,6 +1,7 @@
 #include "model/fault.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "units/error.hpp"
@@ -15,6 +16,23 @@ Outage first_of(std::optional<Outage> const& a, std::optional<Outage> const& b) 
 }
 
 }  // namespace
+
+DownTimes::DownTimes(std::vector<Outage> const& outages) {
+    std::ranges::copy_if(outages, std::back_inserter(outages_), [](Outage const& outage) { return !outage.peer; });
+    std::ranges::sort(outages_, {}, [](Outage const& outage) { return std::pair(outage.device, outage.begin); });
+}
+
+std::vector<std::pair<Seconds, Seconds>> DownTimes::up(DeviceId device, Seconds begin, Seconds end) const {
+    std::vector<std::pair<Seconds, Seconds>> left;
+    for (Outage const& outage : std::ranges::equal_range(outages_, device, {}, &Outage::device)) {
+        if (begin >= end || outage.begin >= end) break;
+        if (outage.end <= begin) continue;
+        if (outage.begin > begin) left.emplace_back(begin, outage.begin);
+        begin = outage.end;
+    }
+    if (begin < end) left.emplace_back(begin, end);
+    return left;
+}
 
 Faults::Faults(FaultModel model, std::uint64_t seed) : model_(std::move(model)), seed_(seed) {
     for (auto& outage : model_.schedule) {

@@ -23,6 +23,20 @@ struct Outage {
     bool covers(Seconds time) const { return begin <= time && time < end; }
 };
 
+// When devices are off; for each device disjoint.
+class DownTimes {
+  public:
+    DownTimes() = default;
+    // Outages of links are left out.
+    explicit DownTimes(std::vector<Outage> const& outages);
+
+    // What is left of [begin, end) in which the device is there, in order.
+    std::vector<std::pair<Seconds, Seconds>> up(DeviceId device, Seconds begin, Seconds end) const;
+
+  private:
+    std::vector<Outage> outages_;  // by device, begin
+};
+
 // Means of the exponentially distributed times for which something works, and then does not.
 struct MeanTimes {
     Seconds to_failure{}, to_repair{};

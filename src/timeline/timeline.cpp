@@ -626,31 +626,6 @@ std::vector<std::size_t> Simulation::failed_jobs() const {
     return failed;
 }
 
-// The outages of devices, by device and time.
-class Off {
-  public:
-    explicit Off(std::vector<Outage> const& outages) : outages_(outages) {
-        std::ranges::sort(outages_, {}, [](Outage const& outage) { return std::pair(outage.device, outage.begin); });
-    }
-
-    // What is left of [begin, end), in order.
-    std::vector<std::pair<double, double>> up(DeviceId device, double begin, double end) const {
-        std::vector<std::pair<double, double>> left;
-        auto const mine = std::ranges::equal_range(outages_, device, {}, &Outage::device);
-        for (Outage const& outage : mine) {
-            if (begin >= end || outage.begin.value() >= end) break;
-            if (outage.end.value() <= begin) continue;
-            if (outage.begin.value() > begin) left.emplace_back(begin, outage.begin.value());
-            begin = outage.end.value();
-        }
-        if (begin < end) left.emplace_back(begin, end);
-        return left;
-    }
-
-  private:
-    std::vector<Outage> outages_;
-};
-
 // A task on its device, as far as waiting for it goes.
 struct Expected {
     DeviceId device;
@@ -661,7 +636,7 @@ struct Expected {
 
 // Appends the intervals in which a device that does not compute expects the input of a task of a request that has
 // arrived.
-std::vector<Event> with_waits(std::vector<Event> events, std::vector<Expected> expected, Off const& off,
+std::vector<Event> with_waits(std::vector<Event> events, std::vector<Expected> expected, DownTimes const& off,
                               Conditions const& conditions) {
     std::ranges::sort(expected, {}, [](Expected const& task) {
         return std::tuple(task.device, task.begin, task.end, task.request, task.block);
@@ -675,14 +650,14 @@ std::vector<Event> with_waits(std::vector<Event> events, std::vector<Expected> e
         Seconds const idle_since = first ? conditions.start : expected[i - 1].end;
         Seconds const begin = std::max(earliest, idle_since);
         if (begin >= task.begin || !task.block) continue;
-        for (auto const& [from, to] : off.up(task.device, begin.value(), task.begin.value()))
+        for (auto const& [from, to] : off.up(task.device, begin, task.begin))
             events.push_back({.device = task.device.value(),
                               .round = conditions.round.value(),
                               .request = task.request.value(),
                               .block = task.block.value(),
                               .kind = EventKind::wait,
-                              .begin_s = from,
-                              .end_s = to});
+                              .begin_s = from.value(),
+                              .end_s = to.value()});
     }
     return events;
 }
@@ -706,7 +681,7 @@ auto canonical_key(Event const& event) {
 }
 
 std::vector<Event> all_events(std::vector<Job> const& jobs, RoundTimes const& times, std::vector<Event> const& lost,
-                              std::vector<Outage> const& outages, Conditions const& conditions) {
+                              DownTimes const& off, Conditions const& conditions) {
     SKIPSTONE_EXPECT(times.jobs.size() == jobs.size());
     std::vector<Event> events = lost;
     std::vector<Expected> expected;
@@ -757,7 +732,7 @@ std::vector<Event> all_events(std::vector<Job> const& jobs, RoundTimes const& ti
                 {task.device, run.begin, run.end, std::max(job.ready, task.assigned), job.request, task.block});
         }
     }
-    events = with_waits(std::move(events), std::move(expected), Off(outages), conditions);
+    events = with_waits(std::move(events), std::move(expected), off, conditions);
     std::ranges::sort(events, {}, canonical_key);
     return events;
 }
@@ -815,14 +790,13 @@ std::vector<Event> events_of(std::vector<Job> const& jobs, RoundTimes const& tim
     return all_events(jobs, times, {}, {}, conditions);
 }
 
-std::vector<Event> events_of(FaultyTimes const& round, std::vector<Outage> const& off, Conditions const& conditions) {
+std::vector<Event> events_of(FaultyTimes const& round, DownTimes const& off, Conditions const& conditions) {
     return all_events(round.jobs, round.times, round.lost, off, conditions);
 }
 
 std::vector<Joules> energy_of(std::vector<Event> const& events, std::vector<Powers> const& powers, Seconds start,
-                              Seconds end, std::vector<Outage> const& outages) {
+                              Seconds end, DownTimes const& off) {
     SKIPSTONE_EXPECT(start <= end);
-    Off const off(outages);
     // The events that cost energy, grouped by device; a group keeps the order given.
     std::vector<std::size_t> group_end(powers.size() + 1, 0);
     for (Event const& event : events) {
@@ -846,7 +820,8 @@ std::vector<Joules> energy_of(std::vector<Event> const& events, std::vector<Powe
         Sum compute, transmit, receive, idle;
         double busy_until = start.value();
         auto const add_idle = [&](double from, double to) {
-            for (auto const& [begin, stop] : off.up(DeviceId(device), from, to)) idle.add(stop - begin);
+            for (auto const& [begin, stop] : off.up(DeviceId(device), Seconds(from), Seconds(to)))
+                idle.add((stop - begin).value());
         };
         for (; group != last; ++group) {
             Event const& event = events[*group];

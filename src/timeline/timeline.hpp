@@ -109,12 +109,12 @@ std::vector<Job> jobs_of(Instance const& instance, PlanResult const& plan, std::
 // request and block: the task that ends it.
 std::vector<Event> events_of(std::vector<Job> const& jobs, RoundTimes const& times, Conditions const& conditions);
 
-// Likewise, with what was lost; a device that is down waits for nothing. off: outages of devices.
-std::vector<Event> events_of(FaultyTimes const& round, std::vector<Outage> const& off, Conditions const& conditions);
+// Likewise, with what was lost; a device that is off waits for nothing.
+std::vector<Event> events_of(FaultyTimes const& round, DownTimes const& off, Conditions const& conditions);
 
 // Energy of every device over [start, end): P_c, P_t, P_r per event (transfers that overlap each count), P_idle where
-// there is none of them, nothing in the outages `off` of devices: disjoint for each device, and without events.
+// there is none of them, nothing while it is off.
 std::vector<Joules> energy_of(std::vector<Event> const& events, std::vector<Powers> const& powers, Seconds start,
-                              Seconds end, std::vector<Outage> const& off = {});
+                              Seconds end, DownTimes const& off = {});
 
 }  // namespace skipstone::timeline

@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(a_device_that_is_down_does_not_wait_or_idle) {
     // Device 1 expects the tensor of a second request from 0 on; its own first task is over at 1.
     auto const round = simulate({job(0, 0, {task(0, 1, 1)}), job(1, 0, {task(0, 0, 6, 1), task(1, 1, 2)})}, c,
                                 round_of(faults), give_up);
-    std::vector<Outage> const off{outage(1, 3, 5)};
+    DownTimes const off({outage(1, 3, 5)});
     auto const waits = of_kind(events_of(round, off, c), EventKind::wait);
     BOOST_REQUIRE(waits.size() == 2u);
     BOOST_TEST(waits[0].begin_s == 1);
@@ -271,7 +271,7 @@ BOOST_AUTO_TEST_CASE(a_storm_of_failures_leaves_a_consistent_round) {
             for (auto next = faults.next(device(d), Seconds(0)); next && next->begin < round.times.end;
                  next = faults.next(device(d), next->end))
                 off.push_back(*next);
-        auto const events = events_of(round, off, c);
+        auto const events = events_of(round, DownTimes(off), c);
         std::map<int, double> processor;
         for (Event const& event : events) {
             BOOST_REQUIRE(event.begin_s <= event.end_s);
