@@ -68,7 +68,7 @@ std::optional<Outage> Faults::drawn(DeviceId device, DeviceId peer, Seconds time
         Seconds const begin = up + Seconds(renewal.stream.exponential(means->to_failure.value()));
         Seconds const end = begin + Seconds(renewal.stream.exponential(means->to_repair.value()));
         SKIPSTONE_ENSURE(end >= up);
-        outages.push_back({begin, end, device, peer, "failure"});
+        outages.push_back({begin, end, device, peer, std::string(failure_cause)});
     }
     return *std::ranges::upper_bound(outages, time, {}, &Outage::end);
 }
@@ -102,9 +102,14 @@ bool Faults::survives(DeviceId device, RoundId round) const {
            model_.survival[device.index() % model_.survival.size()];
 }
 
+bool Faults::links_fail() const {
+    return model_.links || std::ranges::any_of(model_.schedule, [](Outage const& outage) { return bool(outage.peer); });
+}
+
 std::optional<Outage> RoundFaults::next(DeviceId device, Seconds time) const {
-    if (!faults_->survives(device, round_))
-        return Outage{start_, Seconds(std::numeric_limits<double>::infinity()), device, DeviceId(), "survival"};
+    if (round_ && !faults_->survives(device, round_))
+        return Outage{start_, Seconds(std::numeric_limits<double>::infinity()), device, DeviceId(),
+                      std::string(survival_cause)};
     return faults_->next(device, time);
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,8 @@ class DownTimes {
   private:
     std::vector<Outage> outages_;  // by device, begin
 };
+
+inline constexpr std::string_view survival_cause = "survival", failure_cause = "failure", schedule_cause = "schedule";
 
 // Means of the exponentially distributed times for which something works, and then does not.
 struct MeanTimes {
@@ -73,6 +76,9 @@ class Faults {
     // Whether the device is there in a round.
     bool survives(DeviceId device, RoundId round) const;
 
+    // Whether any link ever does.
+    bool links_fail() const;
+
     FaultModel const& model() const { return model_; }
 
   private:
@@ -89,7 +95,7 @@ class Faults {
     mutable std::map<std::pair<std::int32_t, std::int32_t>, Renewal> renewals_;  // drawn as far as they were asked for
 };
 
-// The outages that one round meets. Refers to the run's.
+// The outages that one round meets; without a round those that do not depend on one. Refers to the run's.
 class RoundFaults {
   public:
     RoundFaults(Faults const& faults, RoundId round, Seconds start) : faults_(&faults), round_(round), start_(start) {}
@@ -101,6 +107,7 @@ class RoundFaults {
     }
     bool down(DeviceId device, Seconds time) const;
     bool down(DeviceId device, DeviceId peer, Seconds time) const;
+    bool links_fail() const { return faults_->links_fail(); }
     Seconds detection() const { return faults_->model().detection; }
 
   private:
