@@ -400,7 +400,8 @@ class Ledger {
         return spending.active_j + devices_[device].power_idle_w * (up_time(device, start, end) - spending.busy_s);
     }
 
-    // When the round after the last one would have started is not in the trace: what idling devices spent tells it.
+    // When the round after the last one would have started is not in the trace: what an idling device spent tells it,
+    // one that stayed on rather than one that went off meanwhile.
     double end_of_last(Round const& round, std::vector<std::vector<Event const*>> const& events,
                        std::vector<double> const& remaining) const {
         auto const& row = round.row;
@@ -411,14 +412,12 @@ class Ledger {
             auto const more = (remaining_[i] - remaining[i]) - spent_by_end;
             auto const rounding =
                 energy_tolerance * spent_by_end + 4 * std::numeric_limits<double>::epsilon() * remaining_[i];
-            if (more <= rounding) continue;
-            double left = more / devices_[i].power_idle_w;
-            for (auto const& [from, to] :
-                 off_.up(DeviceId(i), Seconds(row.end_s), Seconds(std::numeric_limits<double>::infinity()))) {
-                if (left <= (to - from).value()) {
-                    end = std::max(end, from.value() + left);
-                    break;
-                }
+            double left = std::abs(more) <= rounding ? 0 : more / devices_[i].power_idle_w;
+            Seconds const for_ever(std::numeric_limits<double>::infinity());
+            auto const up = off_.up(DeviceId(i), Seconds(row.end_s), for_ever);
+            if (up.size() == 1 && up.front() == std::pair(Seconds(row.end_s), for_ever)) return row.end_s + left;
+            for (auto const& [from, to] : up) {
+                if (left > 0 && left <= (to - from).value()) end = std::max(end, from.value() + left);
                 left -= (to - from).value();
             }
         }
