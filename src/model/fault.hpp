@@ -22,6 +22,7 @@ struct Outage {
     std::string cause;
 
     bool covers(Seconds time) const { return begin <= time && time < end; }
+    bool operator==(Outage const&) const = default;
 };
 
 // When devices are off; for each device disjoint.
@@ -43,6 +44,7 @@ inline constexpr std::string_view survival_cause = "survival", failure_cause = "
 // Means of the exponentially distributed times for which something works, and then does not.
 struct MeanTimes {
     Seconds to_failure{}, to_repair{};
+    bool operator==(MeanTimes const&) const = default;
 };
 
 // What becomes of a request that lost a device or a link it needs: its blocks there are dropped, or the rest of its
@@ -59,6 +61,7 @@ struct FaultModel {
     Seconds detection{0};              // from a failure until something is done about it
     std::vector<Remedy> remedies{Remedy::skip, Remedy::replan};  // tried in this order
 
+    bool operator==(FaultModel const&) const = default;
     bool none() const { return schedule.empty() && !devices && !links && survival.empty(); }
 };
 
