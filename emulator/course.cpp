@@ -161,7 +161,7 @@ void Course::set_end(RoundCourse& round) const {
 std::vector<Outage> Course::outages_of(RoundFaults const& faults, RoundCourse const& round) const {
     std::vector<Outage> outages;
     auto const add = [&](auto const& next) {
-        for (auto outage = next(round.state.start); outage && outage->begin < round.next_start;
+        for (auto outage = next(round.state.start); outage && outage->begin <= round.next_start;
              outage = next(outage->end)) {
             // Who does not survive a round may be back in the next one.
             if (outage->cause == survival_cause) outage->end = round.next_start;
@@ -217,8 +217,8 @@ bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attemp
 std::vector<Outage> Course::news(std::vector<Outage> const& outages) {
     std::vector<Outage> untold;
     for (Outage outage : outages) {
-        Seconds& told = told_[{outage.device, outage.peer}];
-        if (outage.end <= told) continue;
+        Seconds& told = told_.try_emplace({outage.device, outage.peer}, Seconds(0)).first->second;
+        if (outage.end <= told && outage.begin < told) continue;
         outage.begin = std::max(outage.begin, told);
         told = outage.end;
         untold.push_back(std::move(outage));

@@ -27,7 +27,7 @@ struct RoundCourse {
     Seconds end{};                // last request done or rejected
     Seconds next_start{};         // not before rounds.period has passed
     std::vector<Joules> battery;  // remaining when the next round starts
-    std::vector<Outage> outages;  // those that begin before the next round does, and were not told before
+    std::vector<Outage> outages;  // those that begin until the next round does, and were not told before
 };
 
 // What the timeline needs of a round.
