@@ -80,9 +80,16 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     return round;
 }
 
-void RunSummary::add_prediction(int label, int predicted) {
+void RunSummary::add_prediction(int label, int predicted, double planned_accuracy) {
     ++labelled_;
     if (label == predicted) ++correct_;
+    planned_correct_ += planned_accuracy;
+}
+
+AccuracySummary RunSummary::accuracy() const {
+    return {.labelled = labelled_,
+            .correct = correct_,
+            .planned = labelled_ > 0 ? planned_correct_ / static_cast<double>(labelled_) : 0};
 }
 
 Fidelity RunSummary::fidelity() const {

@@ -7,6 +7,7 @@
 
 #include "emulator/coordinator.hpp"
 #include "model/scenario.hpp"
+#include "units/proportion.hpp"
 
 namespace skipstone::emulator {
 
@@ -42,6 +43,16 @@ struct Fidelity {
     bool faithful() const { return overruns * 100 <= events; }
 };
 
+// Finished requests whose image has a label: what the accuracy table promised, and what came out. Without any, only
+// `labelled` says something.
+struct AccuracySummary {
+    long labelled = 0, correct = 0;
+    double planned = 0;  // mean of g(y)
+    double observed() const { return static_cast<double>(correct) / static_cast<double>(labelled); }
+    ProportionInterval confidence() const { return confidence_interval(correct, labelled); }  // of observed(), 95 %
+    bool planned_is_plausible() const { return confidence().low <= planned && planned <= confidence().high; }
+};
+
 // What a run adds up to.
 class RunSummary {
   public:
@@ -52,9 +63,9 @@ class RunSummary {
     std::vector<DeviceSummary> const& devices() const { return devices_; }
     std::vector<RoundSummary> const& rounds() const { return rounds_; }
     Fidelity fidelity() const;  // wall clock only; no events under the virtual clock
-    std::size_t labelled() const { return labelled_; }
-    std::size_t correct() const { return correct_; }
-    void add_prediction(int label, int predicted);
+    AccuracySummary accuracy() const;
+    // A finished request's label, predicted class and g(y).
+    void add_prediction(int label, int predicted, double planned_accuracy);
     Seconds emulated() const;
     double kernel_s() const { return kernel_s_; }
 
@@ -64,7 +75,8 @@ class RunSummary {
     std::vector<double> lateness_;
     std::size_t overruns_ = 0;
     double worst_uncertainty_s_ = 0;
-    std::size_t labelled_ = 0, correct_ = 0;
+    long labelled_ = 0, correct_ = 0;
+    double planned_correct_ = 0;  // sum of g(y) over the labelled
     double kernel_s_ = 0;
     double dilation_;
 };

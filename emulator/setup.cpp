@@ -1,14 +1,20 @@
 #include "emulator/setup.hpp"
 
-#include "kernels/weights.hpp"
+#include <utility>
+
 #include "units/error.hpp"
 
 namespace skipstone::emulator {
 
 Scenario with_weights_metadata(Scenario scenario) {
+    if (!scenario.network.weights) return scenario;
+    auto const info = kernels::read_weights_info(*scenario.network.weights);
+    return with_weights_metadata(std::move(scenario), info);
+}
+
+Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& info) {
     auto& section = scenario.network;
-    if (!section.weights) return scenario;
-    auto const info = kernels::read_weights_info(*section.weights);
+    SKIPSTONE_EXPECT(section.weights.has_value());
     if (info.network != section.profile.name)
         throw InputError({*section.weights, 0, ""}, "these are weights of " + info.network +
                                                         ", the scenario's network is " + section.profile.name +

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/weights.hpp"
 #include "model/network.hpp"
 #include "model/scenario.hpp"
 
@@ -8,6 +9,8 @@ namespace skipstone::emulator {
 // The scenario with the input size and the number of classes of its weights file, where it names one and has none of
 // its own. Throws InputError where file and scenario disagree.
 Scenario with_weights_metadata(Scenario scenario);
+// The same where what the file says is known.
+Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& info);
 
 // The network that a scenario runs.
 Network network_of(Scenario const& scenario);

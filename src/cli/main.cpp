@@ -52,6 +52,12 @@ int run(int argc, char** argv) {
     };
     add("run", "emulate a scenario and write its trace", cli::add_run_command);
     add("plan", "plan one round with one or more planners and compare them", cli::add_plan_command);
+    add("study", "measure what a trained network's accuracy is without some of its blocks", cli::add_study_command);
+    add("analyze", "say where a trace's time and energy went, and whether its plans were right",
+        cli::add_analyze_command);
+    add("export", "write a trace for other programs: Perfetto, spreadsheets", cli::add_export_command);
+    add("watch", "follow a run through its trace while it goes on", cli::add_watch_command);
+    add("sweep", "run a scenario many times with other parameters and seeds, and tabulate", cli::add_sweep_command);
     add("check", "say what is wrong with a scenario, profile, instance, weights file or trace, and where",
         cli::add_check_command);
     try {

@@ -1,8 +1,5 @@
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -11,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/launcher.hpp"
 #include "cli/run_session.hpp"
 #include "cli/scenario_options.hpp"
 #include "config/scenario_file.hpp"
@@ -54,27 +52,10 @@ Scenario load(RunOptions const& options, Invocation const& invocation) {
 
 // Replaces this process by mpirun with a rank per device and one for the coordinator.
 [[noreturn]] void launch(std::size_t devices, Invocation const& invocation) {
-    std::vector<std::string> words{"mpirun",
-                                   "-n",
-                                   std::to_string(devices + 1),
-                                   "--oversubscribe",
-                                   "--bind-to",
-                                   "none",
-                                   "--mca",
-                                   "mpi_yield_when_idle",
-                                   "1",
-                                   invocation.executable.string()};
+    std::vector<std::string> program{invocation.executable.string()};
     for (std::size_t i = 1; i < invocation.arguments.size(); ++i)
-        if (invocation.arguments[i] != "--launch") words.push_back(invocation.arguments[i]);
-    if (geteuid() == 0) {
-        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-    }
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    execvp("mpirun", argv.data());
-    throw EnvironmentError::from_errno("mpirun");
+        if (invocation.arguments[i] != "--launch") program.push_back(invocation.arguments[i]);
+    execute(launch_words("", devices, program));
 }
 
 int run(RunOptions const& options, Invocation const& invocation) {

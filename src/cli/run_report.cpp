@@ -69,6 +69,18 @@ std::string round_table(emulator::RunSummary const& summary) {
     return table.text();
 }
 
+std::string accuracy_line(emulator::AccuracySummary const& accuracy) {
+    auto const confidence = accuracy.confidence();
+    return "accuracy: planned " + percent(accuracy.planned) + ", observed " + percent(accuracy.observed()) + " (" +
+           std::to_string(accuracy.correct) + " of " + std::to_string(accuracy.labelled) +
+           " labelled images right; 95 % confidence interval " + fixed(100 * confidence.low, 2) + " to " +
+           percent(confidence.high) + ")" +
+           (accuracy.planned_is_plausible() ? ""
+                                            : "; THE PLANNED ACCURACY LIES OUTSIDE: the accuracy table does not "
+                                              "describe these weights and images") +
+           "\n";
+}
+
 }  // namespace
 
 RunReport::RunReport(Scenario const& scenario, Network const& network, double dilation)
@@ -107,10 +119,7 @@ void RunReport::round(emulator::RoundSummary const& round) {
 void RunReport::finish(emulator::RunSummary const& summary, std::string const& remark) {
     bar_.clear();
     print("\ndevices\n" + device_table(summary) + "\nrounds\n" + round_table(summary) + "\n");
-    if (summary.labelled() > 0)
-        print("observed accuracy: " + std::to_string(summary.correct()) + " of " + std::to_string(summary.labelled()) +
-              " labelled images right (" +
-              percent(static_cast<double>(summary.correct()) / static_cast<double>(summary.labelled())) + ")\n");
+    if (auto const accuracy = summary.accuracy(); accuracy.labelled > 0) print(accuracy_line(accuracy));
     if (wall_) {
         auto const f = summary.fidelity();
         print("fidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) +

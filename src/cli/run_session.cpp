@@ -151,7 +151,8 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         auto const record = record_of(scenario, result, label_of);
         writer.append(record);
         for (auto const& row : record.requests)
-            if (row.label >= 0 && row.predicted_class >= 0) summary.add_prediction(row.label, row.predicted_class);
+            if (row.label >= 0 && row.predicted_class >= 0)
+                summary.add_prediction(row.label, row.predicted_class, row.accuracy);
         report.round(summary.add(result));
     };
     Coordinator::Outcome outcome{};
@@ -277,8 +278,9 @@ int run_alone(RunRequest const& request) {
     auto const& scenario = stage.scenario;
     stage.hosts = {mpi::host_name()};
     ImageSupply const images(scenario, stage.network, request.images);
-    int const nodes =
-        scenario.emulation.kernels ? std::min(usable_cores(), static_cast<int>(scenario.fleet.size())) : 0;
+    int const nodes = scenario.emulation.kernels
+                          ? std::min(request.threads.value_or(usable_cores()), static_cast<int>(scenario.fleet.size()))
+                          : 0;
     std::optional<PackedNetwork> packed;
     if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
     handle_signals(remember_signal);

@@ -15,6 +15,7 @@ struct RunRequest {
     std::optional<std::string> images;
     std::string command_line;
     bool strict = false;
+    std::optional<int> threads;  // of a run without a launcher: nodes that compute; none: as many as cores
 };
 
 // Both return the exit status.

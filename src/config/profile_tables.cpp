@@ -80,6 +80,21 @@ std::map<std::string, Seconds> read_compute_seconds(TableReader reader) {
     return times;
 }
 
+// The keys that a study adds to a row.
+void read_measurement(TableReader& reader, AccuracyRow& row) {
+    row.samples = reader.integer("samples", 0, any_integer);
+    row.correct = reader.integer("correct", 0, row.samples.value_or(any_integer));
+    if (Value const* ends = reader.get("confidence")) {
+        if (ends->type != Value::Type::list || ends->items.size() != 2)
+            reader.fail("confidence", "must be the two ends of an interval, such as [0.91, 0.93]");
+        auto const key = reader.path_of("confidence");
+        auto const low = number_of(ends->items[0], key, {0, 1});
+        row.confidence = {low, number_of(ends->items[1], key, {low, 1})};
+    }
+    if (auto const bytes = reader.integer("memory_gain_bytes", 0, any_integer)) row.memory_gain = Bytes(*bytes);
+    if (auto const macs = reader.integer("computation_gain_macs", 0, any_integer)) row.computation_gain = Macs(*macs);
+}
+
 AccuracyRow read_accuracy_row(TableReader reader) {
     AccuracyRow row;
     row.dropped = reader.required("dropped", reader.texts("dropped"), "the blocks that are dropped, [] for none");
@@ -96,6 +111,7 @@ AccuracyRow read_accuracy_row(TableReader reader) {
                     "is above 1; it is a fraction, not per cent: write " + number_text(accuracy->real / 100));
     row.accuracy = number_of(*accuracy, reader.path_of("accuracy"), {0, 1});
     row.source = reader.text("source").value_or("");
+    read_measurement(reader, row);
     // What a printed table says beside the accuracy; kept for the reader of the file.
     reader.text("printed");
     reader.text("remark");
@@ -233,6 +249,7 @@ AccuracyTable read_accuracy_table(TableReader reader, std::string const& name) {
     table.samples = reader.integer("samples", 0, any_integer).value_or(0);
     table.source = reader.text("source").value_or("");
     for (auto const* key : {"date", "weights", "weights_sha256", "software", "remark"}) reader.text(key);
+    reader.integer("input", 1, any_integer);
     for (TableReader& row : reader.required("row", reader.tables("row"), "its rows, [[row]] each"))
         table.rows.push_back(read_accuracy_row(std::move(row)));
     reader.finish();
@@ -301,6 +318,13 @@ std::string accuracy_rows(AccuracyTable const& table, std::string_view section) 
         text += "\n[[" + std::string(section) + "]]\n" + line("dropped", string_list(row.dropped));
         if (row.mode == BlockMode::direct) text += line("mode", "\"direct\"");
         text += line("accuracy", number_text(row.accuracy));
+        if (row.correct) text += line("correct", std::to_string(*row.correct));
+        if (row.samples) text += line("samples", std::to_string(*row.samples));
+        if (row.confidence)
+            text += line("confidence",
+                         "[" + number_text(row.confidence->low) + ", " + number_text(row.confidence->high) + "]");
+        if (row.memory_gain) text += line("memory_gain_bytes", std::to_string(row.memory_gain->value()));
+        if (row.computation_gain) text += line("computation_gain_macs", std::to_string(row.computation_gain->value()));
         if (!row.source.empty()) text += line("source", toml_string(row.source));
     }
     return text;

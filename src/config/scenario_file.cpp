@@ -36,13 +36,12 @@ struct Step {
 };
 
 // "fleet.devices[0].battery" -> fleet, devices, 0, battery
-std::vector<Step> steps_of(Override const& set) {
+std::vector<Step> steps_of(std::string const& key, InputPlace const& place) {
     auto const fail = [&] {
-        throw InputError({set.origin, 0, ""},
-                         "\"" + set.key + "\" is no key; write section.key=value, such as objective.alpha=0.5");
+        throw InputError(place, "\"" + key + "\" is no key; a key is written section.key, such as objective.alpha");
     };
     std::vector<Step> steps;
-    std::string_view rest = set.key;
+    std::string_view rest = key;
     while (true) {
         auto const end = std::min(rest.find_first_of(".["), rest.size());
         if (end == 0) fail();
@@ -70,12 +69,13 @@ void erase_key(Value& table, std::string_view key) {
         }
 }
 
-void apply(Override const& set, Value& root) {
-    auto const origin = std::make_shared<Origin const>(Origin{set.origin, {}});
+void apply(Setting const& set, Value& root) {
+    auto const& origin = set.value->origin;
+    int const line = set.value->line;
     Value* place = &root;
     std::string path;
-    for (Step const& step : steps_of(set)) {
-        auto const fail = [&](std::string const& message) { throw InputError({set.origin, 0, path}, message); };
+    for (Step const& step : steps_of(set.key, {origin->name, line, ""})) {
+        auto const fail = [&](std::string const& message) { throw InputError({origin->name, line, path}, message); };
         if (step.key.empty()) {
             if (place->type != Value::Type::list) fail("is not a list; it has no number " + std::to_string(step.index));
             if (step.index >= place->items.size())
@@ -92,16 +92,17 @@ void apply(Override const& set, Value& root) {
             Value section;
             section.type = Value::Type::table;
             section.origin = origin;
+            section.line = line;
             place->items.push_back(std::move(section));
             found = place->keys.end() - 1;
         }
         place = &place->items[static_cast<std::size_t>(found - place->keys.begin())];
         path += (path.empty() ? "" : ".") + step.key;
     }
-    *place = parse_toml_value(set.value, origin);
+    *place = *set.value;
 }
 
-void apply_all(std::vector<Override> const& overrides, Value& root) {
+void apply_all(std::vector<Setting> const& settings, Value& root) {
     struct Replaces {
         std::string_view section, key;
         std::array<std::string_view, 3> others;  // that the override of `key` takes the place of
@@ -111,7 +112,7 @@ void apply_all(std::vector<Override> const& overrides, Value& root) {
         Replaces{"objective", "alpha", {"beta", "", ""}},   Replaces{"objective", "beta", {"alpha", "", ""}},
         Replaces{"links", "rate", {"min", "max", "model"}}, Replaces{"links", "min", {"rate", "model", ""}},
         Replaces{"links", "max", {"rate", "model", ""}},    Replaces{"links", "model", {"rate", "", ""}}};
-    for (Override const& set : overrides)
+    for (Setting const& set : settings)
         for (auto const& [section, key, others] : replacements) {
             if (set.key != std::string(section) + "." + std::string(key)) continue;
             auto const found = std::ranges::find(root.keys, section);
@@ -119,7 +120,16 @@ void apply_all(std::vector<Override> const& overrides, Value& root) {
             Value& table = root.items[static_cast<std::size_t>(found - root.keys.begin())];
             for (std::string_view const other : others) erase_key(table, other);
         }
-    for (Override const& set : overrides) apply(set, root);
+    for (Setting const& set : settings) apply(set, root);
+}
+
+std::vector<Setting> settings_of(std::vector<Override> const& overrides) {
+    std::vector<Setting> settings;
+    for (Override const& set : overrides) {
+        auto const origin = std::make_shared<Origin const>(Origin{set.origin, {}});
+        settings.push_back({set.key, std::make_shared<Value const>(parse_toml_value(set.value, origin))});
+    }
+    return settings;
 }
 
 // ---- sections
@@ -465,7 +475,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
 
 Scenario scenario_of(Value root, std::shared_ptr<Origin const> const& origin, std::vector<Override> const& overrides,
                      ProfileFolders const& folders) {
-    apply_all(overrides, root);
+    apply_all(settings_of(overrides), root);
     return read_scenario(root, origin, folders);
 }
 
@@ -558,7 +568,7 @@ Override parse_override(std::string const& text) {
     if (mark == std::string::npos)
         throw InputError({origin, 0, ""}, "there is no '='; write section.key=value, such as objective.alpha=0.5");
     Override set{trimmed(text.substr(0, mark)), trimmed(text.substr(mark + 1)), origin};
-    steps_of(set);
+    steps_of(set.key, {origin, 0, ""});
     return set;
 }
 
@@ -573,6 +583,19 @@ Scenario parse_scenario(std::string_view text, std::string const& file, fs::path
                         std::vector<Override> const& overrides, ProfileFolders const& folders) {
     auto const origin = std::make_shared<Origin const>(Origin{file, folder});
     return scenario_of(parse_toml(text, origin), origin, overrides, folders);
+}
+
+Value read_scenario_table(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
+    return read_toml_file(find_profile(ProfileKind::scenario, name_or_path, folders, folder));
+}
+
+Value with_settings(Value table, std::vector<Setting> const& settings) {
+    apply_all(settings, table);
+    return table;
+}
+
+Scenario scenario_of_table(Value const& table, ProfileFolders const& folders) {
+    return read_scenario(table, table.origin, folders);
 }
 
 std::string scenario_text(Scenario const& scenario) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/profiles.hpp"
+#include "config/value.hpp"
 #include "model/scenario.hpp"
 
 // Scenario files (design.md section 8): TOML to values and back.
@@ -28,6 +29,13 @@ struct Override {
     std::string origin;  // what messages call it: "--set objective.alpha=0.5"
 };
 
+// The same from another file (a sweep): messages name the value's own place, and paths in it are relative to its file
+// first.
+struct Setting {
+    std::string key;
+    std::shared_ptr<Value const> value;
+};
+
 // From "section.key=value", as `--set` takes it. Throws InputError without an equals sign or a key.
 Override parse_override(std::string const& text);
 
@@ -38,6 +46,14 @@ Scenario load_scenario(std::string const& name_or_path, std::vector<Override> co
 // The same from a text; file: what messages call it; folder: what relative paths in it refer to first.
 Scenario parse_scenario(std::string_view text, std::string const& file, std::filesystem::path const& folder,
                         std::vector<Override> const& overrides, ProfileFolders const& folders);
+
+// A scenario's table, as it is written, with keys set in it; neither is checked but for the keys' form. Settings of one
+// call stand in for each other's alternatives as overrides do.
+Value read_scenario_table(std::string const& name_or_path, ProfileFolders const& folders,
+                          std::filesystem::path const& folder);
+Value with_settings(Value table, std::vector<Setting> const& settings);
+// The scenario that such a table holds; the same checks and errors as load_scenario.
+Scenario scenario_of_table(Value const& table, ProfileFolders const& folders);
 
 // The scenario as a complete TOML file: every key with its value, profiles written out, so that it needs no other file
 // but the weights. Parsed again, it gives the same scenario (but for Scenario::file), and the same text.

@@ -2,10 +2,12 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "units/error.hpp"
 
@@ -19,10 +21,18 @@ Value converted(toml::node const& node, std::shared_ptr<Origin const> const& ori
     value.line = static_cast<int>(node.source().begin.line);
     if (auto const* table = node.as_table()) {
         value.type = Value::Type::table;
-        for (auto const& [key, item] : *table) {
-            value.keys.emplace_back(key.str());
-            value.items.push_back(converted(item, origin));
-            value.items.back().line = static_cast<int>(key.source().begin.line);
+        // toml++ keeps keys sorted; here they stand in the order of the text.
+        std::vector<std::pair<toml::key const*, toml::node const*>> entries;
+        for (auto const& [key, item] : *table) entries.emplace_back(&key, &item);
+        auto const position = [](auto const& entry) {
+            auto const begin = entry.first->source().begin;
+            return std::pair(begin.line, begin.column);
+        };
+        std::ranges::stable_sort(entries, {}, position);
+        for (auto const& [key, item] : entries) {
+            value.keys.emplace_back(key->str());
+            value.items.push_back(converted(*item, origin));
+            value.items.back().line = static_cast<int>(key->source().begin.line);
         }
     } else if (auto const* array = node.as_array()) {
         value.type = Value::Type::list;

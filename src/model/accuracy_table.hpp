@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "model/network.hpp"
+#include "units/proportion.hpp"
+#include "units/quantity.hpp"
 
 namespace skipstone {
 
@@ -14,6 +16,11 @@ struct AccuracyRow {
     BlockMode mode = BlockMode::skip;  // what "dropped" means in this row: skip or direct
     double accuracy = 0;               // 0 … 1
     std::string source;                // where this number comes from; empty: the table's source
+    // Of a measured row: right answers, of how many, and what it no longer needs (Eq. 1, 2).
+    std::optional<long> correct{}, samples{};
+    std::optional<ProportionInterval> confidence{};  // 95 %
+    std::optional<Bytes> memory_gain{};
+    std::optional<Macs> computation_gain{};
 };
 
 // g(y) with provenance (design.md section 3): the first row is the network with nothing dropped. A set that is not in

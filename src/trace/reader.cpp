@@ -7,6 +7,7 @@
 
 #include "hdf5/file.hpp"
 #include "trace/table_type.hpp"
+#include "trace/write_mark.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::trace {
@@ -260,6 +261,10 @@ Ended Reader::ended() const {
 
 std::int32_t Reader::committed_rounds() const {
     return state_->committed;
+}
+
+bool Reader::being_written() const {
+    return WriteMark::is_on(path());
 }
 
 void Reader::refresh() {

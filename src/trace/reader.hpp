@@ -31,6 +31,9 @@ class Reader {
     bool complete() const;
     Ended ended() const;
     std::int32_t committed_rounds() const;
+    // A writer has the file open now, as far as this host can know: false, too, while a process on another host writes
+    // it, where the file system does not tell locks from host to host. Looks anew at every call.
+    bool being_written() const;
     // Looks at the file again.
     void refresh();
 

@@ -13,6 +13,7 @@
 
 #include "hdf5/file.hpp"
 #include "trace/table_type.hpp"
+#include "trace/write_mark.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::trace {
@@ -214,6 +215,7 @@ struct Writer::State {
     fs::path written;  // the file that is being written: the target or one in the scratch folder
     std::size_t devices = 0;
     std::optional<std::string> warning;
+    WriteMark mark;  // on the written file, until it is finished
     std::optional<hdf5::File> file;
     std::optional<Tables> tables;
     Phase phase = Phase::writing;
@@ -257,6 +259,7 @@ struct Writer::State {
         tables.reset();
         file->close();
         file.reset();
+        mark = {};
         phase = Phase::finished;
     }
 
@@ -320,6 +323,7 @@ Writer::Writer(std::string path, Header const& header, Placement placement) : st
         } catch (InputError const& error) {
             throw InputError({state.path, 0, ""}, "the trace cannot be written (" + std::string(error.what()) + ")");
         }
+        state.mark = WriteMark(draft.path().string());
         draft.take_its_place();
         state.open();
     });

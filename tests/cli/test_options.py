@@ -5,7 +5,7 @@ import hashlib
 import pathlib
 import unittest
 
-from support import COMPUTE, ProgramTest, Trace, cifar_batch, h5py, numpy, text, write_weights
+from support import COMPUTE, DONE, ProgramTest, Trace, cifar_batch, h5py, numpy, text, write_weights
 
 WITH_KERNELS = {"emulation.kernels": True, "rounds.count": 2, "requests.count": 2}
 
@@ -80,7 +80,22 @@ class Options(ProgramTest):
         weights = write_weights(self.path("weights.h5"), favourite=4)
         batch = self.write("batch.bin", cifar_batch([4, 4, 4, 1]))
         result = self.skipstone("run", self.scenario(WITH_KERNELS), "-o", "t.h5", "--weights", weights, "--images", batch)
-        self.assertIn("3 of 4 labelled images right (75.00 %)", result.out)
+        self.assertIn("accuracy: planned 82.00 %, observed 75.00 % (3 of 4 labelled images right; "
+                      "95 % confidence interval 30.06 to 95.44 %)\n", result.out)
+
+    def test_a_planned_accuracy_that_cannot_be_is_told(self):
+        weights = write_weights(self.path("weights.h5"), favourite=4)
+        batch = self.write("batch.bin", cifar_batch([4, 1]))
+        scenario = self.scenario(WITH_KERNELS | {"requests.count": 20})
+        result = self.skipstone("run", scenario, "-o", "t.h5", "--weights", weights, "--images", batch)
+        requests = Trace(self.path("t.h5")).requests
+        done = requests[requests["status"] == DONE]
+        planned = done["accuracy"].mean()
+        self.assertTrue(0.7 <= planned < 0.92, planned)  # blocks were dropped
+        self.assertLess(len(done), 20)
+        right = (done["label"] == done["predicted_class"]).sum()
+        self.assertIn(f"accuracy: planned {100 * planned:.2f} %, observed {100 * right / len(done):.2f} % ({right} of {len(done)} labelled", result.out)
+        self.assertIn("THE PLANNED ACCURACY LIES OUTSIDE", result.out)
 
     def test_kernels(self):
         on = self.run_scenario({"rounds.count": 2}, "--kernels", "on")

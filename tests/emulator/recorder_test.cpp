@@ -162,10 +162,23 @@ BOOST_AUTO_TEST_CASE(one_late_event_in_a_hundred_is_still_faithful) {
 
 BOOST_AUTO_TEST_CASE(predictions_are_counted_where_labels_are_known) {
     RunSummary summary(small_scenario(1), 1);
-    summary.add_prediction(3, 3);
-    summary.add_prediction(3, 4);
-    BOOST_TEST(summary.labelled() == 2);
-    BOOST_TEST(summary.correct() == 1);
+    summary.add_prediction(3, 3, 0.9);
+    summary.add_prediction(3, 4, 0.7);
+    auto const accuracy = summary.accuracy();
+    BOOST_TEST(accuracy.labelled == 2);
+    BOOST_TEST(accuracy.correct == 1);
+    BOOST_TEST(accuracy.planned == 0.8, boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(accuracy.observed() == 0.5);
+}
+
+BOOST_AUTO_TEST_CASE(a_planned_accuracy_is_plausible_inside_the_interval_of_the_observed_one) {
+    RunSummary summary(small_scenario(1), 1);
+    summary.add_prediction(3, 4, 0.9);  // 0 of 1: up to 0.7935
+    BOOST_TEST(!summary.accuracy().planned_is_plausible());
+    summary.add_prediction(3, 3, 0.9);  // 1 of 2: 0.0945 to 0.9055
+    BOOST_TEST(summary.accuracy().planned_is_plausible());
+    for (int i = 0; i < 100; ++i) summary.add_prediction(3, 3, 0.5);  // 101 of 102: from 0.9465
+    BOOST_TEST(!summary.accuracy().planned_is_plausible());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

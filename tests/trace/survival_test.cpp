@@ -155,6 +155,25 @@ int on_a_disk_of(std::string const& size, std::string const& folder,
 
 BOOST_FIXTURE_TEST_SUITE(survival, sample::Folder)
 
+BOOST_AUTO_TEST_CASE(a_reader_knows_whether_a_writer_is_there) {
+    auto const trace_file = file("t.h5");
+    {
+        Child child([&](int pipe) { return write_on(trace_file, pipe, 1'000'000); });
+        child.heard(1);
+        Reader trace(trace_file);
+        BOOST_TEST(trace.being_written());
+        BOOST_TEST(Reader(trace_file).being_written());  // readers neither look like writers nor take the mark away
+        child.kill();
+        BOOST_TEST(!trace.being_written());
+        trace.refresh();
+        BOOST_TEST((trace.ended() == Ended::running));
+    }
+    Writer writer(trace_file, sample::header());
+    BOOST_TEST(Reader(trace_file).being_written());
+    writer.finish(Ended::interrupted);
+    BOOST_TEST(!Reader(trace_file).being_written());
+}
+
 BOOST_AUTO_TEST_CASE(a_killed_writer_leaves_every_finished_round) {
     RandomStream random(1, "kill");
     std::string command;

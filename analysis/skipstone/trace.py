@@ -1,0 +1,224 @@
+"""The trace of a run, as data frames."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import h5py
+import numpy
+import pandas
+
+from .errors import TraceError
+from .tables import COLUMNS, MISSING, open_table, read_frame, rows_before, text, units_of
+
+FORMAT, VERSION = "skipstone-trace", 1
+OVERRUN, RETRANSMITTED, FAILED = 1, 2, 4  # bits of events.flags
+
+
+def load(path: str | os.PathLike) -> Trace:
+    """The trace in this file: of a run that is over, goes on or was killed. Changes nothing.
+
+    Raises TraceError, naming the file and what is wrong, when it is no trace that can be read."""
+    return Trace(path)
+
+
+class Trace:
+    """The rounds of a run that were finished when it was loaded.
+
+    Tables are read when they are first asked for, and kept. Columns are named as in the file; enumerations (events.kind, plans.mode,
+    requests.status) are categoricals, and −1 is <NA> where it stands for none (peer, a plan's device,
+    label, predicted_class). frame.attrs["units"] has the units: times are seconds, rates bit/s and MAC/s, sizes bytes, energy
+    joules, power watts."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = os.fspath(path)
+        self._identity = None
+        with self._open() as file:
+            self.attributes: dict[str, object] = {name: _plain(value) for name, value in file.attrs.items()}
+            self.provenance: dict[str, object] = {name: _plain(value) for name, value in _group(file, "provenance").attrs.items()}
+            rounds = open_table(file, "rounds")  # the others then hold these rounds, and perhaps a part of the next
+            for name in COLUMNS:
+                if name != "links/used":
+                    open_table(file, name)
+            self.rounds: pandas.DataFrame = read_frame(rounds, _committed(rounds["round"], _rates(file)))
+            self.devices: pandas.DataFrame = self._read(file, "devices")
+            self.blocks: pandas.DataFrame = self._read(file, "blocks")
+
+    def __repr__(self) -> str:
+        state = "" if self.complete else f", not complete ({self.ended})"
+        return f"<skipstone trace {self.path}: {len(self.rounds)} rounds on {len(self.devices)} devices{state}>"
+
+    @property
+    def complete(self) -> bool:
+        """All rounds are there."""
+        return bool(self.attributes["complete"])
+
+    @property
+    def ended(self) -> str:
+        """"finished", "interrupted", "failed", or "running": still, or it was killed."""
+        return str(self.attributes["ended"])
+
+    @functools.cached_property
+    def events(self) -> pandas.DataFrame:
+        """What devices did: computations, transfers and waits."""
+        return self._table("events")
+
+    @functools.cached_property
+    def requests(self) -> pandas.DataFrame:
+        """What became of each request."""
+        return self._table("requests")
+
+    @functools.cached_property
+    def plans(self) -> pandas.DataFrame:
+        """The device and mode of each block of each admitted request."""
+        return self._table("plans")
+
+    @functools.cached_property
+    def battery(self) -> pandas.DataFrame:
+        """Joules left in each device when the next round starts."""
+        return self._table("battery")
+
+    @functools.cached_property
+    def clocks(self) -> pandas.DataFrame:
+        """How each rank's clock is related to rank 0's."""
+        return self._table("clocks")
+
+    @functools.cached_property
+    def outages(self) -> pandas.DataFrame:
+        """When devices (peer <NA>) and links were out; end_s NaN: to the end."""
+        frame = self._table("outages")
+        return frame if self.ended != "running" or len(frame) == 0 else frame[: self._committed_outages(frame)]
+
+    @functools.cached_property
+    def links(self) -> pandas.DataFrame:
+        """Rates: round, device (from), peer (to), rate_bit_s; no row where there is no link. In a large fleet, of used links only.
+        All rounds' rates of a long run need much memory; rates() reads one round's."""
+        with self._open() as file:
+            dense = _rates(file)
+            if dense is None:
+                return self._read(file, "links/used")
+            values = dense[: len(self.rounds)]
+            rounds, devices, peers = (~numpy.isnan(values)).nonzero()
+            frame = pandas.DataFrame({"round": rounds.astype(numpy.int32), "device": devices.astype(numpy.int32),
+                                      "peer": peers.astype(numpy.int32), "rate_bit_s": values[rounds, devices, peers]})
+            frame.attrs["units"] = units_of(dense)
+            return frame
+
+    def rates(self, round: int) -> pandas.DataFrame:
+        """Rates of a round in bit/s, by device (row: from) and peer (column: to); NaN where there is no link, or it was not used
+        (large fleets)."""
+        if not 0 <= round < len(self.rounds):
+            raise IndexError(f"{self.path}: has rounds 0 to {len(self.rounds) - 1}, not {round}")
+        devices = pandas.RangeIndex(len(self.devices))
+        with self._open() as file:
+            dense = _rates(file)
+            if dense is not None:
+                return pandas.DataFrame(dense[round], devices.rename("device"), devices.rename("peer"))
+        links = self.links[self.links["round"] == round]
+        return links.pivot(index="device", columns="peer", values="rate_bit_s").reindex(index=devices, columns=devices)
+
+    def _open(self) -> h5py.File:
+        file = _open_file(self.path)
+        try:
+            _require_format(file)
+            status = os.stat(self.path)
+            identity = status.st_dev, status.st_ino
+            if self._identity not in (None, identity):
+                raise TraceError(f"{self.path}: another file has taken its place since it was loaded; load it again")
+            self._identity = identity
+        except TraceError:
+            file.close()
+            raise
+        return file
+
+    def _table(self, name: str) -> pandas.DataFrame:
+        with self._open() as file:
+            return self._read(file, name)
+
+    def _read(self, file: h5py.File, name: str) -> pandas.DataFrame:
+        table = open_table(file, name)
+        rows = rows_before(table, len(self.rounds)) if "round" in table.dtype.names else len(table)
+        return read_frame(table, rows, MISSING.get(name, frozenset()))
+
+    def _committed_outages(self, outages: pandas.DataFrame) -> int:
+        """Outages carry no round. The last ones of a run that has not ended may belong to the round that is not finished: those that
+        begin after the last one's end, but for batteries that are empty by then."""
+        if len(self.rounds) == 0:
+            return 0
+        last = self.battery[self.battery["round"] == len(self.rounds) - 1]
+        empty = outages["device"].isin(last["device"][last["remaining_j"] == 0]) & (outages["cause"] == "battery")
+        keep = (outages["begin_s"] <= self.rounds["end_s"].iloc[-1]) | empty
+        return int(keep.to_numpy().nonzero()[0].max(initial=-1)) + 1
+
+
+def _open_file(path: str) -> h5py.File:
+    """Of a file whose first bytes are damaged, HDF5 1.10 in SWMR mode waits for ever for them to get better: only files that a run has
+    open, or had open when it was killed, are opened so."""
+    try:
+        with open(path, "rb") as stream:
+            empty = not stream.read(1)
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be opened ({error.strerror})") from error
+    if empty or not h5py.is_hdf5(path):
+        raise TraceError(f"{path}: is not a trace ({'it is empty' if empty else 'not an HDF5 file'})")
+    try:
+        try:
+            return h5py.File(path, "r", locking=False)
+        except OSError as error:
+            if not any(word in str(error) for word in ("SWMR", "lock", "h5clear")):
+                raise
+        return h5py.File(path, "r", swmr=True, locking=False)
+    except OSError as error:
+        raise TraceError(f"{path}: is a damaged or truncated HDF5 file ({error})") from error
+
+
+def _require_format(file: h5py.File) -> None:
+    found = file.attrs.get("format")
+    if found is None:
+        raise TraceError(f"{file.filename}: is an HDF5 file but not a trace (it has no attribute 'format')")
+    if text(found) != FORMAT:
+        raise TraceError(f"{file.filename}: is not a trace (its format is '{text(found)}')")
+    version = file.attrs.get("format_version")
+    if version != VERSION:
+        raise TraceError(f"{file.filename}: is a trace of format version {version}; {VERSION} is read")
+    for name in ("complete", "ended"):
+        if name not in file.attrs:
+            raise TraceError(f"{file.filename}: is not a whole trace: attribute '{name}' is missing")
+
+
+def _group(file: h5py.File, name: str) -> h5py.Group:
+    group = file.get(name)
+    if not isinstance(group, h5py.Group):
+        raise TraceError(f"{file.filename}: is not a whole trace: group /{name} is missing")
+    return group
+
+
+def _rates(file: h5py.File) -> h5py.Dataset | None:
+    """The array of all rates; none in the trace of a large fleet."""
+    links = _group(file, "links")
+    dense = links.get("rate_bit_s")
+    if isinstance(dense, h5py.Dataset):
+        if dense.ndim != 3:
+            raise TraceError(f"{file.filename}: /links/rate_bit_s is not an array of rounds, devices and devices")
+        if file.swmr_mode:
+            dense.refresh()
+        return dense
+    open_table(file, "links/used")
+    return None
+
+
+def _committed(numbers: numpy.ndarray, rates: h5py.Dataset | None) -> int:
+    """Number of finished rounds: those that are numbered in order."""
+    wrong = (numbers != numpy.arange(len(numbers))).nonzero()[0]
+    count = int(wrong[0]) if len(wrong) else len(numbers)
+    return count if rates is None else min(count, len(rates))
+
+
+def _plain(value: object) -> object:
+    """An attribute as a plain Python value."""
+    if isinstance(value, bytes):
+        return text(value)
+    if isinstance(value, numpy.ndarray):
+        return _plain(value.tolist() if value.ndim else value[()])
+    return value.item() if isinstance(value, numpy.generic) else value

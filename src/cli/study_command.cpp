@@ -1,0 +1,378 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/signals.hpp"
+#include "emulator/host_clock.hpp"
+#include "kernels/host.hpp"
+#include "mpi/communicator.hpp"
+#include "study/study.hpp"
+#include "study/study_table.hpp"
+#include "units/error.hpp"
+#include "units/nearest.hpp"
+#include "units/proportion.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+using namespace study;
+namespace fs = std::filesystem;
+
+struct StudyOptions {
+    std::string network, weights, data, output, remark;
+    std::optional<std::string> final_data, drops, modes, share;
+    std::optional<std::size_t> limit, final_limit, final_count;
+    std::size_t batch = 32;
+    std::optional<int> threads;
+    bool restart = false;
+};
+
+std::vector<BlockMode> parse_modes(std::string const& text) {
+    std::vector<BlockMode> modes;
+    for (auto const& word : CLI::detail::split(text, ',')) {
+        if (word != "skip" && word != "direct")
+            throw InputError("--modes " + text + ": \"" + word + "\" is no mode; there are skip and direct");
+        auto const mode = word == "skip" ? BlockMode::skip : BlockMode::direct;
+        if (std::ranges::find(modes, mode) == modes.end()) modes.push_back(mode);
+    }
+    std::ranges::sort(modes);
+    return modes;
+}
+
+// What the options mean together; throws InputError where they do not go together.
+StudyPlan make_plan(StudyOptions const& options, Network const& network) {
+    auto const drops = options.drops.value_or("singles");
+    auto const modes = parse_modes(options.modes.value_or("skip,direct"));
+    StudyPlan plan;
+    plan.final_count = options.final_count.value_or(21);
+    if (auto const share = options.share.value_or("on"); share == "off")
+        plan.sharing = Sharing::none;
+    else if (share != "on")
+        throw InputError("--share " + share + ": must be on or off");
+    if (drops == "singles") {
+        plan.drops = single_drops(network, modes);
+    } else if (drops == "pairs") {
+        plan.drops = pair_drops(network, modes);
+    } else {
+        if (options.modes)
+            throw InputError("--modes: goes with --drops singles and pairs alone; " +
+                             std::string(drops == "none" || drops == "greedy" ? drops + " needs none"
+                                                                              : "a file says the mode of every row"));
+        if (drops == "greedy")
+            plan.choice = StudyPlan::Choice::greedy;
+        else if (drops == "none")
+            plan.drops.sets.emplace_back();
+        else if (fs::exists(drops))
+            plan.drops = read_drops_file(drops, network);
+        else
+            throw InputError("--drops " + drops +
+                             ": is neither a file nor one of none, singles, pairs and greedy; the "
+                             "nearest of these is \"" +
+                             nearest(drops, std::vector<std::string>{"none", "singles", "pairs", "greedy"}) + "\"");
+    }
+    if (plan.choice == StudyPlan::Choice::greedy && identity_blocks(network).empty())
+        throw InputError("--drops greedy: " + network.name() + " has no identity block that could be dropped");
+    return plan;
+}
+
+void check_numbers(StudyOptions const& options) {
+    auto const at_least_1 = [](char const* name, auto const& value) {
+        if (value && *value < 1) throw InputError(std::string(name) + ": must be 1 or more");
+    };
+    at_least_1("--limit", options.limit);
+    at_least_1("--final-limit", options.final_limit);
+    at_least_1("--final-count", options.final_count);
+    at_least_1("--threads", options.threads);
+    at_least_1("--batch", std::optional(options.batch));
+    if (!options.final_data && options.final_limit) throw InputError("--final-limit: needs --final-data");
+    if (!options.final_data && options.final_count) throw InputError("--final-count: needs --final-data");
+}
+
+Workplace make_workplace(StudyOptions const& options, Invocation const& invocation) {
+    auto info = kernels::read_weights_info(options.weights);
+    auto profile =
+        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
+    profile.classes = info.classes;
+    profile.input = info.input_size;
+    std::vector<DataSet> data;
+    data.emplace_back(options.data, options.limit, info.classes);
+    if (options.final_data) data.emplace_back(*options.final_data, options.final_limit, info.classes);
+    return {Network(std::move(profile)), std::move(info), std::move(data), options.batch};
+}
+
+std::string drops_text(StudyOptions const& options, StudyPlan const& plan) {
+    auto const drops = options.drops.value_or("singles");
+    if (drops == "singles" || drops == "pairs") return drops + " (" + options.modes.value_or("skip,direct") + ")";
+    return plan.choice == StudyPlan::Choice::greedy || drops == "none" ? drops : fs::path(drops).filename().string();
+}
+
+Identity identity(StudyOptions const& options, Workplace const& workplace, StudyPlan const& plan) {
+    Identity identity{{"program", SKIPSTONE_VERSION},
+                      {"oneDNN", kernels::onednn_version()},
+                      {"instruction set", kernels::instruction_set()},
+                      {"network", workplace.network().name()},
+                      {"weights", workplace.weights().sha256}};
+    for (std::size_t d = 0; d < workplace.data_sets(); ++d) {
+        std::string const name = d == 0 ? "data" : "final data";
+        identity.emplace_back(name, workplace.data(d).sha256());
+        identity.emplace_back(name + " images", std::to_string(workplace.data(d).size()));
+    }
+    identity.emplace_back("batch", std::to_string(workplace.batch()));
+    identity.emplace_back("drops", drops_text(options, plan));
+    std::string sets;
+    for (auto const& set : plan.drops.sets)
+        sets += (sets.empty() ? "" : ", ") + dropped_text(set, workplace.network()) +
+                (set.mode == BlockMode::direct ? " direct" : "");
+    identity.emplace_back("sets", sets);
+    if (options.final_data) identity.emplace_back("final count", std::to_string(plan.final_count));
+    return identity;
+}
+
+std::string today() {
+    std::time_t const now = std::time(nullptr);
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    char date[32];
+    std::strftime(date, sizeof date, "%Y-%m-%d", &utc);
+    return date;
+}
+
+std::string duration(double seconds) {
+    auto const whole = static_cast<long>(seconds + 0.5);
+    if (whole < 60) return std::to_string(whole) + " s";
+    if (whole < 3600) return std::to_string(whole / 60) + " min " + std::to_string(whole % 60) + " s";
+    return std::to_string(whole / 3600) + " h " + std::to_string(whole / 60 % 60) + " min";
+}
+
+// A bar on a terminal, a line now and then elsewhere.
+class Report {
+  public:
+    void operator()(StudyProgress const& progress) {
+        if (progress.what != what_) {
+            what_ = progress.what;
+            bar_ = std::make_unique<ProgressBar>(static_cast<int>(progress.batches));
+            if (progress.known > 0)
+                print("going on: " + std::to_string(progress.known) + " of " + std::to_string(progress.batches) +
+                      " batches are in the journal");
+            said_ = Clock::now();
+        }
+        auto const left = progress.seconds_left < 0 ? "" : ", about " + duration(progress.seconds_left) + " left";
+        bar_->advance(static_cast<int>(progress.done), "batches" + left + " (" + what_ + ")");
+        if (isatty(STDERR_FILENO) != 0 || Clock::now() - said_ < std::chrono::seconds(10)) return;
+        said_ = Clock::now();
+        print(std::to_string(progress.done) + " of " + std::to_string(progress.batches) + " batches" + left);
+    }
+    void clear() { bar_.reset(); }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    void print(std::string const& text) {
+        if (bar_) bar_->clear();
+        std::printf("%s: %s\n", what_.c_str(), text.c_str());
+        std::fflush(stdout);
+    }
+
+    std::string what_;
+    std::unique_ptr<ProgressBar> bar_;
+    Clock::time_point said_;
+};
+
+std::string result_table(Measurement const& measurement, Network const& network) {
+    TextTable table({{"dropped", Align::left},
+                     {"mode", Align::left},
+                     {"accuracy"},
+                     {"95 % interval"},
+                     {"right"},
+                     {"memory gain"},
+                     {"computation gain"}});
+    for (auto const& row : measurement.sets) {
+        auto const samples = row.predictions.size();
+        auto const interval = confidence_interval(static_cast<long>(row.correct), static_cast<long>(samples));
+        table.add({dropped_text(row.set, network), row.set.dropped.empty() ? "" : std::string(to_string(row.set.mode)),
+                   percent(static_cast<double>(row.correct) / static_cast<double>(samples)),
+                   fixed(100 * interval.low, 2) + " … " + percent(interval.high), std::to_string(row.correct),
+                   megabytes(static_cast<double>(memory_gain(row.set, network).value())),
+                   fixed(static_cast<double>(computation_gain(row.set, network).value()) / 1e6, 1) + " MMAC"});
+    }
+    return table.text();
+}
+
+fs::path with_ending(fs::path path, std::string const& stem_end, char const* extension) {
+    return path.parent_path() / (path.stem().string() + stem_end + extension);
+}
+
+// Rank 0's part. world: nullptr where it is alone.
+int lead(StudyOptions const& options, Workplace const& workplace, StudyPlan const& plan, int threads,
+         mpi::Communicator const* world) {
+    auto const& network = workplace.network();
+    Journal journal(options.output + ".journal", identity(options, workplace, plan),
+                    options.restart ? Journal::Start::anew : Journal::Start::resume);
+    on_signals(OnSignal::remember);
+    auto const begin = std::chrono::steady_clock::now();
+    Team team(workplace, threads, world);
+    std::printf("%s on %zu images of %s, %zu worker%s\n", network.name().c_str(), workplace.data(0).size(),
+                workplace.data(0).name().c_str(), team.workers(), team.workers() == 1 ? "" : "s");
+    std::fflush(stdout);
+    Report report;
+    auto const result = conduct(workplace, plan, team, journal, std::ref(report), stop_requested());
+    report.clear();
+    if (!result) {
+        std::printf("interrupted; %zu batches are kept in %s.journal, the same call goes on from there\n",
+                    journal.size(), options.output.c_str());
+        return interrupted + last_signal();
+    }
+    double const spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+
+    Provenance provenance{std::string("skipstone ") + SKIPSTONE_VERSION + " (" + SKIPSTONE_REVISION + ")", today(),
+                          kernels::instruction_set(), drops_text(options, plan), options.remark};
+    fs::path const output(options.output);
+    auto const write = [&](Measurement const& measurement, std::string const& stem_end, Provenance const& about) {
+        auto const json = with_ending(output, stem_end, ".json"), toml = with_ending(output, stem_end, ".toml");
+        write_file(json, json_text(workplace, measurement, plan.drops.not_run, result->chain, about));
+        write_file(toml, table_text(workplace, measurement, plan.drops.not_run, about));
+        std::printf("\n%s\n%s", workplace.data(measurement.data).name().c_str(),
+                    result_table(measurement, network).c_str());
+        std::printf("tables: %s, %s\n", toml.c_str(), json.c_str());
+    };
+    write(result->selection, result->final ? "-selection" : "", provenance);
+    if (result->final) {
+        auto const& selection = workplace.data(result->selection.data);
+        provenance.remark = "Sets chosen by their accuracy on the first " + std::to_string(selection.size()) +
+                            " images of " + selection.name() + "." +
+                            (options.remark.empty() ? "" : " " + options.remark);
+        write(*result->final, "", provenance);
+    }
+    if (!plan.drops.not_run.empty()) std::printf("\nnot run\n");
+    for (auto const& block : plan.drops.not_run)
+        std::printf("  %s, mode %s: %s\n", block.block.c_str(), std::string(to_string(block.mode)).c_str(),
+                    block.reason.c_str());
+    journal.remove();
+    std::printf("%s, %zu worker%s\n", duration(spent).c_str(), team.workers(), team.workers() == 1 ? "" : "s");
+    return done;
+}
+
+// Checks first what costs nothing.
+struct Prepared {
+    Workplace workplace;
+    StudyPlan plan;
+};
+
+Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
+    check_numbers(options);
+    if (fs::path(options.output).extension() != ".toml")
+        throw InputError("--output " + options.output + ": must end in .toml");
+    auto workplace = make_workplace(options, invocation);
+    auto plan = make_plan(options, workplace.network());
+    return {std::move(workplace), std::move(plan)};
+}
+
+int threads_of(StudyOptions const& options, std::size_t ranks_here) {
+    return options.threads.value_or(std::max(1, emulator::usable_cores() / static_cast<int>(ranks_here)));
+}
+
+// One rank's part among several.
+int study_among(mpi::Communicator const& world, StudyOptions const& options, Invocation const& invocation) {
+    bool const first = world.rank() == 0;
+    std::optional<Prepared> prepared;
+    auto const prepare_here = [&] {
+        try {
+            prepared.emplace(prepare(options, invocation));
+        } catch (InputError const& error) {
+            std::fprintf(stderr, "skipstone: %s\n", error.what());
+        }
+    };
+    // Rank 0 says what is wrong; the others look only when it found nothing.
+    if (first) prepare_here();
+    if (!world.all(!first || prepared.has_value())) return first ? bad_input : done;
+    if (!first) prepare_here();
+    if (!world.all(prepared.has_value())) return first ? bad_input : done;
+    auto const threads = threads_of(options, static_cast<std::size_t>(world.split_by_host().size()));
+    if (!first) {
+        on_signals(OnSignal::ignore);  // rank 0 ends the study
+        serve(prepared->workplace, threads, world);
+        on_signals(OnSignal::end);
+        return done;
+    }
+    return lead(options, prepared->workplace, prepared->plan, threads, &world);
+}
+
+int study_here(StudyOptions const& options, Invocation const& invocation) {
+    auto const prepared = prepare(options, invocation);
+    return lead(options, prepared.workplace, prepared.plan, threads_of(options, 1), nullptr);
+}
+
+int study_command(StudyOptions const& options, Invocation const& invocation) {
+    if (!mpi::launched()) return study_here(options, invocation);
+    mpi::Environment const environment;
+    auto const world = mpi::Communicator::duplicate_world();
+    try {
+        return world.size() == 1 ? study_here(options, invocation) : study_among(world, options, invocation);
+    } catch (std::exception const& error) {
+        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        int const status = dynamic_cast<InputError const*>(&error) != nullptr ? bad_input : failed;
+        if (world.size() == 1) return status;
+        world.abort(status);
+    }
+}
+
+}  // namespace
+
+Action add_study_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<StudyOptions>();
+    app.add_option("--weights", options->weights, "trained weights (HDF5)")->required()->type_name("FILE");
+    app.add_option("--network", options->network, "network profile; default: the one that the weights name")
+        ->type_name("PROFILE");
+    app.add_option("--data", options->data,
+                   "labelled images: a CIFAR-10 batch (.bin, .bin.xz), or a folder with a folder of pictures per class")
+        ->required()
+        ->type_name("PATH");
+    app.add_option("--final-data", options->final_data,
+                   "other labelled images: sets are chosen on --data, and the best are measured again on these")
+        ->type_name("PATH");
+    app.add_option("--drops", options->drops,
+                   "none: the whole network alone; singles (default): every block; pairs: singles, and all pairs of "
+                   "identity blocks; greedy: ever more blocks, always the one that costs least; FILE: the sets of an "
+                   "accuracy table")
+        ->type_name("none|singles|pairs|greedy|FILE");
+    app.add_option("--modes", options->modes,
+                   "of single drops: skip drops a block's convolutions, direct its skip connection; default: both")
+        ->type_name("skip,direct");
+    app.add_option("--limit", options->limit, "take the first N images of --data")->type_name("N");
+    app.add_option("--final-limit", options->final_limit, "take the first N images of --final-data")->type_name("N");
+    app.add_option("--final-count", options->final_count, "how many sets are measured on --final-data; default: 21")
+        ->type_name("N");
+    app.add_option("-o,--output", options->output, "accuracy table to write; TABLE.json beside it has more")
+        ->required()
+        ->type_name("TABLE.toml");
+    app.add_option("--batch", options->batch, "images that go through the network together")
+        ->type_name("N")
+        ->capture_default_str();
+    app.add_option("--threads", options->threads, "threads per rank; default: the host's cores, shared by its ranks")
+        ->type_name("N");
+    app.add_option("--share", options->share,
+                   "off: every set runs on its own, for comparison; on (default): what sets have in common runs once")
+        ->type_name("on|off");
+    app.add_option("--remark", options->remark, "a remark for the table")->type_name("TEXT");
+    app.add_flag("--restart", options->restart, "forget what an interrupted study of this table had finished");
+    app.footer(
+        "An interrupted study (Ctrl-C, or killed) goes on where it was when the same call is repeated.\n"
+        "Ranks share the work: mpirun -n 4 skipstone study … gives the same table.");
+    return [options, &invocation] { return study_command(*options, invocation); };
+}
+
+}  // namespace skipstone::cli

@@ -1,0 +1,96 @@
+#include "cli/sweep_program.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/launcher.hpp"
+#include "cli/run_session.hpp"
+#include "cli/trace_figures.hpp"
+#include "config/scenario_file.hpp"
+#include "emulator/course.hpp"
+#include "emulator/setup.hpp"
+#include "kernels/weights.hpp"
+#include "sweep/process.hpp"
+#include "units/sha256.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+using WeightsFiles = std::map<std::string, kernels::WeightsInfo>;  // read once each
+
+sweep::Resolved resolve(Scenario scenario, WeightsFiles& files) {
+    sweep::Resolved resolved;
+    if (auto const& weights = scenario.network.weights) {
+        auto known = files.find(*weights);
+        if (known == files.end()) known = files.emplace(*weights, kernels::read_weights_info(*weights)).first;
+        resolved.weights_hash = known->second.sha256;
+        scenario = emulator::with_weights_metadata(std::move(scenario), known->second);
+    }
+    emulator::Course(scenario, emulator::network_of(scenario));
+    resolved.scenario = std::move(scenario);
+    return resolved;
+}
+
+// A launcher that starts ranks must not take this process for one.
+void forget_own_launcher() {
+    std::vector<std::string> names;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        std::string_view const text = *entry;
+        for (std::string_view const prefix : {"OMPI_COMM_WORLD_", "OMPI_UNIVERSE_", "PMIX_", "PMI_"})
+            if (text.starts_with(prefix)) names.emplace_back(text.substr(0, text.find('=')));
+    }
+    for (auto const& name : names) ::unsetenv(name.c_str());
+}
+
+// In real time, with a rank per device.
+int run_launched(Scenario const& scenario, std::filesystem::path const& trace, std::string const& launcher,
+                 Invocation const& invocation) {
+    auto const file = trace.parent_path() / "scenario.toml";
+    std::ofstream(file) << config::scenario_text(scenario);
+    return sweep::run_program([&] {
+        forget_own_launcher();
+        execute(launch_words(launcher, scenario.fleet.size(),
+                             {invocation.executable.string(), "run", file.string(), "-o", trace.string()}));
+    });
+}
+
+int run_here(Scenario const& scenario, std::filesystem::path const& trace, std::string const& command_line,
+             int threads) {
+    RunRequest request;
+    request.load_scenario = [&] { return scenario; };
+    request.output = trace.string();
+    request.command_line = command_line;
+    request.threads = threads;
+    return run_alone(request);
+}
+
+}  // namespace
+
+sweep::Program sweep_program(Invocation const& invocation, std::string const& launcher, int threads) {
+    std::string command_line;
+    for (auto const& word : invocation.arguments) command_line += (command_line.empty() ? "" : " ") + word;
+    sweep::Program program;
+    program.resolve = [files = std::make_shared<WeightsFiles>()](Scenario scenario) {
+        return resolve(std::move(scenario), *files);
+    };
+    program.run = [=, &invocation](Scenario const& scenario, std::filesystem::path const& trace) {
+        return scenario.emulation.clock == ClockKind::wall ? run_launched(scenario, trace, launcher, invocation)
+                                                           : run_here(scenario, trace, command_line, threads);
+    };
+    program.summarise = trace_figures;
+    auto const version = version_text();
+    program.software = version.substr(0, version.find('\n'));
+    program.identity = sha256_of_file("/proc/self/exe");
+    return program;
+}
+
+}  // namespace skipstone::cli

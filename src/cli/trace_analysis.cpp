@@ -1,0 +1,87 @@
+#include "cli/trace_analysis.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+
+#include "config/profiles.hpp"
+#include "config/scenario_file.hpp"
+#include "config/table_reader.hpp"
+#include "config/toml_reader.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+bool applies(std::string const& pattern, std::string const& name) {
+    if (pattern.ends_with('*')) return name.starts_with(pattern.substr(0, pattern.size() - 1));
+    return name == pattern;
+}
+
+Powers with_keys_of(config::TableReader reader, Powers powers) {
+    powers.compute = reader.quantity<Watts>("compute").value_or(powers.compute);
+    powers.transmit = reader.quantity<Watts>("transmit").value_or(powers.transmit);
+    powers.receive = reader.quantity<Watts>("receive").value_or(powers.receive);
+    powers.idle = reader.quantity<Watts>("idle").value_or(powers.idle);
+    reader.finish();
+    return powers;
+}
+
+}  // namespace
+
+std::optional<Scenario> scenario_of(trace::Reader const& trace, Invocation const& invocation) try {
+    // Weights need not be where they were when the trace was made.
+    static std::regex const weights("(^|\n)weights = [^\n]*");
+    auto const text = std::regex_replace(trace.header().provenance.scenario, weights, "");
+    auto scenario = config::parse_scenario(text, "scenario of " + trace.path(), {}, {}, invocation.profiles);
+    if (scenario.fleet.size() != trace.header().devices.size()) return std::nullopt;
+    return scenario;
+} catch (InputError const&) {
+    return std::nullopt;
+}
+
+std::vector<Powers> read_powers(std::string const& profile, trace::Header const& header, Invocation const& invocation) {
+    std::vector<Powers> powers;
+    for (auto const& row : header.devices)
+        powers.push_back({Watts(row.power_compute_w), Watts(row.power_transmit_w), Watts(row.power_receive_w),
+                          Watts(row.power_idle_w)});
+    auto const path = config::find_profile(config::ProfileKind::device, profile, invocation.profiles);
+    auto const file = config::read_toml_file(path);
+    config::TableReader top(file, "");
+    auto const tables = top.table("powers");
+    if (!tables) {
+        std::ranges::fill(powers, config::load_device_profile(profile, invocation.profiles).power);
+        return powers;
+    }
+    top.finish();
+    // The shortest first, so that what says more of a name overrides what says less.
+    auto patterns = tables->value().keys;
+    std::ranges::stable_sort(patterns, {}, &std::string::size);
+    auto reader = *tables;
+    for (auto const& pattern : patterns) {
+        auto const keys = *reader.table(pattern);
+        bool any = false;
+        for (std::size_t i = 0; i < powers.size(); ++i) {
+            if (!applies(pattern, header.devices[i].name.str())) continue;
+            powers[i] = with_keys_of(keys, powers[i]);
+            any = true;
+        }
+        if (!any)
+            reader.fail(pattern, "no device of the trace is called that; the first is \"" +
+                                     (powers.empty() ? "" : header.devices.front().name.str()) + "\"");
+    }
+    return powers;
+}
+
+analysis::Analysis analyze_trace(trace::Reader const& trace, Invocation const& invocation, analysis::Options options,
+                                 std::string const& power_profile) {
+    options.scenario = scenario_of(trace, invocation);
+    if (!power_profile.empty()) {
+        options.powers = read_powers(power_profile, trace.header(), invocation);
+        options.powers_name = power_profile;
+    }
+    return analysis::analyze(trace, options);
+}
+
+}  // namespace skipstone::cli

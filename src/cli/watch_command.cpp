@@ -1,0 +1,328 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/signals.hpp"
+#include "cli/trace_analysis.hpp"
+#include "mpi/communicator.hpp"
+#include "trace/reader.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds poll_interval{250};
+constexpr double low_battery_share = 0.2;
+
+// One finished round.
+struct WatchedRound {
+    trace::RoundRow row;
+    int done = 0, rejected = 0, failed = 0;
+    double latency_total_s = 0, accuracy_total = 0;  // of the requests done
+    int dropped_blocks = 0;
+    long events = 0, overruns = 0;
+    double lowest_battery_j = trace::no_value;
+    std::size_t lowest_device = 0;
+    int low_batteries = 0, empty_batteries = 0;
+};
+
+WatchedRound read_round(trace::Reader const& trace, RoundId round) {
+    WatchedRound read;
+    read.row = trace.read<trace::RoundRow>({round.index(), 1}).front();
+    for (auto const& request : trace.read<trace::RequestRow>(trace.rows_of<trace::RequestRow>(round))) {
+        read.rejected += request.status == trace::RequestStatus::rejected;
+        read.failed += request.status == trace::RequestStatus::failed;
+        if (request.status != trace::RequestStatus::done) continue;
+        ++read.done;
+        read.latency_total_s += request.latency_s;
+        read.accuracy_total += request.accuracy;
+    }
+    for (auto const& plan : trace.read<trace::PlanRow>(trace.rows_of<trace::PlanRow>(round)))
+        read.dropped_blocks += plan.revision == 0 && plan.mode == BlockMode::skip;
+    for (auto const& event : trace.read<Event>(trace.rows_of<Event>(round))) {
+        ++read.events;
+        read.overruns += (event.flags & event_flags::overrun) != 0;
+    }
+    auto const& devices = trace.header().devices;
+    for (auto const& ledger : trace.read<trace::BatteryRow>(trace.rows_of<trace::BatteryRow>(round))) {
+        auto const device = static_cast<std::size_t>(ledger.device);
+        if (!(ledger.remaining_j >= read.lowest_battery_j)) {
+            read.lowest_battery_j = ledger.remaining_j;
+            read.lowest_device = device;
+        }
+        read.empty_batteries += ledger.remaining_j <= 0;
+        read.low_batteries +=
+            ledger.remaining_j > 0 && ledger.remaining_j < low_battery_share * devices.at(device).battery_j;
+    }
+    return read;
+}
+
+// All rounds so far.
+struct Progress {
+    std::int32_t rounds = 0;
+    long done = 0, rejected = 0, failed = 0, events = 0, overruns = 0;
+    double latency_total_s = 0, worst_latency_s = 0;  // worst: a round's mean
+    std::optional<WatchedRound> last;
+
+    void add(WatchedRound const& round) {
+        ++rounds;
+        done += round.done;
+        rejected += round.rejected;
+        failed += round.failed;
+        events += round.events;
+        overruns += round.overruns;
+        latency_total_s += round.latency_total_s;
+        if (round.done > 0) worst_latency_s = std::max(worst_latency_s, round.latency_total_s / round.done);
+        last = round;
+    }
+};
+
+std::string counted(long number, char const* what) {
+    return std::to_string(number) + " " + what;
+}
+
+std::string duration(double seconds) {
+    auto const whole = std::lround(seconds);
+    if (whole < 100) return fixed(seconds, seconds < 10 ? 1 : 0) + " s";
+    char text[32];
+    if (whole < 3600)
+        std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
+    else
+        std::snprintf(text, sizeof text, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
+    return text;
+}
+
+class Watch {
+  public:
+    Watch(trace::Reader trace, Invocation const& invocation)
+        : trace_(std::move(trace)), terminal_(isatty(STDOUT_FILENO) != 0), invocation_(invocation) {
+        begin();
+    }
+
+    // Follows the run to its end; returns the exit status.
+    int follow() {
+        for (;;) {
+            bool const written = trace_.being_written();  // asked before the look at the file that it is held against
+            trace_.refresh();
+            if (trace_.header().date != date_ || trace_.committed_rounds() < progress_.rounds) {
+                close_screen();
+                std::printf("another run has replaced this trace; following that\n");
+                begin();
+            }
+            for (auto round = progress_.rounds; round < trace_.committed_rounds() && !stop_requested(); ++round) {
+                progress_.add(read_round(trace_, RoundId(round)));
+                news_ = Clock::now();
+                if (!terminal_) say(round_line());
+            }
+            if (stop_requested()) break;
+            if (trace_.ended() != trace::Ended::running) return finish();
+            if (!written && knows_writer()) return gone();
+            if (terminal_)
+                redraw();
+            else
+                warn_of_silence();
+            auto const pause = std::chrono::duration_cast<std::chrono::nanoseconds>(poll_interval).count();
+            timespec const length{0, static_cast<long>(pause)};
+            nanosleep(&length, nullptr);  // a signal ends it
+        }
+        close_screen();
+        say("no longer watching; the run goes on");
+        return interrupted + last_signal();
+    }
+
+  private:
+    void begin() {
+        auto const& header = trace_.header();
+        auto const& provenance = header.provenance;
+        date_ = header.date;
+        progress_ = {};
+        news_ = Clock::now();
+        warned_ = false;
+        bool const wall = provenance.clock == "wall";
+        title_ = provenance.network + ", " + counted(static_cast<long>(header.devices.size()), "devices");
+        auto const scenario = scenario_of(trace_, invocation_);
+        planned_rounds_ = scenario ? scenario->rounds.count : 0;
+        if (scenario) title_ += ", planner " + scenario->planner.name;
+        title_ += wall ? ", wall clock, an emulated second takes " + fixed(provenance.dilation, 3) + " s"
+                       : ", " + provenance.clock + " clock";
+        say(trace_.path() + ": " + title_);
+    }
+
+    // Whether this host can know that the writer is gone: it ran here.
+    bool knows_writer() const {
+        auto const& hosts = trace_.header().provenance.hosts;  // "name: ranks; name: ranks"
+        auto const here = mpi::host_name() + ": 0";
+        return hosts.starts_with(here) || hosts.find("; " + here) != std::string::npos;
+    }
+
+    std::string of_all() const { return planned_rounds_ > 0 ? "/" + std::to_string(planned_rounds_) : ""; }
+
+    std::string round_line() const {
+        auto const& round = *progress_.last;
+        std::string line = "[" + std::to_string(progress_.rounds) + of_all() + "] round " +
+                           std::to_string(round.row.round) + "  admitted " + std::to_string(round.row.admitted) + "/" +
+                           std::to_string(round.row.requests);
+        if (round.done > 0)
+            line += "  latency " + fixed(round.latency_total_s / round.done, 3) + " s  accuracy " +
+                    fixed(round.accuracy_total / round.done, 4) + "  dropped " + std::to_string(round.dropped_blocks);
+        line += "  " + battery_text();
+        if (!round.row.binding.view().empty()) line += "  rejected for " + round.row.binding.str();
+        if (round.overruns > 0) line += "  late events " + std::to_string(round.overruns);
+        return line;
+    }
+
+    std::string battery_text() const {
+        auto const& round = *progress_.last;
+        if (!std::isfinite(round.lowest_battery_j)) return "no batteries";
+        std::string text = "lowest battery " + fixed(round.lowest_battery_j, 1) + " J (" +
+                           trace_.header().devices.at(round.lowest_device).name.str() + ")";
+        if (round.low_batteries > 0) text += ", " + counted(round.low_batteries, "below 20 %");
+        if (round.empty_batteries > 0) text += ", " + counted(round.empty_batteries, "empty");
+        return text;
+    }
+
+    std::string rate_text() const {
+        auto const& row = progress_.last->row;
+        if (!(row.host_end_s > 0)) return duration(row.end_s) + " emulated";
+        return duration(row.end_s) + " emulated in " + duration(row.host_end_s) + " (" +
+               fixed(row.end_s / row.host_end_s, 2) + " per second, " + fixed(progress_.rounds / row.host_end_s, 2) +
+               " rounds per second)";
+    }
+
+    // The screen on a terminal: a few lines that are drawn anew in place.
+    void redraw() {
+        std::vector<std::string> lines;
+        auto const silent = std::chrono::duration<double>(Clock::now() - news_).count();
+        std::string bar = std::to_string(progress_.rounds) + of_all() + " rounds";
+        if (planned_rounds_ > 0) {
+            constexpr int cells = 30;
+            auto const full = static_cast<std::size_t>(std::min(cells, cells * progress_.rounds / planned_rounds_));
+            bar = "[" + std::string(full, '#') + std::string(cells - full, '.') + "] " + bar;
+        }
+        if (progress_.last) {
+            auto const host_s = progress_.last->row.host_end_s;
+            if (host_s > 0 && planned_rounds_ > progress_.rounds)
+                bar +=
+                    ", about " + duration(host_s / progress_.rounds * (planned_rounds_ - progress_.rounds)) + " left";
+            lines.push_back(bar);
+            lines.push_back(rate_text());
+            lines.push_back("requests: " + counted(progress_.done, "done, ") + counted(progress_.rejected, "rejected") +
+                            (progress_.failed > 0 ? ", " + counted(progress_.failed, "failed") : ""));
+            if (progress_.done > 0)
+                lines.push_back(
+                    "latency: mean " + fixed(progress_.latency_total_s / static_cast<double>(progress_.done), 3) +
+                    " s, last round " +
+                    (progress_.last->done > 0 ? fixed(progress_.last->latency_total_s / progress_.last->done, 3) + " s"
+                                              : std::string("–")) +
+                    ", worst round " + fixed(progress_.worst_latency_s, 3) + " s");
+            lines.push_back(battery_text());
+            if (trace_.header().provenance.clock == "wall")
+                lines.push_back(counted(progress_.overruns, "late events of ") + std::to_string(progress_.events));
+        } else {
+            lines.push_back(bar);
+        }
+        if (silent > 5) lines.push_back("nothing new for " + duration(std::floor(silent)));
+
+        winsize size{};
+        auto const columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80U;
+        if (drawn_ > 0) std::printf("\033[%zuA\r\033[J", drawn_);
+        for (auto const& line : lines) std::printf("%s\n", cut(line, columns - 1).c_str());
+        std::fflush(stdout);
+        drawn_ = lines.size();
+    }
+
+    // At most so many characters of UTF-8 text.
+    static std::string cut(std::string const& text, std::size_t limit) {
+        std::size_t end = 0, characters = 0;
+        while (end < text.size() && characters < limit) {
+            ++end;
+            while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) ++end;
+            ++characters;
+        }
+        return text.substr(0, end);
+    }
+
+    // The last state stays on the terminal.
+    void close_screen() {
+        if (terminal_ && progress_.last) redraw();
+        drawn_ = 0;
+    }
+
+    void warn_of_silence() {
+        constexpr std::chrono::minutes long_time{1};
+        if (warned_ || Clock::now() - news_ < long_time) return;
+        warned_ = true;
+        std::fprintf(stderr, "skipstone: nothing new for a minute; still watching%s\n",
+                     knows_writer() ? "" : " (the run is on another host: whether it lives cannot be seen from here)");
+    }
+
+    static void say(std::string const& line) {
+        std::printf("%s\n", line.c_str());
+        std::fflush(stdout);
+    }
+
+    std::string so_far() const {
+        return "after " + std::to_string(progress_.rounds) +
+               (planned_rounds_ > 0 ? " of " + std::to_string(planned_rounds_) : "") + " rounds";
+    }
+
+    int finish() {
+        close_screen();
+        say(std::string(trace::to_string(trace_.ended())) + " " + so_far() + ": " +
+            counted(progress_.done, "requests done, ") + counted(progress_.rejected, "rejected"));
+        return trace_.ended() == trace::Ended::finished ? done : failed;
+    }
+
+    int gone() {
+        close_screen();
+        say("the run is gone " + so_far() +
+            ": no process writes the trace any more, and it does not say how it ended (killed, or the disk was full); "
+            "the finished rounds can be read");
+        return failed;
+    }
+
+    trace::Reader trace_;
+    bool terminal_;
+    Invocation const& invocation_;
+    std::string date_, title_;
+    int planned_rounds_ = 0;  // 0: unknown
+    Progress progress_;
+    Clock::time_point news_;  // when the last round was found
+    bool warned_ = false;
+    std::size_t drawn_ = 0;  // lines on the terminal that the next drawing replaces
+};
+
+}  // namespace
+
+Action add_watch_command(CLI::App& app, Invocation const& invocation) {
+    auto trace = std::make_shared<std::string>();
+    app.add_option("trace", *trace, "the trace that a run is writing")->required()->type_name("TRACE");
+    app.footer(
+        "On a terminal the state of the run is redrawn in place; elsewhere every finished round is a line, as\n"
+        "`run` prints it. Ends when the run ends; Ctrl-C ends the watching, not the run.\n"
+        "Exit status: 0 the run finished, 1 it was interrupted, failed or was killed, 130 watching was interrupted.\n"
+        "A run whose process has gone without saying how it ended was killed; that can be seen on the host of its\n"
+        "rank 0 alone.");
+    return [trace, &invocation] {
+        on_signals(OnSignal::remember);
+        return Watch(trace::Reader(*trace), invocation).follow();
+    };
+}
+
+}  // namespace skipstone::cli

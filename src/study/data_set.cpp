@@ -1,0 +1,64 @@
+#include "study/data_set.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "images/preprocess.hpp"
+#include "units/error.hpp"
+#include "units/sha256.hpp"
+
+namespace skipstone::study {
+
+namespace fs = std::filesystem;
+
+DataSet::DataSet(std::string const& path, std::optional<std::size_t> limit, int classes)
+    : path_(path), source_(path), size_(limit.value_or(source_.size())) {
+    if (size_ > source_.size())
+        throw InputError({path, 0, ""}, "holds " + std::to_string(source_.size()) + " images, and the limit is " +
+                                            std::to_string(size_) + "; choose fewer");
+    for (std::size_t i = 0; i < size_; ++i) {
+        auto const label = source_.label(i);
+        if (!label)
+            throw InputError({path, 0, ""},
+                             "image " + std::to_string(i) +
+                                 " has no label; a study needs labelled images: a CIFAR-10 "
+                                 "batch (.bin, .bin.xz), or a folder with a folder of pictures per class");
+        if (*label >= classes)
+            throw InputError({path, 0, ""}, "image " + std::to_string(i) + " has label " + std::to_string(*label) +
+                                                "; the weights tell " + std::to_string(classes) +
+                                                " classes apart, 0 to " + std::to_string(classes - 1));
+    }
+}
+
+Tensor DataSet::load(std::size_t first, std::size_t count, int size, std::array<float, 3> const& mean,
+                     std::array<float, 3> const& deviation) const {
+    Tensor batch({static_cast<int>(count), size, size, 3});
+    auto const one = batch.values().size() / count;
+    for (std::size_t i = 0; i < count; ++i)
+        images::preprocess(source_.read(first + i).picture, size, mean, deviation,
+                           batch.values().subspan(i * one, one));
+    return batch;
+}
+
+std::string DataSet::name() const {
+    auto const path = fs::path(path_).lexically_normal();
+    return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+std::string DataSet::sha256() const {
+    if (!fs::is_directory(path_)) return sha256_of_file(path_);
+    std::vector<fs::path> files;
+    for (auto const& entry : fs::recursive_directory_iterator(path_))
+        if (entry.is_regular_file()) files.push_back(entry.path());
+    std::ranges::sort(files);
+    Sha256 stream;
+    for (auto const& file : files) {
+        auto const line = sha256_of_file(file.string()) + " " + fs::relative(file, path_).string() + "\n";
+        stream.update(std::as_bytes(std::span(line)));
+    }
+    return stream.finish();
+}
+
+}  // namespace skipstone::study

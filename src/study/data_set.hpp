@@ -1,0 +1,38 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "images/image_source.hpp"
+#include "model/tensor.hpp"
+
+namespace skipstone::study {
+
+// Labelled images: the first ones of an image source. Move-only; load() may be called from several threads.
+class DataSet {
+  public:
+    // limit: how many images, all of them when empty. Throws InputError for what ImageSource refuses, for a limit that
+    // is more than there is, and for an image without a label in 0 … classes − 1.
+    DataSet(std::string const& path, std::optional<std::size_t> limit, int classes);
+
+    std::size_t size() const { return size_; }
+    int label(std::size_t index) const { return *source_.label(index); }
+
+    // Images first … first + count − 1, resized and normalised: [count,size,size,3]. Throws InputError for a damaged
+    // picture.
+    Tensor load(std::size_t first, std::size_t count, int size, std::array<float, 3> const& mean,
+                std::array<float, 3> const& deviation) const;
+
+    std::string name() const;  // of the file or folder, without its path
+    // SHA-256 of the file's bytes, or of the names and bytes of a folder's files.
+    std::string sha256() const;
+
+  private:
+    std::string path_;
+    images::ImageSource source_;
+    std::size_t size_;
+};
+
+}  // namespace skipstone::study

@@ -1,0 +1,79 @@
+#include "sweep/points.hpp"
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <unordered_map>
+
+#include "config/scenario_file.hpp"
+#include "units/error.hpp"
+#include "units/sha256.hpp"
+
+namespace skipstone::sweep {
+
+namespace {
+
+constexpr std::size_t id_digits = 16;
+
+std::string hash_of(Resolved const& resolved) {
+    Scenario scenario = resolved.scenario;
+    scenario.network.weights.reset();
+    auto text = config::scenario_text(scenario);
+    if (!resolved.weights_hash.empty()) text += "weights sha256 = " + resolved.weights_hash + "\n";
+    Sha256 sha;
+    sha.update(std::as_bytes(std::span(text)));
+    return sha.finish();
+}
+
+}  // namespace
+
+std::string id_of(Resolved const& resolved) {
+    return hash_of(resolved).substr(0, id_digits);
+}
+
+Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folders, Resolve const& resolve) {
+    Manifest manifest;
+    manifest.parameters = sweep.parameters;
+    std::map<std::string, std::size_t> complaints;            // message → place in the list
+    std::unordered_map<std::string, std::string> hash_of_id;  // the whole hash
+    for (std::size_t i = 0; i < sweep.points.size(); ++i) {
+        auto const& wanted = sweep.points[i];
+        Point point{i, "", wanted.name, wanted.seed, wanted.labels, ClockKind::virtual_time};
+        try {
+            auto const resolved = resolve(scenario_of(sweep, wanted, folders));
+            auto const hash = hash_of(resolved);
+            point.id = hash.substr(0, id_digits);
+            point.clock = resolved.scenario.emulation.clock;
+            auto const [found, fresh] = hash_of_id.emplace(point.id, hash);
+            SKIPSTONE_ENSURE(found->second == hash);  // one chance in 10^9 with 10^5 points
+            if (!fresh) ++manifest.duplicates;
+        } catch (InputError const& error) {
+            auto const [found, fresh] = complaints.emplace(error.what(), manifest.complaints.size());
+            if (fresh) manifest.complaints.push_back({error.what(), {}});
+            manifest.complaints[found->second].points.push_back(i);
+        }
+        manifest.points.push_back(std::move(point));
+    }
+    return manifest;
+}
+
+std::string csv_cell(std::string const& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+    std::string cell = "\"";
+    for (char const c : text) cell += c == '"' ? "\"\"" : std::string(1, c);
+    return cell + '"';
+}
+
+std::string manifest_text(Manifest const& manifest) {
+    std::string text = "index,id,name,seed";
+    for (auto const& parameter : manifest.parameters) text += "," + csv_cell(parameter);
+    text += "\n";
+    for (auto const& point : manifest.points) {
+        text += std::to_string(point.index) + "," + point.id + "," + point.name + "," + std::to_string(point.seed);
+        for (auto const& label : point.labels) text += "," + csv_cell(label.text);
+        text += "\n";
+    }
+    return text;
+}
+
+}  // namespace skipstone::sweep

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Jobs and sweeps on a real SLURM of four nodes, some of which die. Skipped where there cannot be one."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+
+from cluster import Cluster, read, unavailable
+from support import PROGRAM, ROOT, ProgramTest, Trace
+
+NODES = 4
+WALL = {"emulation.clock": "wall", "emulation.dilation": 1.0, "requests.count": 1}
+LONG = WALL | {"rounds.count": 10_000}
+LIMIT_S = 60
+cluster = None
+
+
+class OnTheCluster(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        cluster.restore()
+        cluster.environment["SKIPSTONE"] = PROGRAM
+
+    def submit(self, *words, **environment):
+        """Submits a job that runs in the test's folder; returns its number."""
+        assignments = [f"{name}={value}" for name, value in environment.items()]
+        result = cluster.command("env", *assignments, "sbatch", "--parsable", *map(str, words), cwd=self.folder)
+        return result.stdout.strip()
+
+    def run_job(self, scenario, *options, **environment):
+        """Submits jobs/run.sbatch; returns the job's number and where its trace will be."""
+        job = self.submit(*options, ROOT / "jobs" / "run.sbatch", scenario, **environment)
+        return job, self.path(f"{pathlib.Path(scenario).stem}-{job}.h5")
+
+    def wait_for_rounds(self, path, number):
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):  # not there yet
+                if len(Trace(path).rounds) >= number:
+                    return
+            time.sleep(0.05)
+        self.fail(f"no {number} rounds within {LIMIT_S} s\n{self.outputs()}\n{cluster.logs()}")
+
+    def outputs(self):
+        return "".join(f"--- {path.name}\n{path.read_text(errors='replace')}" for path in sorted(self.folder.glob("*.out")))
+
+
+class Run(OnTheCluster):
+    def test_ranks_on_three_nodes_make_the_trace_that_one_process_makes(self):
+        scenario = self.scenario({"emulation.kernels": True})
+        alone = self.path("alone.h5")
+        self.skipstone("run", scenario, "-o", alone)
+        spread = ("--nodes=3", "--ntasks=3", "--ntasks-per-node=1")
+        jobs = [self.run_job(scenario, *spread), self.run_job(scenario, *spread, SKIPSTONE_LAUNCHER="mpirun")]
+        states = cluster.wait_for_jobs(LIMIT_S)
+        for job, trace in jobs:
+            self.assertEqual(states[job], "COMPLETED", self.outputs())
+            self.assertEqual(self.digest(trace), self.digest(alone))
+            self.assertEqual(Trace(trace).provenance["hosts"].partition(": ")[2], "0,1,2")
+
+    def test_a_rank_per_device_in_real_time(self):
+        changes = WALL | {"rounds.count": 3}
+        job, path = self.run_job(self.scenario(changes), f"--nodes={NODES}", "--ntasks=5")
+        virtual = self.run_scenario(changes | {"emulation.clock": "virtual"})
+        self.assertEqual(cluster.wait_for_jobs(LIMIT_S)[job], "COMPLETED", self.outputs())
+        wall = Trace(path)
+        self.assertEqual((wall.attributes["complete"], wall.provenance["clock"]), (1, "wall"))
+        self.assert_close(wall.requests["latency_s"], virtual.requests["latency_s"])
+        length = wall.rounds["end_s"][-1]
+        self.assertGreaterEqual(wall.rounds["host_end_s"][-1], length * 0.99)
+
+    def test_the_end_of_its_time_closes_the_trace(self):
+        # SLURM sends TERM to a job's steps, or to the batch script, where it was asked to.
+        scenario = self.scenario(LONG)
+        steps, steps_path = self.run_job(scenario, f"--nodes={NODES}", "--ntasks=5")
+        batch, batch_path = self.run_job(scenario, f"--nodes={NODES}", "--ntasks=5", SKIPSTONE_LAUNCHER="mpirun")
+        self.wait_for_rounds(steps_path, 2)
+        cluster.command("scancel", "--signal=TERM", steps)
+        self.wait_for_rounds(batch_path, 2)
+        cluster.command("scancel", "--signal=TERM", "--batch", batch)
+        states = cluster.wait_for_jobs(LIMIT_S)
+        for job, path in (steps, steps_path), (batch, batch_path):
+            self.assertEqual(states[job], "FAILED", self.outputs())
+            trace = Trace(path)
+            self.assertEqual((trace.attributes["complete"], trace.attributes["ended"]), (0, "interrupted"), self.outputs())
+
+    def test_the_death_of_a_rank_ends_the_job(self):
+        job, path = self.run_job(self.scenario(LONG), f"--nodes={NODES}", "--ntasks=5")
+        self.wait_for_rounds(path, 1)
+        [rank] = [pid for pid in cluster.processes_on("n2") if b"run" in read(f"/proc/{pid}/cmdline").split(b"\0")]
+        os.kill(rank, signal.SIGKILL)
+        self.assertEqual(cluster.wait_for_jobs(LIMIT_S)[job], "FAILED", self.outputs())
+        self.assertGreaterEqual(len(Trace(path).rounds), 1)
+
+    def test_the_death_of_a_node_starts_the_run_anew(self):
+        job, path = self.run_job(self.scenario(WALL | {"rounds.count": 10}), f"--nodes={NODES}", "--ntasks=5")
+        self.wait_for_rounds(path, 1)
+        cluster.kill_node("n1")
+        cluster.restore()
+        self.assertEqual(cluster.wait_for_jobs(LIMIT_S)[job], "COMPLETED", self.outputs())
+        self.assertEqual(Trace(path).attributes["complete"], 1)
+
+
+if __name__ == "__main__":
+    if reason := unavailable():
+        print(f"skipped: {reason}")
+        sys.exit(77)
+    for number in (signal.SIGTERM, signal.SIGALRM):  # so that the cluster goes down in every case
+        signal.signal(number, signal.default_int_handler)
+    signal.alarm(280)  # before ctest loses patience
+    with Cluster(NODES, max_array_size=4) as cluster:
+        outcome = unittest.main(exit=False)
+    sys.exit(not outcome.result.wasSuccessful())
