@@ -47,6 +47,12 @@ Seconds reached(std::vector<std::pair<Seconds, Seconds>> const& intervals, Secon
 
 }  // namespace
 
+std::vector<RequestPlan> plans_as_they_went(RoundCourse const& round) {
+    auto plans = round.plan.requests;
+    for (auto const& revision : round.revisions) plans[revision.request.index()] = revision.plan;
+    return plans;
+}
+
 timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state) {
     return {.round = state.round,
             .start = state.start,

@@ -30,6 +30,9 @@ struct RoundCourse {
     std::vector<Outage> outages;  // those that begin until the next round does, and were not told before
 };
 
+// The plans of the requests with what was revised.
+std::vector<RequestPlan> plans_as_they_went(RoundCourse const& round);
+
 // What the timeline needs of a round.
 timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state);
 

@@ -91,6 +91,7 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
                     plan.admitted > 0 ? plan.mean_latency.value() : trace::no_value};
     record_links(scenario, course, record);
 
+    auto const as_they_went = plans_as_they_went(course);
     std::vector<timeline::JobTimes const*> times(plan.requests.size(), nullptr);
     for (std::size_t j = 0; j < course.jobs.size(); ++j) times[course.jobs[j].request.index()] = &course.times.jobs[j];
     for (std::size_t r = 0; r < plan.requests.size(); ++r) {
@@ -108,7 +109,7 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
             row.finish_s = times[r]->finish.value();
             row.latency_s = row.finish_s - row.arrival_s;
             row.predicted_latency_s = request.latency.value();
-            row.accuracy = request.accuracy;
+            row.accuracy = as_they_went[r].accuracy;
         } else if (request.admitted) {
             row.status = trace::RequestStatus::failed;
             row.predicted_latency_s = request.latency.value();
@@ -116,11 +117,8 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
         if (request.admitted) record_plan(request, round, 0, row.request, record);
         record.requests.push_back(row);
     }
-    for (auto const& revision : course.revisions) {
+    for (auto const& revision : course.revisions)
         record_plan(revision.plan, round, revision.number, revision.request.value(), record);
-        auto& request = record.requests[revision.request.index()];
-        if (request.status == trace::RequestStatus::done) request.accuracy = revision.plan.accuracy;
-    }
     record.events = course.events;
     for (auto const& event : course.events)
         if (event.kind == EventKind::transmit)
