@@ -84,6 +84,7 @@ class Reduction {
 
   private:
     double end_of(std::size_t round) const;
+    double charge_of(trace::RoundRow const& row) const;
     void reduce(std::size_t round);
     RoundRequests requests_of(trace::RoundRow const& row, RoundFigures& figures);
     void add_event(Event const& event, RoundRequests& requests, RoundFigures& figures);
@@ -173,6 +174,11 @@ double Reduction::end_of(std::size_t round) const {
     return std::max(rounds_[round].end_s, rounds_[round].start_s + period);
 }
 
+double Reduction::charge_of(trace::RoundRow const& row) const {
+    if (!options_.scenario || !options_.scenario->planner.charge) return 0;
+    return options_.scenario->planner.charge_time.value_or(Seconds(row.plan_host_s)).value();
+}
+
 void Reduction::reduce(std::size_t round) {
     auto const& row = rounds_[round];
     RoundFigures figures{.round = row.round,
@@ -247,7 +253,7 @@ RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& f
     totals.rejected += figures.rejected;
     totals.failed += figures.failed;
     if (figures.rejected > 0) rejected_[figures.binding] += figures.rejected;
-    return RoundRequests(row, rows, plans, header_.blocks.size());
+    return RoundRequests(row, charge_of(row), rows, plans, header_.blocks.size());
 }
 
 void Reduction::check(Event const& event, std::size_t requests, double earliest) const {

@@ -36,105 +36,107 @@ Json objects_of(std::vector<Row> const& rows) {
     return objects;
 }
 
-// The rounds whose events the page holds, in their order, and how many events those are.
-struct Shown {
-    std::set<std::int32_t> rounds;
-    std::uint64_t events = 0;
-};
-
-Shown choose(Analysis const& analysis, trace::Reader const& trace, std::uint64_t most_events) {
-    Shown shown;
-    auto const take = [&](std::int32_t round) {
-        auto const events = trace.rows_of<Event>(RoundId(round)).count;
-        if (shown.rounds.contains(round)) return;
-        if (shown.rounds.empty() || shown.events + events <= most_events) {
-            shown.rounds.insert(round);
-            shown.events += std::min(events, most_events);
-        }
-    };
-    auto const rounds = trace.committed_rounds();
-    if (trace.rows<Event>() <= most_events) {
-        for (std::int32_t round = 0; round < rounds; ++round) take(round);
+// The rounds whose events, plans and requests the page holds: as many as options.most_rows allow.
+std::set<std::int32_t> choose(Analysis const& analysis, trace::Reader const& trace, PageOptions const& options) {
+    auto const committed = trace.committed_rounds();
+    auto const rounds = static_cast<std::uint64_t>(committed);
+    std::set<std::int32_t> shown;
+    if (rounds + trace.rows<Event>() + trace.rows<trace::RequestRow>() <= options.most_rows) {
+        for (std::int32_t round = 0; round < committed; ++round) shown.insert(round);
         return shown;
     }
+    std::uint64_t rows = 0;
+    auto const take = [&](std::int32_t round) {
+        auto const more =
+            1 + trace.rows_of<Event>(RoundId(round)).count + trace.rows_of<trace::RequestRow>(RoundId(round)).count;
+        if (shown.contains(round) || (!shown.empty() && rows + more > options.most_rows)) return;
+        shown.insert(round);
+        rows += more;
+    };
     take(0);
-    take(rounds - 1);
+    take(committed - 1);
     std::vector<std::pair<double, std::int32_t>> slowest;
     for (auto const& round : analysis.rounds)
         if (!std::isnan(round.latency_mean_s)) slowest.emplace_back(-round.latency_mean_s, round.round);
     std::ranges::sort(slowest);
-    // Rounds are of a size: no search for small ones that would still fit.
-    constexpr std::size_t enough = 200;
-    for (std::size_t i = 0; i < std::min(slowest.size(), enough); ++i) take(slowest[i].second);
+    constexpr std::size_t most_rounds = 200;
+    for (std::size_t i = 0; i < std::min(slowest.size(), most_rounds); ++i) take(slowest[i].second);
     return shown;
 }
 
-// A table by columns: shorter than objects.
-Json events_of(trace::Reader const& trace, Shown const& shown) {
-    std::vector<std::int32_t> device, peer, round, request, block, kind, flags;
-    std::vector<double> begin, end;
-    std::vector<std::int64_t> bytes, macs;
-    for (auto const chosen : shown.rounds) {
-        auto range = trace.rows_of<Event>(RoundId(chosen));
-        range.count = std::min(range.count, shown.events);
-        for (auto const& event : trace.read<Event>(range)) {
-            device.push_back(event.device);
-            peer.push_back(event.peer);
-            round.push_back(event.round);
-            request.push_back(event.request);
-            block.push_back(event.block);
-            kind.push_back(static_cast<std::int32_t>(event.kind));
-            flags.push_back(event.flags);
-            begin.push_back(event.begin_s);
-            end.push_back(event.end_s);
-            bytes.push_back(event.bytes);
-            macs.push_back(event.macs);
-        }
+// The rows of these rounds, at most so many; neighbouring rounds are read together.
+template <class Row>
+std::vector<Row> rows_in(trace::Reader const& trace, std::set<std::int32_t> const& rounds, std::uint64_t most) {
+    std::vector<Row> rows;
+    for (auto round = rounds.begin(); round != rounds.end();) {
+        auto range = trace.rows_of<Row>(RoundId(*round));
+        auto last = *round;
+        for (++round; round != rounds.end() && *round == last + 1; ++round) ++last;
+        auto const end = trace.rows_of<Row>(RoundId(last));
+        range.count = std::min(end.first + end.count - range.first, most - rows.size());
+        auto const read = trace.read<Row>(range);
+        rows.insert(rows.end(), read.begin(), read.end());
     }
-    return {{"device", device}, {"peer", peer},   {"round", round}, {"request", request},
-            {"block", block},   {"kind", kind},   {"flags", flags}, {"begin_s", begin},
-            {"end_s", end},     {"bytes", bytes}, {"macs", macs}};
+    return rows;
+}
+
+// A table by columns: shorter than objects.
+Json events_of(std::vector<Event> const& events) {
+    auto const column = [&](auto Event::*member) {
+        auto values = Json::array();
+        for (auto const& event : events) values.push_back(event.*member);
+        return values;
+    };
+    return {
+        {"device", column(&Event::device)},   {"peer", column(&Event::peer)},       {"round", column(&Event::round)},
+        {"request", column(&Event::request)}, {"block", column(&Event::block)},     {"kind", column(&Event::kind)},
+        {"flags", column(&Event::flags)},     {"begin_s", column(&Event::begin_s)}, {"end_s", column(&Event::end_s)},
+        {"bytes", column(&Event::bytes)},     {"macs", column(&Event::macs)}};
 }
 
 // One object per request of the shown rounds, with the last revision of its plan: per block the device (−1: none) and
 // the mode; without a plan, rejected, null.
-Json requests_of(Analysis const& analysis, trace::Reader const& trace, Shown const& shown) {
-    std::map<std::pair<std::int32_t, std::int32_t>, RequestFigures const*> paths;
+Json requests_of(Analysis const& analysis, trace::Reader const& trace, std::set<std::int32_t> const& shown,
+                 std::uint64_t most) {
+    using Key = std::pair<std::int32_t, std::int32_t>;  // round, request
+    std::map<Key, RequestFigures const*> paths;
     for (auto const& path : analysis.request_paths)
-        if (shown.rounds.contains(path.round)) paths[{path.round, path.request}] = &path;
-    auto requests = Json::array();
+        if (shown.contains(path.round)) paths[{path.round, path.request}] = &path;
+    struct Plan {
+        std::vector<std::int32_t> devices, modes;  // per block
+    };
+    std::map<Key, Plan> plans;
     auto const blocks = trace.header().blocks.size();
-    for (auto const round : shown.rounds) {
-        std::map<std::int32_t, std::pair<std::vector<std::int32_t>, std::vector<std::int32_t>>> plans;
-        for (auto const& row : trace.read<trace::PlanRow>(trace.rows_of<trace::PlanRow>(RoundId(round)))) {
-            auto& [devices, modes] = plans[row.request];
-            devices.resize(blocks, -1);
-            modes.resize(blocks, 0);
-            auto const block = static_cast<std::size_t>(row.block);
-            devices.at(block) = row.device;
-            modes.at(block) = static_cast<std::int32_t>(row.mode);
+    for (auto const& row : rows_in<trace::PlanRow>(trace, shown, most * blocks)) {
+        auto& [devices, modes] = plans[{row.round, row.request}];
+        devices.resize(blocks, -1);
+        modes.resize(blocks, 0);
+        auto const block = static_cast<std::size_t>(row.block);
+        devices.at(block) = row.device;
+        modes.at(block) = static_cast<std::int32_t>(row.mode);
+    }
+    auto requests = Json::array();
+    for (auto const& row : rows_in<trace::RequestRow>(trace, shown, most)) {
+        Json request{{"round", row.round},
+                     {"request", row.request},
+                     {"status", to_string(row.status)},
+                     {"arrival_s", row.arrival_s},
+                     {"latency_s", row.latency_s},
+                     {"predicted_latency_s", row.predicted_latency_s},
+                     {"accuracy", row.accuracy},
+                     {"devices", nullptr},
+                     {"modes", nullptr}};
+        if (auto const plan = plans.find({row.round, row.request}); plan != plans.end()) {
+            request["devices"] = plan->second.devices;
+            request["modes"] = plan->second.modes;
         }
-        for (auto const& row : trace.read<trace::RequestRow>(trace.rows_of<trace::RequestRow>(RoundId(round)))) {
-            Json request{{"round", row.round},
-                         {"request", row.request},
-                         {"status", to_string(row.status)},
-                         {"arrival_s", row.arrival_s},
-                         {"latency_s", row.latency_s},
-                         {"predicted_latency_s", row.predicted_latency_s},
-                         {"accuracy", row.accuracy},
-                         {"shared_bytes", row.shared_bytes},
-                         {"devices", nullptr},
-                         {"modes", nullptr}};
-            if (auto const plan = plans.find(row.request); plan != plans.end())
-                std::tie(request["devices"], request["modes"]) = plan->second;
-            if (auto const path = paths.find({row.round, row.request}); path != paths.end()) {
-                request["compute_s"] = path->second->compute_s;
-                request["transfer_s"] = path->second->transfer_s;
-                request["queue_s"] = path->second->queue_s;
-                request["energy_j"] = path->second->energy_j;
-            }
-            requests.push_back(std::move(request));
+        if (auto const path = paths.find({row.round, row.request}); path != paths.end()) {
+            request["compute_s"] = path->second->compute_s;
+            request["transfer_s"] = path->second->transfer_s;
+            request["queue_s"] = path->second->queue_s;
+            request["energy_j"] = path->second->energy_j;
         }
+        requests.push_back(std::move(request));
     }
     return requests;
 }
@@ -220,24 +222,19 @@ Json outages_of(trace::Reader const& trace) {
     return outages;
 }
 
-Json rounds_of(trace::Reader const& trace, Shown const& shown) {
+Json rounds_of(trace::Reader const& trace, std::set<std::int32_t> const& shown) {
     auto rounds = Json::array();
-    for (auto const round : shown.rounds) {
-        auto const row = trace.read<trace::RoundRow>({static_cast<std::uint64_t>(round), 1}).front();
-        rounds.push_back({{"round", round},
-                          {"start_s", row.start_s},
-                          {"end_s", row.end_s},
-                          {"requests", row.requests},
-                          {"admitted", row.admitted},
-                          {"binding", row.binding.str()}});
-    }
+    for (auto const& row : trace.read<trace::RoundRow>())
+        if (shown.contains(row.round))
+            rounds.push_back({{"round", row.round}, {"start_s", row.start_s}, {"end_s", row.end_s}});
     return rounds;
 }
 
 }  // namespace
 
 void write_page(std::ostream& out, Analysis const& analysis, trace::Reader const& trace, PageOptions const& options) {
-    auto const shown = choose(analysis, trace, options.most_events);
+    auto const shown = choose(analysis, trace, options);
+    auto const events = rows_in<Event>(trace, shown, options.most_rows);
     Json const data{{"trace", object_of(analysis.trace)},
                     {"powers", analysis.powers},
                     {"notes", analysis.notes},
@@ -248,10 +245,9 @@ void write_page(std::ostream& out, Analysis const& analysis, trace::Reader const
                     {"blocks", block_names(trace)},
                     {"deviations", objects_of(analysis.deviations)},
                     {"fidelity", object_of(analysis.fidelity)},
-                    {"shown_events", shown.events},
                     {"rounds", rounds_of(trace, shown)},
-                    {"events", events_of(trace, shown)},
-                    {"requests", requests_of(analysis, trace, shown)},
+                    {"events", events_of(events)},
+                    {"requests", requests_of(analysis, trace, shown, options.most_rows)},
                     {"latencies", latencies_of(trace)},
                     {"batteries", batteries_of(trace)},
                     {"outages", outages_of(trace)}};

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "analysis/round_stream.hpp"
 #include "analysis/summary.hpp"
 #include "model/event.hpp"
 
@@ -89,6 +90,8 @@ constexpr std::int32_t cluster_process = 1;  // 0 is the idle process to some vi
 constexpr std::int32_t first_device_process = 2;
 constexpr std::int32_t processor_thread = 1, radio_thread = 10'001;  // room for overlaps between
 constexpr std::int32_t rounds_thread = 1, requests_thread = 10'001;
+
+constexpr std::uint64_t batch_rows = 16384;
 
 class Export {
   public:
@@ -189,7 +192,6 @@ class Export {
     }
 
     void write_round(trace::RoundRow const& row, Nanoseconds ledger_time) {
-        RoundId const round(row.round);
         slice(rounds_, "round", "round " + std::to_string(row.round), nanoseconds(row.start_s), nanoseconds(row.end_s),
               Object()
                   .integer("requests", row.requests)
@@ -199,14 +201,13 @@ class Export {
                   .text("binding", row.binding.view())
                   .number("objective", row.objective)
                   .number("gap", row.gap));
-        auto requests = trace_.read<trace::RequestRow>(trace_.rows_of<trace::RequestRow>(round));
+        auto requests = request_rows_.all(row.round);
         std::ranges::stable_sort(requests, {}, &trace::RequestRow::arrival_s);
         for (auto const& request : requests) write_request(request);
-        auto events = trace_.read<Event>(trace_.rows_of<Event>(round));
+        auto events = event_rows_.all(row.round);
         std::ranges::stable_sort(events, {}, &Event::begin_s);
         write_events(events);
-        for (auto const& ledger : trace_.read<trace::BatteryRow>(trace_.rows_of<trace::BatteryRow>(round)))
-            battery(ledger.device, ledger_time, ledger.remaining_j);
+        for (auto const& ledger : battery_rows_.all(row.round)) battery(ledger.device, ledger_time, ledger.remaining_j);
     }
 
     void write_request(trace::RequestRow const& row) {
@@ -315,6 +316,9 @@ class Export {
 
     trace::Reader const& trace_;
     std::ostream& out_;
+    RoundStream<trace::RequestRow> request_rows_{trace_, batch_rows};
+    RoundStream<Event> event_rows_{trace_, batch_rows};
+    RoundStream<trace::BatteryRow> battery_rows_{trace_, batch_rows};
     bool first_ = true;
     std::int64_t flows_ = 0;
     Tracks rounds_, requests_;

@@ -4,10 +4,11 @@
 
 namespace skipstone::analysis {
 
-RoundRequests::RoundRequests(trace::RoundRow const& round, std::vector<trace::RequestRow> const& requests,
-                             std::vector<trace::PlanRow> const& plans, std::size_t blocks)
+RoundRequests::RoundRequests(trace::RoundRow const& round, double charge_s,
+                             std::vector<trace::RequestRow> const& requests, std::vector<trace::PlanRow> const& plans,
+                             std::size_t blocks)
     : blocks_(blocks),
-      start_s_(round.start_s),
+      ready_s_(round.start_s + charge_s),
       paths_(requests.size()),
       plan_(requests.size() * blocks),
       first_plan_(requests.size() * blocks) {
@@ -36,7 +37,7 @@ double RoundRequests::wait_until(Path& path, Event const& event, double RequestF
     double const since = path.begun ? path.at_s : figures.arrival_s;
     figures.*(path.begun ? queue : &RequestFigures::queue_start_s) += event.begin_s - since;
     figures.queue_s += event.begin_s - since;
-    double const ready = path.begun ? path.at_s : std::max(figures.arrival_s, start_s_);
+    double const ready = path.begun ? path.at_s : std::max(figures.arrival_s, ready_s_);
     path.begun = true;
     return ready;
 }

@@ -21,8 +21,9 @@ struct Hop {
 // time: its path is one computation or hop after the other, and what lies between them is waiting.
 class RoundRequests {
   public:
-    // blocks: of the network. Rows that name requests or blocks which do not exist must not be given.
-    RoundRequests(trace::RoundRow const& round, std::vector<trace::RequestRow> const& requests,
+    // charge_s: planning time that requests had to wait. blocks: of the network. Rows that name requests or blocks
+    // which do not exist must not be given.
+    RoundRequests(trace::RoundRow const& round, double charge_s, std::vector<trace::RequestRow> const& requests,
                   std::vector<trace::PlanRow> const& plans, std::size_t blocks);
 
     std::size_t size() const { return rows_.size(); }
@@ -53,7 +54,7 @@ class RoundRequests {
     double wait_until(Path& path, Event const& event, double RequestFigures::*queue);
 
     std::size_t blocks_;
-    double start_s_;
+    double ready_s_;  // images that arrived before are there then
     std::vector<RequestFigures> rows_;
     std::vector<Path> paths_;
     std::vector<trace::PlanRow> plan_, first_plan_;

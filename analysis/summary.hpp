@@ -18,7 +18,8 @@
 // one until max(its end_s, its start_s + the scenario's rounds.period). Percentiles interpolate linearly between the
 // two nearest ranks (q · (n − 1), NumPy's default); those of events and hops are exact up to 262,144 values, and beyond
 // that within 0.1 % of the value. Events with the flag `failed` count in time, energy, bytes and
-// macs, but not in request paths, planned-against-emulated and fidelity.
+// macs, but not in request paths, planned-against-emulated and fidelity. The image of a request is there when it has
+// arrived, its round has started and the planning time that planner.charge asks for has passed.
 namespace skipstone::analysis {
 
 inline constexpr double none = std::numeric_limits<double>::quiet_NaN();

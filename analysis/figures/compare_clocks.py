@@ -43,10 +43,11 @@ def compare(figure, virtual, wall):
     """A line on a pair, and whether all is equal."""
     different = [table for table in COLUMNS if not rows(virtual, table).equals(rows(wall, table))]
     done = wall.requests[wall.requests["status"] == "done"]
+    spent = float((wall.devices["battery_j"] - wall.battery.groupby("device")["remaining_j"].last()).sum())
     late = float((wall.events["flags"] & skipstone.OVERRUN).astype(bool).mean())
     said = "all equal" if not different else "DIFFERENT: " + ", ".join(different)
     return (f"| {figure} | {len(wall.plans)} | {len(wall.events)} | {done['latency_s'].mean():.4f} s | {100 * done['accuracy'].mean():.2f} % | "
-            f"{done['shared_bytes'].sum() / 1e6:.2f} MB | {float(wall.provenance['dilation']):.3g} | {100 * late:.2g} % | {said} |", not different)
+            f"{done['shared_bytes'].sum() / 1e6:.2f} MB | {spent:.2f} J | {float(wall.provenance['dilation']):.3g} | {100 * late:.2g} % | {said} |", not different)
 
 
 def main(arguments=None):
@@ -56,7 +57,7 @@ def main(arguments=None):
     equal = True
     try:
         found = pairs(arguments.folder)
-        print("| point of | plan rows | events | latency | accuracy | shared | dilation | late events | both clocks |\n|---|---|---|---|---|---|---|---|---|")
+        print("| point of | plan rows | events | latency | accuracy | shared | energy | dilation | late events | both clocks |\n|---|---|---|---|---|---|---|---|---|---|")
         for figure, traces in found.items():
             if set(traces) != {"virtual", "wall"}:
                 raise skipstone.TraceError(f"{arguments.folder}: {figure} is not there under both clocks")

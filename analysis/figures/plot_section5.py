@@ -16,6 +16,7 @@ except ImportError as missing:
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
 from sweep_table import InputError, SweepTable, curve  # noqa: E402
 
@@ -48,19 +49,20 @@ def thresholds():
 
 def references():
     return [(f"{name}, T_ref {reference}", {"planner_name": name, "objective_latency_reference": reference}, dict(color=colour, **style))
-            for name, style in (("exact", EXACT), ("ga", GA)) for reference, colour in (("worst-case", BLUE), ("compute", ORANGE))]
+            for name, reference, colour, style in (("exact", "worst-case", BLUE, EXACT), ("exact", "compute", GREEN, EXACT),
+                                                   ("ga", "worst-case", ORANGE, GA))]
 
 
 FIGURES = {
     "fig6": Figure("Figure 6: weights and accuracy threshold (λ = 3)", "objective.alpha", "α = 1 − β", thresholds(),
                    columns=("planner.name", "objective.accuracy_threshold")),
-    "fig7": Figure("Figure 7: energy of the devices (α = 0, threshold 80 %, λ = 3)", "fleet.devices[0].battery",
-                   "battery of a low device per round (J); a high one has 5/4 of it", planners(), logarithmic=True,
+    "fig7": Figure("Figure 7: energy of the devices (α = 0, threshold 80 %, λ = 3; a high device has 5/4 of a low one's)", "fleet.devices[0].battery",
+                   "battery of a low device, per round (J)", planners(), logarithmic=True,
                    marked=(800, "the paper's"), columns=("planner.name",)),
     "fig8": Figure("Figure 8: rate of incoming requests (α = 0.7, threshold 80 %)", "requests.rate", "λ (requests per round)", references(),
                    panels=PER_ROUND, columns=("planner.name", "objective.latency_reference")),
-    "fig9": Figure("Figure 9: computational capacity (α = 0, threshold 80 %, λ = 3)", "fleet.devices[0].macs_per_round",
-                   "capacity of a low device per round (GMAC); a high one has twice it", planners(), scale=1e9,
+    "fig9": Figure("Figure 9: computational capacity (α = 0, threshold 80 %, λ = 3; a high device has twice a low one's)", "fleet.devices[0].macs_per_round",
+                   "capacity of a low device, per round (GMAC)", planners(), scale=1e9,
                    marked=(1.4, "the paper's"), columns=("planner.name",)),
 }
 
@@ -82,7 +84,9 @@ def draw(figure, table):
             axes.set_axisbelow(True)
             if figure.logarithmic:
                 axes.set_xscale("log")
-                axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.xaxis.set_minor_locator(NullLocator())
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             if figure.marked:
                 axes.axvline(figure.marked[0], color=GREY, linewidth=0.8, linestyle=(0, (1, 3)))
             axes.tick_params(labelbottom=True)
@@ -93,14 +97,14 @@ def draw(figure, table):
         for axes in grid[1]:
             axes.set_xlabel(figure.label)
         handles, labels = grid[0, 0].get_legend_handles_labels()
-        picture.get_layout_engine().set(rect=(0, 0.07, 1, 0.88))  # room for title and legend
+        picture.get_layout_engine().set(rect=(0, 0.07, 1, 0.85))  # room for title and legend
         picture.legend(handles, labels, loc="lower center", ncols=min(len(labels), 3), frameon=False)
         seeds, rounds = table.rows["seed"].nunique(), numpy.unique(table.rows["rounds"])
         length = f"{rounds[0]} round{'s' if rounds[0] != 1 else ''}" if len(rounds) == 1 else f"{rounds[0]}–{rounds[-1]} rounds"
         what = "b–e are" if figure.panels is PER_REQUEST else "b is"
         picture.text(0.01, 0.99, figure.title, va="top", fontweight="bold", fontsize=11)
-        picture.text(0.99, 0.985, f"{what} per admitted request; dotted in b: with queueing; bars: ± 2 standard errors over {seeds} seeds "
-                                  f"of {length}", ha="right", va="top", fontsize=8, color=GREY)
+        picture.text(0.01, 0.955, f"{what} per admitted request; dotted in b: with queueing; bars: ± 2 standard errors over {seeds} seeds of "
+                                  f"{length}", va="top", color=GREY)
     return picture
 
 

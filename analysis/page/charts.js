@@ -51,7 +51,7 @@ function latencyChart() {
   marks.forEach(([name, value], i) => {
     const top = 24 + 14 * i, end = x(value) > (c.left + c.right) / 2;
     c.svg.append("line").attr("x1", x(value)).attr("x2", x(value)).attr("y1", top - 10).attr("y2", c.bottom).attr("stroke", "#1b1f24").attr("stroke-dasharray", "4 3");
-    c.svg.append("text").attr("x", x(value) + (end ? -5 : 5)).attr("y", top).attr("text-anchor", end ? "end" : "start").text(`${name} ${figure(value, "s")}`);
+    c.svg.append("text").attr("class", "mark").attr("x", x(value) + (end ? -5 : 5)).attr("y", top).attr("text-anchor", end ? "end" : "start").text(`${name} ${figure(value, "s")}`);
   });
   xAxis(c, x, "latency / s");
 }

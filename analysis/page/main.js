@@ -1,8 +1,11 @@
 showHeader();
 showSummary();
-select("embedded").textContent = trace.rounds.length < trace.trace.rounds
-  ? `Timeline and plan hold ${plural(trace.rounds.length, "round")} of ${count(trace.trace.rounds)} (${plural(trace.shown_events, "event")} of ${count(trace.trace.events)}): the first, the last, and those with the longest mean latency. All other figures cover the whole run.`
-  : `Timeline and plan hold all rounds${trace.shown_events < trace.trace.events ? `, but only the first ${count(trace.shown_events)} of ${plural(trace.trace.events, "event")}` : ` (${plural(trace.shown_events, "event")})`}.`;
+const held = trace.events.device.length;
+const part = trace.rounds.length < trace.trace.rounds || held < trace.trace.events;
+select("embedded").textContent = `Timeline and plan hold ${part ? "" : "all "}${plural(trace.rounds.length, "round")}`
+  + (part ? ` of ${count(trace.trace.rounds)}, with ${count(held)} of ${plural(trace.trace.events, "event")}: the first round, the last one, and those with the longest mean latency. All other figures cover the whole run.`
+    : `, ${plural(held, "event")}.`);
+if (part) select("notes").append(element("li", select("embedded").textContent));
 timeline();
 controls();
 plan();

@@ -45,13 +45,13 @@ function showSummary() {
     t.rejected ? `${count(t.rejected)} rejected${causes ? ` (${causes})` : ""}` : "none rejected", t.failed ? `${count(t.failed)} failed` : "");
   tile("Latency, mean", figure(t.latency_mean_s, "s"), `p50 ${figure(t.latency_p50_s, "s")}`, `p99 ${figure(t.latency_p99_s, "s")}`,
     `max ${figure(t.latency_max_s, "s")}`);
-  tile("Where the time goes", t.latency_mean_s ? `${percent(t.path_compute_mean_s / t.latency_mean_s)} compute` : "–",
-    t.latency_mean_s ? `${percent(t.path_transfer_mean_s / t.latency_mean_s)} transfer, ${percent(t.path_queue_mean_s / t.latency_mean_s)} queue` : "");
+  const share = (part) => (t.latency_mean_s ? percent(part / t.latency_mean_s) : "–");
+  tile("Latency is", share(t.path_compute_mean_s), `computing; ${share(t.path_transfer_mean_s)} moving, ${share(t.path_queue_mean_s)} waiting in queues`);
   const planned = trace.deviations.find((d) => d.level === "request" && d.quantity === "latency_s");
   if (planned && planned.planned_mean !== null)
     tile("Latency planned", figure(planned.planned_mean, "s"),
       planned.relative_bias === null ? "" : `emulated is ${figure(100 * Math.abs(planned.relative_bias), "%", 3)} ${planned.relative_bias < 0 ? "shorter" : "longer"}`);
-  tile("Throughput", figure(t.throughput_per_s, "requests/s"), `${figure(t.shared_bytes / 1e6, "MB")} shared between devices`);
+  tile("Throughput", figure(t.throughput_per_s, "/ s"), `requests done per emulated second; ${figure(t.shared_bytes / 1e6, "MB")} shared between devices`);
   tile("Accuracy, planned", percent(t.accuracy_planned, 4),
     t.labelled ? `observed ${percent(t.accuracy_observed, 4)} of ${plural(t.labelled, "labelled image")} (95 % interval ${percent(t.accuracy_low, 4)} to ${percent(t.accuracy_high, 4)})` : "no labelled images",
     `${plural(t.dropped_blocks, "block")} dropped`);

@@ -92,11 +92,15 @@ function timeline() {
   function drawHops(x) {
     context.strokeStyle = "#000";
     context.lineWidth = 1.4;
-    const sent = new Map();
+    const way = (from, to, i) => `${from}>${to}:${block[i]}`;
+    const sent = new Map(), received = [];
     for (let i = 0; i < number; ++i) {
-      if (!isFollowed(i)) continue;
-      if (kind[i] === KIND.transmit) sent.set(`${device[i]}>${peer[i]}:${block[i]}`, i);
-      const from = kind[i] === KIND.receive ? sent.get(`${peer[i]}>${device[i]}:${block[i]}`) : undefined;
+      if (!isFollowed(i) || flags[i] & FLAG.failed) continue;
+      if (kind[i] === KIND.transmit) sent.set(way(device[i], peer[i], i), i);
+      if (kind[i] === KIND.receive) received.push(i);
+    }
+    for (const i of received) {
+      const from = sent.get(way(peer[i], device[i], i));
       if (from === undefined) continue;
       const [a, b] = [bar(from), bar(i)];
       const [x1, y1, x2, y2] = [x(begin_s[from]), a.top + a.height / 2, x(end_s[i]), b.top + b.height / 2];
@@ -124,16 +128,18 @@ function timeline() {
       context.fillRect(left, rowTop(outage.device) + 1, Math.min(width, x(end)) - left, height - 2);
     }
     context.fillStyle = "#afb8c1";
-    for (const r of trace.rounds) if (r.start_s >= from && r.start_s <= to) context.fillRect(x(r.start_s), 0, 1, rowTop(devices));
+    const seen = trace.rounds.filter((r) => r.start_s >= from && r.start_s <= to);
+    if (seen.length < width / 8) for (const r of seen) context.fillRect(x(r.start_s), 0, 1, rowTop(devices));
   }
 
   function drawAxis(x, from, to) {
-    timeAxis.attr("transform", `translate(${labelWidth},43)`).call(d3.axisTop(x).ticks(Math.max(2, width / 110)).tickSize(6));
+    timeAxis.attr("transform", `translate(${labelWidth},43)`).call(d3.axisTop(x).ticks(Math.max(2, width / 110)).tickSize(6))
+      .selectAll("text").attr("text-anchor", (time) => (x(time) > width - 20 ? "end" : "middle"));
     const names = trace.rounds.filter((r) => r.end_s > from && r.start_s < to);
     let free = -Infinity; // where the next name has room
     const fitting = names.filter((r) => {
       const left = Math.max(0, x(r.start_s));
-      const fits = left >= free && Math.min(width, x(r.end_s)) - left > (names.length > 1 ? 8 : 0) && left < width - 60;
+      const fits = left >= free && Math.min(width, x(r.end_s)) - left > (names.length > 1 ? 24 : 0) && left < width - 60;
       if (fits) free = left + 66;
       return fits;
     });

@@ -1,10 +1,20 @@
-"""Traces of `skipstone run` as pandas data frames.
+"""Traces of `skipstone run` as pandas data frames. Latency by the device that answers, and what energy goes into:
 
     import skipstone
     trace = skipstone.load("trace.h5")
-    trace.requests.latency_s.describe()
+    events = trace.events.assign(length_s=trace.events.end_s - trace.events.begin_s)
 
-Needs Debian's python3-h5py and python3-pandas. The columns, and what they mean, are README's "The trace"."""
+    done = trace.requests[trace.requests.status == "done"]
+    last = trace.plans[trace.plans.block == trace.blocks.block.max()]
+    latency = done.merge(last, on=["round", "request"]).groupby("device").latency_s.describe()
+
+    busy = events.groupby(["device", "kind"]).length_s.sum().unstack().reindex(trace.devices.device).fillna(0)
+    powers = trace.devices[["power_compute_w", "power_transmit_w", "power_receive_w"]].to_numpy()
+    energy = (busy[["compute", "transmit", "receive"]] * powers).set_axis(trace.devices.name.rename("device"))
+    energy.plot.barh(stacked=True, xlabel="energy (J)").figure.savefig("energy.png", bbox_inches="tight")
+
+Needs Debian's python3-h5py and python3-pandas, and python3-matplotlib for plots. The columns, and what they mean, are README's
+"The trace"."""
 
 from .errors import TraceError
 from .trace import FAILED, OVERRUN, RETRANSMITTED, Trace, load

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import h5py
 import numpy
 import pandas
@@ -71,7 +73,7 @@ def rows_before(dataset: h5py.Dataset, rounds: int) -> int:
     return low
 
 
-def read_frame(dataset: h5py.Dataset, rows: int, missing: set[str] = frozenset()) -> pandas.DataFrame:
+def read_frame(dataset: h5py.Dataset, rows: int, missing: Collection[str] = ()) -> pandas.DataFrame:
     """The first `rows` rows. Enumerations become categoricals, text becomes str, and −1 becomes <NA> in the columns `missing`;
     units are in attrs["units"].
 
@@ -119,7 +121,7 @@ class _Column:
         if self._absent is not None:
             numpy.equal(self._values[here], -1, out=self._absent[here])
 
-    def values(self):
+    def values(self) -> numpy.ndarray | pandas.Categorical | pandas.arrays.IntegerArray:
         if self._names:
             return pandas.Categorical.from_codes(self._values, self._names)
         if self._absent is not None:

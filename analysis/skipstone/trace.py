@@ -33,13 +33,13 @@ class Trace:
 
     def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
-        self._identity = None
+        self._identity: tuple[int, int] | None = None  # of the file, by the operating system
         with self._open() as file:
             self.attributes: dict[str, object] = {name: _plain(value) for name, value in file.attrs.items()}
             self.provenance: dict[str, object] = {name: _plain(value) for name, value in _group(file, "provenance").attrs.items()}
             rounds = open_table(file, "rounds")  # the others then hold these rounds, and perhaps a part of the next
             for name in COLUMNS:
-                if name != "links/used":
+                if name not in ("rounds", "links/used"):
                     open_table(file, name)
             self.rounds: pandas.DataFrame = read_frame(rounds, _committed(rounds["round"], _rates(file)))
             self.devices: pandas.DataFrame = self._read(file, "devices")
@@ -139,7 +139,7 @@ class Trace:
     def _read(self, file: h5py.File, name: str) -> pandas.DataFrame:
         table = open_table(file, name)
         rows = rows_before(table, len(self.rounds)) if "round" in table.dtype.names else len(table)
-        return read_frame(table, rows, MISSING.get(name, frozenset()))
+        return read_frame(table, rows, MISSING.get(name, ()))
 
     def _committed_outages(self, outages: pandas.DataFrame) -> int:
         """Outages carry no round. The last ones of a run that has not ended may belong to the round that is not finished: those that

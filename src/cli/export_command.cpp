@@ -59,7 +59,6 @@ void export_perfetto(trace::Reader const& trace, fs::path const& output) {
     write_file(output, [&](std::ostream& out) {
         Progress progress("% of the rounds");
         analysis::write_perfetto(trace, out, [&](std::int32_t rounds) {
-            if (!out) throw EnvironmentError("write(" + output.string() + ")", "the file cannot be written further");
             progress.show(static_cast<double>(rounds) / trace.committed_rounds());
         });
     });
@@ -69,10 +68,7 @@ void export_perfetto(trace::Reader const& trace, fs::path const& output) {
 void export_table(trace::Reader const& trace, std::string const& table, fs::path const& output) {
     write_file(output, [&](std::ostream& out) {
         Progress progress("% of " + table);
-        analysis::write_csv(trace, table, out, [&](double share) {
-            if (!out) throw EnvironmentError("write(" + output.string() + ")", "the file cannot be written further");
-            progress.show(share);
-        });
+        analysis::write_csv(trace, table, out, [&](double share) { progress.show(share); });
     });
     std::fprintf(stderr, "%s\n", output.c_str());
 }

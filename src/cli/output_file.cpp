@@ -31,11 +31,15 @@ void write_file(fs::path const& path, std::function<void(std::ostream&)> const& 
     errno = 0;
     std::ofstream stream(draft, std::ios::binary);
     if (!stream) throw refuse(std::generic_category().message(errno));
+    stream.exceptions(std::ios::badbit | std::ios::failbit);  // at once, while errno says why
     try {
         write(stream);
         stream.close();
-        if (!stream) throw EnvironmentError::from_errno("write(" + path.string() + ")");
         if (!direct) fs::rename(draft, target);
+    } catch (std::ios::failure const&) {
+        auto const failure = EnvironmentError::from_errno("write(" + path.string() + ")");
+        if (!direct) fs::remove(draft, error);
+        throw failure;
     } catch (...) {
         if (!direct) fs::remove(draft, error);
         throw;

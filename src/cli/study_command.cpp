@@ -220,11 +220,11 @@ fs::path with_ending(fs::path path, std::string const& stem_end, char const* ext
 int lead(StudyOptions const& options, Workplace const& workplace, StudyPlan const& plan, int threads,
          mpi::Communicator const* world) {
     auto const& network = workplace.network();
+    Team team(workplace, threads, world);  // before anything can fail: other ranks wait for it
     Journal journal(options.output + ".journal", identity(options, workplace, plan),
                     options.restart ? Journal::Start::anew : Journal::Start::resume);
     on_signals(OnSignal::remember);
     auto const begin = std::chrono::steady_clock::now();
-    Team team(workplace, threads, world);
     std::printf("%s on %zu images of %s, %zu worker%s\n", network.name().c_str(), workplace.data(0).size(),
                 workplace.data(0).name().c_str(), team.workers(), team.workers() == 1 ? "" : "s");
     std::fflush(stdout);
@@ -262,7 +262,8 @@ int lead(StudyOptions const& options, Workplace const& workplace, StudyPlan cons
         std::printf("  %s, mode %s: %s\n", block.block.c_str(), std::string(to_string(block.mode)).c_str(),
                     block.reason.c_str());
     journal.remove();
-    std::printf("%s, %zu worker%s\n", duration(spent).c_str(), team.workers(), team.workers() == 1 ? "" : "s");
+    std::printf("engine: %.3f s (%s), %zu worker%s\n", spent, duration(spent).c_str(), team.workers(),
+                team.workers() == 1 ? "" : "s");
     return done;
 }
 
@@ -308,7 +309,12 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
         on_signals(OnSignal::end);
         return done;
     }
-    return lead(options, prepared->workplace, prepared->plan, threads, &world);
+    try {
+        return lead(options, prepared->workplace, prepared->plan, threads, &world);
+    } catch (InputError const& error) {  // the others were told to end
+        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        return bad_input;
+    }
 }
 
 int study_here(StudyOptions const& options, Invocation const& invocation) {

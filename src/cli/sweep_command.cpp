@@ -40,7 +40,7 @@ struct SweepOptions {
     std::optional<std::string> points;
     std::optional<int> jobs;
     std::string launcher;
-    bool left = false, failed = false, json = false, estimate = true, partial = false;
+    bool left = false, failed = false, json = false, estimate = true, partial = false, host = false;
 };
 
 // A sweep file, its points, and what runs them.
@@ -233,7 +233,8 @@ int status(SweepOptions const& options, Invocation const& invocation) {
 int collect(SweepOptions const& options, Invocation const& invocation) {
     auto const [sweep, program, manifest, folder] = load(options, invocation);
     auto const name = options.output.empty() ? fs::path(options.file).stem().string() : options.output;
-    auto const collected = sweep::collect(manifest, folder, program);
+    auto const collected = sweep::collect(manifest, folder, program,
+                                          options.host ? sweep::HostFigures::with : sweep::HostFigures::without);
     auto const& missing = collected.missing;
     if (!missing.empty()) {
         auto const text = plural(missing.size(), "point") + " of " + std::to_string(manifest.points.size()) +
@@ -323,6 +324,9 @@ Action collect_action(CLI::App& app, SweepOptions& options, Invocation const& in
     app.add_option("-o,--output", options.output, "write NAME.csv and NAME.h5; default: the sweep file's name")
         ->type_name("NAME");
     app.add_flag("--partial", options.partial, "collect what is done, even if points are missing");
+    app.add_flag("--host", options.host,
+                 "also what depends on the host: planning time, and how long each point took; without it the table is "
+                 "the same, byte for byte, wherever and however the points were run");
     return [&] { return collect(options, invocation); };
 }
 

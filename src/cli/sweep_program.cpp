@@ -11,14 +11,16 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/summary.hpp"
 #include "cli/launcher.hpp"
 #include "cli/run_session.hpp"
-#include "cli/trace_figures.hpp"
+#include "cli/trace_analysis.hpp"
 #include "config/scenario_file.hpp"
 #include "emulator/course.hpp"
 #include "emulator/setup.hpp"
 #include "kernels/weights.hpp"
 #include "sweep/process.hpp"
+#include "trace/reader.hpp"
 #include "units/sha256.hpp"
 
 namespace skipstone::cli {
@@ -86,7 +88,12 @@ sweep::Program sweep_program(Invocation const& invocation, std::string const& la
         return scenario.emulation.clock == ClockKind::wall ? run_launched(scenario, trace, launcher, invocation)
                                                            : run_here(scenario, trace, command_line, threads);
     };
-    program.summarise = trace_figures;
+    program.summarise = [&invocation](std::filesystem::path const& trace) {
+        analysis::Options options;
+        options.detail = analysis::Detail::totals;
+        return analysis::summary_row(analyze_trace(trace::Reader(trace.string()), invocation, std::move(options)));
+    };
+    program.host_figures = {"plan_host_mean_s"};
     auto const version = version_text();
     program.software = version.substr(0, version.find('\n'));
     program.identity = sha256_of_file("/proc/self/exe");

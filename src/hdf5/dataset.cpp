@@ -49,6 +49,15 @@ Handle memory_space(Dataset const& dataset, std::uint64_t elements) {
     return HDF5_ACQUIRE(dataset.place(), H5Sclose, H5Screate_simple, 1, &count, nullptr);
 }
 
+// Room for rows, of the shape that they have in the file: with another one HDF5 would move element by element.
+Handle memory_of_rows(Dataset const& dataset, std::uint64_t count) {
+    auto const shape = dataset.shape();
+    std::vector<hsize_t> extent(shape.begin(), shape.end());
+    extent.front() = count;
+    return HDF5_ACQUIRE(dataset.place(), H5Sclose, H5Screate_simple, static_cast<int>(extent.size()), extent.data(),
+                        nullptr);
+}
+
 void require_numbers(Dataset const& dataset) {
     auto const type_class = dataset.element_type().type_class;
     if (type_class != TypeClass::real && type_class != TypeClass::integer)
@@ -125,7 +134,7 @@ std::vector<double> Dataset::read_doubles(std::uint64_t first, std::uint64_t cou
     if (count == 0) return {};
     auto const space = select_rows(*this, first, count);
     std::vector<double> values(static_cast<std::size_t>(HDF5_CALL(place(), H5Sget_select_npoints, space.get())));
-    auto const memory = memory_space(*this, values.size());
+    auto const memory = memory_of_rows(*this, count);
     HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
     return values;
 }
@@ -139,7 +148,7 @@ void Dataset::append_doubles(std::span<double const> values) {
     auto const count = values.size() / row;
     auto const first = grow(*this, count);
     auto const space = select_rows(*this, first, count);
-    auto const memory = memory_space(*this, values.size());
+    auto const memory = memory_of_rows(*this, count);
     HDF5_CALL(place(), H5Dwrite, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
 }
 
@@ -177,7 +186,11 @@ void Dataset::read_rows(RowType const& type, std::uint64_t first, std::uint64_t 
     if (count == 0) return;
     auto const space = select_rows(*this, first, count);
     auto const memory = memory_space(*this, count);
-    HDF5_CALL(place(), H5Dread, id(), type.id(), memory.get(), space.get(), H5P_DEFAULT, rows.data());
+    // HDF5 takes and clears a buffer of 1 MB to convert few rows, too, if it is not told that a smaller one will do.
+    auto const transfer = HDF5_ACQUIRE(place(), H5Pclose, H5Pcreate, H5P_DATASET_XFER);
+    auto const buffer = std::clamp<std::size_t>(count * std::max(type.row_size(), element_type().size), 1, 1 << 20);
+    HDF5_CALL(place(), H5Pset_buffer, transfer.get(), buffer, nullptr, nullptr);
+    HDF5_CALL(place(), H5Dread, id(), type.id(), memory.get(), space.get(), transfer.get(), rows.data());
 }
 
 void Dataset::append_rows(RowType const& type, std::span<std::byte const> rows) {

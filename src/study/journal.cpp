@@ -61,6 +61,11 @@ std::string record(std::size_t pass, std::size_t batch, Predictions const& predi
     return bytes;
 }
 
+std::string clipped(std::string_view value) {
+    constexpr std::size_t most = 80;
+    return value.size() <= most ? std::string(value) : std::string(value.substr(0, most)) + "…";
+}
+
 // "name" of the first line where they differ, with both values.
 std::string difference(std::string_view here, std::string_view there) {
     auto const next = [](std::string_view& text) {
@@ -74,8 +79,8 @@ std::string difference(std::string_view here, std::string_view there) {
         if (mine == other) continue;
         auto const split = mine.find(" = ");
         if (split == std::string_view::npos || other.substr(0, split) != mine.substr(0, split)) break;
-        return std::string(mine.substr(0, split)) + " was " + std::string(other.substr(split + 3)) + ", now it is " +
-               std::string(mine.substr(split + 3));
+        return std::string(mine.substr(0, split)) + " was " + clipped(other.substr(split + 3)) + ", now it is " +
+               clipped(mine.substr(split + 3));
     }
     return "it was written by another version";
 }
@@ -99,6 +104,7 @@ Journal::Journal(std::string path, Identity const& identity, Start start) : path
 }
 
 Journal::~Journal() {
+    if (records_.empty()) unlink(path_.c_str());  // nothing to go on with
     close(file_);
 }
 
@@ -120,6 +126,7 @@ void Journal::add(std::size_t pass, std::size_t batch, Predictions predictions) 
 
 void Journal::remove() {
     if (unlink(path_.c_str()) != 0) throw EnvironmentError::from_errno("unlink " + path_);
+    records_.clear();
 }
 
 void Journal::read(Identity const& identity) {

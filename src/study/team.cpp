@@ -24,10 +24,9 @@ enum Tag : int {
     hello,     // to 0: number of threads
     pass,      // from 0: data set, sharing, sets
     batch,     // from 0: a batch of the last pass
-    abandon,   // from 0: forget what is not finished
     end,       // from 0
     result,    // to 0: pass number, batch, predictions
-    failure,   // to 0: text
+    failure,   // to 0: 1 for the user's input, else 0; then the text
     good_bye,  // to 0: nothing more comes
 };
 
@@ -106,11 +105,13 @@ std::optional<Message> receive(mpi::Communicator const& world) {
     return Message{incoming->from, static_cast<Tag>(incoming->tag), std::move(incoming->buffer)};
 }
 
-Numbers text_numbers(std::string const& text) {
-    return {text.begin(), text.end()};
+Numbers failure_numbers(std::exception const& error) {
+    Numbers numbers{dynamic_cast<InputError const*>(&error) != nullptr ? 1U : 0U};
+    for (char const* c = error.what(); *c != 0; ++c) numbers.push_back(static_cast<unsigned char>(*c));
+    return numbers;
 }
 
-std::string numbers_text(Numbers const& numbers) {
+std::string numbers_text(std::span<std::uint32_t const> numbers) {
     std::string text;
     for (auto const n : numbers) text += static_cast<char>(n);
     return text;
@@ -178,16 +179,17 @@ class Team::Ranks {
         outbox_.tidy();
         while (auto message = receive(world_)) {
             auto numbers = numbers_of(message->buffer);
-            if (message->tag == failure)
-                throw EnvironmentError("rank " + std::to_string(message->from), numbers_text(numbers));
+            if (message->tag == failure) {
+                auto const text = numbers_text(std::span(numbers).subspan(1));
+                if (numbers.front() != 0) throw InputError(text);
+                throw EnvironmentError("rank " + std::to_string(message->from), text);
+            }
             if (message->tag != result || numbers.at(0) != pass_) continue;
             --others_[static_cast<std::size_t>(message->from)].busy;
             return BatchResult{numbers.at(1), {numbers.begin() + 2, numbers.end()}};
         }
         return std::nullopt;
     }
-
-    void abandon_all() { to_all(abandon, {}); }
 
   private:
     struct Other {
@@ -220,11 +222,7 @@ bool Team::classify(std::shared_ptr<Pass const> const& pass_here, std::vector<st
     if (ranks_) ranks_->start(*pass_here);
     std::size_t given = 0, done = 0, busy = 0;
     while (done < batches.size()) {
-        if (stop) {
-            workers_.reset();
-            if (ranks_) ranks_->abandon_all();
-            return false;
-        }
+        if (stop) return false;
         for (; given < batches.size() && busy <= workers_->size(); ++given, ++busy)
             workers_->submit(pass_here, batches[given]);
         while (ranks_ && given < batches.size() && ranks_->offer(batches[given])) ++given;
@@ -255,9 +253,6 @@ void serve(Workplace const& workplace, int threads, mpi::Communicator const& wor
                     ++number;
                 } else if (message->tag == batch) {
                     workers->submit(current, numbers_of(message->buffer).at(0));
-                } else if (message->tag == abandon) {
-                    workers.reset();
-                    workers = std::make_unique<Workers>(workplace, threads);
                 } else if (message->tag == end) {
                     more = false;
                 }
@@ -269,7 +264,7 @@ void serve(Workplace const& workplace, int threads, mpi::Communicator const& wor
             numbers.insert(numbers.end(), done->predictions.begin(), done->predictions.end());
             outbox.send(0, result, std::move(numbers));
         } catch (std::exception const& error) {  // rank 0 ends the study
-            outbox.send(0, failure, text_numbers(error.what()));
+            outbox.send(0, failure, failure_numbers(error));
             workers = std::make_unique<Workers>(workplace, threads);
         }
     }

@@ -25,7 +25,7 @@ class Team {
 
     std::size_t workers() const;  // of all ranks
     // Has these batches classified, and gives each result to `take` as it comes, in any order. False when `stop` came
-    // true before all were done. Throws what a worker threw (another rank's error: EnvironmentError with its rank).
+    // true before all were done. Throws what a worker threw. After either, the team is only to be destroyed.
     bool classify(std::shared_ptr<Pass const> const& pass, std::vector<std::size_t> const& batches,
                   std::function<void(BatchResult&&)> const& take, std::atomic<bool> const& stop);
 

@@ -22,7 +22,8 @@ struct Program {
     // Writes the trace of a scenario; returns the exit status. What it says of a failure goes to standard error.
     std::function<int(Scenario const& scenario, std::filesystem::path const& trace)> run;
     Summarise summarise;
-    std::string software;  // version and revision
+    std::vector<std::string> host_figures;  // names of figures that depend on the host under the virtual clock, too
+    std::string software;                   // version and revision
     std::string identity;  // SHA-256 of the executable: whose summaries can be trusted to be this program's
 };
 

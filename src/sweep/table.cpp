@@ -120,7 +120,7 @@ void write_hdf5(Table const& table, std::filesystem::path const& path) {
 
 }  // namespace
 
-Collected collect(Manifest const& manifest, Folder const& folder, Program const& program) {
+Collected collect(Manifest const& manifest, Folder const& folder, Program const& program, HostFigures host) {
     Collected collected;
     auto& table = collected.table;
     table.parameters = manifest.parameters;
@@ -138,9 +138,14 @@ Collected collect(Manifest const& manifest, Folder const& folder, Program const&
             continue;
         }
         software.insert(record->software);
-        auto const figures = record->summary_by == program.identity && !program.identity.empty()
-                                 ? record->summary
-                                 : program.summarise(folder.trace(point.id));
+        auto figures =
+            record->summary_by == program.identity ? record->summary : program.summarise(folder.trace(point.id));
+        if (host == HostFigures::with)
+            figures.emplace_back("seconds", record->seconds);
+        else
+            std::erase_if(figures, [&](auto const& figure) {
+                return std::ranges::find(program.host_figures, figure.first) != program.host_figures.end();
+            });
         if (!names) {
             names = figures;
             for (auto const& [name, value] : figures) table.figures.push_back(name);

@@ -28,11 +28,14 @@ struct Collected {
     std::vector<std::string> software;  // versions that made the traces; more than one: results may differ
 };
 
+// with: also Program::host_figures, and "seconds": host seconds from a point's start until it was verified.
+enum class HostFigures { without, with };
+
 // Summaries are taken from the records where this program made them, else from the traces anew.
-Collected collect(Manifest const& manifest, Folder const& folder, Program const& program);
+Collected collect(Manifest const& manifest, Folder const& folder, Program const& program, HostFigures host);
 
 // CSV (RFC 4180 with line feeds): index, id, name, seed, the parameters, the figures. Numbers as the shortest text that
-// reads back the same; an empty cell for none. It depends on the sweep and its results alone.
+// reads back the same; an empty cell for none. Without host figures it depends on the sweep and the seeds alone.
 std::string csv_text(Table const& table);
 
 // Writes NAME.csv and NAME.h5. The HDF5 file has one table, /points, with the same columns: a parameter that is a

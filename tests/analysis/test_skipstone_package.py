@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """The Python package: what is in a trace is in the frames, of runs of every state; files that are no traces are refused."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 import traces  # says "skipped" without h5py
@@ -18,6 +21,7 @@ ANALYSIS = pathlib.Path(__file__).resolve().parents[2] / "analysis"
 sys.path.insert(0, str(ANALYSIS))
 
 try:
+    import matplotlib
     import pandas
 
     import skipstone
@@ -131,6 +135,31 @@ class Frames(PackageCase):
             self.assertEqual(len(getattr(trace, name)), 3 if name == "devices" else 6 if name == "blocks" else 0)
         self.assertEqual(len(trace.links), 0)
         self.assertIn("not complete (running)", repr(trace))
+
+
+class Example(PackageCase):
+    def examples(self):
+        """The one in the package's description, and those of README that use the package."""
+        yield "package", textwrap.dedent(re.search(r"\n\n(    import skipstone\n.*?)\n\n(?=\S)", skipstone.__doc__, re.DOTALL).group(1))
+        for block in re.findall(r"```python\n(.*?)```", (ANALYSIS.parent / "README.md").read_text(), re.DOTALL):
+            if "import skipstone" in block:
+                yield "README", block
+
+    def test_runs_as_it_stands(self):
+        matplotlib.use("Agg")
+        traces.write(self.path.parent / "trace.h5", traces.example())
+        for origin, code in self.examples():
+            with self.subTest(origin), contextlib.chdir(self.path.parent):
+                found = {}
+                exec(code, found)
+                # Two requests in each of four rounds but for one: five blocks of 0.5 s on two devices, one of them not in rounds 2 and 3.
+                self.assertAlmostEqual(found["energy"]["compute"].sum(), 8 * 0.5 * (6 + 6 + 5 + 2.5) * 2)
+                self.assertAlmostEqual(found["energy"]["transmit"].sum(), 10 * 0.3 * 7)
+                self.assertEqual(list(found["energy"].index), ["d0", "d1", "d2"])
+                self.assertEqual(list(found["latency"]["count"]), [4, 3])
+                self.assertAlmostEqual(found["latency"]["max"].max(), 3.3)
+                self.assertTrue((self.path.parent / "energy.png").read_bytes().startswith(b"\x89PNG"))
+                (self.path.parent / "energy.png").unlink()
 
 
 class Unfinished(PackageCase):

@@ -94,7 +94,8 @@ class Options(ProgramTest):
         self.assertTrue(0.7 <= planned < 0.92, planned)  # blocks were dropped
         self.assertLess(len(done), 20)
         right = (done["label"] == done["predicted_class"]).sum()
-        self.assertIn(f"accuracy: planned {100 * planned:.2f} %, observed {100 * right / len(done):.2f} % ({right} of {len(done)} labelled", result.out)
+        self.assertIn(f"accuracy: planned {100 * planned:.2f} %, observed {100 * right / len(done):.2f} % "
+                      f"({right} of {len(done)} labelled", result.out)
         self.assertIn("THE PLANNED ACCURACY LIES OUTSIDE", result.out)
 
     def test_kernels(self):

@@ -82,7 +82,11 @@ BOOST_AUTO_TEST_CASE(every_accuracy_table_loads_and_can_be_planned_with) {
         AccuracyTable const table = load_accuracy_table(name, shipped());
         BOOST_TEST(table.name == name);
         BOOST_TEST(!table.source.empty());
-        BOOST_TEST(table.samples == 10000);
+        for (auto const& row : table.rows)
+            if (row.correct)
+                BOOST_TEST(row.accuracy == static_cast<double>(*row.correct) / static_cast<double>(table.samples));
+            else
+                BOOST_TEST(table.samples == 10000);
         Network const network(load_network_profile(table.network, shipped()));
         BOOST_TEST(drop_options(table, network).front().dropped.empty());
     }
@@ -189,6 +193,21 @@ BOOST_AUTO_TEST_CASE(an_accuracy_table_text_loads_as_the_same_table) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_a_study_says_of_a_row_is_kept) {
+    AccuracyTable const table = load_accuracy_table("resnet50-cifar10-skipstone", shipped());
+    Folder const folder("measured");
+    auto const again = load_accuracy_table(folder.write("t.toml", accuracy_table_text(table)).string(), shipped());
+    BOOST_REQUIRE_EQUAL(again.rows.size(), table.rows.size());
+    for (std::size_t i = 0; i < table.rows.size(); ++i) {
+        auto const &row = again.rows[i], &expected = table.rows[i];
+        BOOST_TEST((row.correct == expected.correct && row.correct > 0));
+        BOOST_TEST((row.samples == expected.samples && row.samples == 10000));
+        BOOST_TEST((row.confidence->low == expected.confidence->low && row.confidence->low < row.accuracy));
+        BOOST_TEST((row.confidence->high == expected.confidence->high && row.confidence->high > row.accuracy));
+        BOOST_TEST((row.memory_gain == expected.memory_gain && row.computation_gain == expected.computation_gain));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(bad_profiles_say_what_is_wrong) {
     Folder const folder("bad");
     std::string const accuracy = "format = \"skipstone-accuracy\"\nversion = 1\nnetwork = \"resnet50\"\n";
@@ -228,6 +247,12 @@ BOOST_AUTO_TEST_CASE(bad_profiles_say_what_is_wrong) {
          "row[1].dropped: names block \"a\" twice"},
         {ProfileKind::accuracy, accuracy + "[[row]]\ndropped = []\naccuracy = 0.5\nmode = \"full\"\n",
          "write \"skip\" or \"direct\""},
+        {ProfileKind::accuracy, accuracy + "[[row]]\ndropped = []\naccuracy = 0.5\ncorrect = 6\nsamples = 5\n",
+         "row[0].correct: is 6; it must be a whole number from 0 to 5"},
+        {ProfileKind::accuracy, accuracy + "[[row]]\ndropped = []\naccuracy = 0.5\nconfidence = [0.6, 0.4]\n",
+         "row[0].confidence: is 0.4; it must be"},
+        {ProfileKind::accuracy, accuracy + "[[row]]\ndropped = []\naccuracy = 0.5\nconfidence = [0.6]\n",
+         "row[0].confidence: must be the two ends of an interval"},
         {ProfileKind::accuracy, "version = 1\n", "format: is missing"},
     };
     for (auto const& [kind, text, expected] : cases) {

@@ -59,6 +59,7 @@ ReturnToService=1
 SlurmctldTimeout=60
 SlurmdTimeout=60
 KillWait=1
+BatchStartTimeout=1
 MinJobAge=600
 MaxArraySize={max_array_size}
 NodeName=n[0-{last}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first_port}-{last_port}] CPUs={cpus} State=UNKNOWN
@@ -147,13 +148,10 @@ class Cluster:
         self._wait_until(lambda: self.command("scontrol", "ping", check=False).returncode == 0, "slurmctld")
 
     def start_node(self, node):
-        """After kill_node as after a reboot: SLURM learns that what ran there is lost."""
-        home = self.folder / node
-        rebooted = [] if home.exists() else ["-b"]
-        home.mkdir(exist_ok=True)
-        # SLURM counts in seconds: within the same one it would not notice.
+        (self.folder / node).mkdir(exist_ok=True)
+        # SLURM counts in seconds: within the same one it is not seen that this is another daemon than before.
         time.sleep(max(0, self._since.get(node, 0) + 2 - time.time()))
-        self._start(node, ["slurmd", "-D", *rebooted, "-N", node], home)
+        self._start(node, ["slurmd", "-D", "-N", node], self.folder / node)
         self._since[node] = int(time.time())
 
     def kill_controller(self):
@@ -201,18 +199,30 @@ class Cluster:
         self._wait_until(ready, "nodes")
 
     def restore(self):
-        """Starts the daemons that were killed, and waits for them."""
-        for name in ["slurmctld", *self.nodes]:
-            if self._daemons[name].poll() is not None:
-                self.start_controller() if name == "slurmctld" else self.start_node(name)
+        """Starts the daemons that were killed, and waits for them. What ran on dead nodes is requeued."""
+        dead = [name for name, process in self._daemons.items() if process.poll() is not None]
+        if "slurmctld" in dead:
+            self.start_controller()
+        lost = [node for node in self.nodes if not (self.folder / node).exists()]
+        if lost:
+            self.command("scontrol", "update", f"NodeName={','.join(lost)}", "State=DOWN", "Reason=lost")
+        for node in self.nodes:
+            if node in dead:
+                self.start_node(node)
         self.wait_for_nodes()
 
     def release(self):
-        """Ends the time that SLURM makes requeued jobs wait."""
+        """Ends the time that SLURM makes requeued jobs wait, or their hold, where they could not be launched."""
         lines = self.command("squeue", "--noheader", "--array", "--states=pending", "--format=%i %r").stdout.splitlines()
         for job, reason in (line.split(maxsplit=1) for line in lines):
-            if reason == "BeginTime":
-                self.command("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)  # it may have begun by itself
+            words = {"BeginTime": ["update", f"JobId={job}", "StartTime=now"], "launch failed requeued held": ["release", job]}
+            if reason in words:
+                self.command("scontrol", *words[reason], check=False)  # it may have begun by itself
+
+    def compare(self):
+        """Has the nodes tell the controller what runs there: it gives up jobs older than some seconds that do not. It would do so
+        by itself some minutes after it was killed while jobs ended."""
+        self.command("scontrol", "reconfigure")
 
     def command(self, *words, check=True, limit_s=60, **options):
         """Runs a command with this cluster as SLURM; returns its CompletedProcess."""

@@ -4,6 +4,8 @@
 import contextlib
 import os
 import pathlib
+import random
+import re
 import signal
 import sys
 import time
@@ -11,6 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
+import kill_sweep
 from cluster import Cluster, read, unavailable
 from support import PROGRAM, ROOT, ProgramTest, Trace
 
@@ -24,6 +27,7 @@ cluster = None
 class OnTheCluster(ProgramTest):
     def setUp(self):
         super().setUp()
+        self.addCleanup(cluster.command, "scancel", "--user=root")
         cluster.restore()
         cluster.environment["SKIPSTONE"] = PROGRAM
 
@@ -105,6 +109,69 @@ class Run(OnTheCluster):
         cluster.restore()
         self.assertEqual(cluster.wait_for_jobs(LIMIT_S)[job], "COMPLETED", self.outputs())
         self.assertEqual(Trace(path).attributes["complete"], 1)
+
+
+class Sweeps(OnTheCluster):
+    def sweep(self, changes, grid, name):
+        """A sweep of the small scenario that has not begun."""
+        file = self.write(f"{name}.toml", f'''format = "skipstone-sweep"
+version = 1
+scenario = "{self.scenario(changes)}"
+[grid]
+{grid}
+''')
+        return kill_sweep.Sweep(PROGRAM, file, self.folder / name)
+
+    def submit_sweep(self, sweep, *options, **environment):
+        assignments = [f"{name}={value}" for name, value in environment.items()]
+        return cluster.command("env", *assignments, kill_sweep.SUBMIT, *options[:2], sweep.file, sweep.folder, "--", *options[2:],
+                               cwd=self.folder).stdout
+
+    def test_a_sweep_survives_that_everything_dies_twice(self):
+        undisturbed, sweep = kill_sweep.make(PROGRAM, self.folder, points=20, rounds=20)
+        kills = [("everything", 2), ("everything", 8)]
+        at_work, first_seen = kill_sweep.run_and_kill(cluster, sweep, kills, 2, random.Random(), lambda _: None)
+        self.assertEqual(kill_sweep.faults(undisturbed, sweep, 20, first_seen), [], f"{self.outputs()}\n{sweep.log()}")
+        self.assertGreaterEqual(at_work, 2)
+        self.assertGreaterEqual(len({job.split("_")[0] for job in cluster.jobs()}), 3, "arrays of 4 tasks of 2 points")
+
+    def test_points_with_the_wall_clock_get_their_ranks(self):
+        grid = "objective.alpha = [0.2, 0.7]"
+        sweeps = {launcher: self.sweep(WALL | {"rounds.count": 2}, grid, launcher.split()[0]) for launcher in ("srun --mpi=pmix", "mpirun")}
+        for launcher, sweep in sweeps.items():
+            self.submit_sweep(sweep, "--bundle", "2", "--nodes=4", "--ntasks=5", "--cpus-per-task=1", SKIPSTONE_LAUNCHER=launcher)
+        cluster.wait_for_jobs(LIMIT_S)
+        for sweep in sweeps.values():
+            self.assertEqual((sweep.left(), sweep.verified()), ("", 2), self.outputs())
+            for name in sweep.traces():
+                trace = Trace(sweep.folder / "points" / f"{name}.h5")
+                self.assertEqual(trace.provenance["hosts"].partition(": ")[2], "0,1,2,3,4")
+            self.assertIn("nothing is left", self.submit_sweep(sweep, "--bundle", "2"))
+
+    def test_the_end_of_its_time_leaves_points(self):
+        sweep = self.sweep({"rounds.count": 1_000_000}, "objective.alpha = [0, 0.5, 1]", "long")
+        said = self.submit_sweep(sweep, "--bundle", "3", "--cpus-per-task=3")
+        array = re.match("job ([0-9]+): tasks 0, ", said)[1]
+        end = time.monotonic() + LIMIT_S
+        while len(sweep.log()) < 3 and time.monotonic() < end:
+            time.sleep(0.05)
+        [task] = [job for job in cluster.jobs() if job.startswith(f"{array}_")]
+        cluster.command("scancel", "--batch", "--signal=TERM", task)
+        self.assertEqual(cluster.wait_for_jobs(LIMIT_S)[task], "FAILED")
+        self.assertEqual(sweep.left(), "0-2")
+        self.assertEqual([what for _, what in sweep.log()], ["started"] * 3 + ["interrupted"] * 3, self.outputs())
+
+
+class Submitting(OnTheCluster):
+    def test_says_what_is_wrong(self):
+        for words, expected in ((), "say which sweep"), (("a.toml",), "say which sweep"), (("a", "b", "c"), "unknown argument: c"), (
+                ("--bundle", "0", "a", "b"), "at least 1"), (("--bundel", "3", "a", "b"), "unknown option: --bundel"):
+            with self.subTest(words=words):
+                result = cluster.command(kill_sweep.SUBMIT, *words, check=False)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(expected, result.stderr)
+                self.assertIn("usage:", result.stderr)
+        self.assertNotEqual(cluster.command(kill_sweep.SUBMIT, "missing.toml", "x", check=False, cwd=self.folder).returncode, 0)
 
 
 if __name__ == "__main__":

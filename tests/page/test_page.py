@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""The page of `skipstone analyze --html`, as a browser shows it: at ten devices and at a hundred."""
+
+import pathlib
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+
+from support import COMPUTE, TRANSMIT, ProgramTest, Trace, numpy, text, where  # noqa: E402
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+try:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+if not CHROMIUM or not DRIVER:
+    print("skipped: Chromium or its driver is missing")
+    sys.exit(77)
+
+HOSTILE = "</script><script>stolen=1</script><img src=x onerror=stolen=1>"  # with its number as long as a name may be
+
+
+def fleet(number):
+    return [{"profile": "khan2023-low", "name": "a", "count": number // 2, "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC", "battery": "60 J"},
+            {"profile": "khan2023-high", "name": "gateway", "count": number - number // 2, "mac_rate": "200 MMAC/s", "macs_per_round": "60 MMAC"}]
+
+
+TEN = {"fleet.devices": fleet(10), "rounds.count": 6, "requests.count": 6}
+HUNDRED = {"fleet.devices": fleet(100), "rounds.count": 4, "requests.count": 60}
+
+
+class Page(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,1000",
+                         "--force-device-scale-factor=1"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        cls.browser = webdriver.Chrome(service=Service(DRIVER), options=options)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.quit()
+
+    def open(self, changes, *arguments):
+        trace = self.run_scenario(changes, *arguments)
+        self.skipstone("analyze", sorted(self.folder.glob("*.h5"))[-1], "--html", "page.html")
+        self.browser.get("file://" + self.path("page.html"))
+        WebDriverWait(self.browser, 40).until(lambda _: self.find("#battery svg, #battery p.none"))
+        return trace
+
+    def tearDown(self):
+        """Whatever a test did: nothing went wrong in the page, and nothing was asked for from outside."""
+        readback = "getImageData"  # advice about the tests' own looking at pixels
+        self.assertEqual([entry for entry in self.browser.get_log("browser") if readback not in entry["message"]], [])
+        self.assertEqual(self.run_js("return performance.getEntriesByType('resource').map((r) => r.name)"), [])
+
+    def run_js(self, script, *arguments):
+        return self.browser.execute_script(script, *arguments)
+
+    def find(self, selector):
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def shown(self):
+        """What the timeline says that it has drawn."""
+        data = self.run_js("return Object.assign({}, document.getElementById('events').dataset)")
+        return {key: value if key == "followed" else float(value) for key, value in data.items()}
+
+    def until(self, condition):
+        WebDriverWait(self.browser, 40).until(lambda _: condition())
+
+    def choose(self, selector, label):
+        """What choosing an entry of a selector does."""
+        found = self.run_js("""
+            const choice = document.querySelector(arguments[0]), entry = [...choice.options].find((o) => o.text === arguments[1]);
+            if (entry) { choice.value = entry.value; choice.dispatchEvent(new Event("change")); }
+            return Boolean(entry);""", selector, label)
+        self.assertTrue(found, f"{selector} has no {label}")
+
+    def texts(self, selector):
+        return self.run_js("return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)", selector)
+
+    def place_of(self, event, lane_share):
+        """Where on the canvas, in pixels, an event's middle is; lane_share: how far down in its device's row."""
+        canvas = self.run_js("const c = document.getElementById('events'); return [c.clientWidth, c.clientHeight]")
+        shown = self.shown()
+        devices = len(self.find("#labels div"))
+        middle = (event["begin_s"] + event["end_s"]) / 2
+        x = canvas[0] * (middle - shown["from"]) / (shown["to"] - shown["from"])
+        return x, canvas[1] / devices * (event["device"] + lane_share)
+
+    def colour_at(self, place):
+        return self.run_js("const [x, y] = arguments[0]; return [...document.getElementById('events').getContext('2d')"
+                           ".getImageData(Math.round(x), Math.round(y), 1, 1).data]", place)
+
+    def on_screen(self, place):
+        """A place on the canvas in pixels of the window; its row is scrolled into view."""
+        return [round(v) for v in self.run_js("""
+            const [x, y] = arguments[0], rows = document.getElementById("rows");
+            rows.scrollIntoView({block: "center"});
+            rows.scrollTop = y - 100;
+            const canvas = document.getElementById("events").getBoundingClientRect();
+            return [canvas.left + x, canvas.top + y];""", place)]
+
+    def act_at(self, place):
+        """Actions that begin with the pointer at a place on the canvas."""
+        actions = ActionChains(self.browser, duration=20)
+        actions.w3c_actions.pointer_action.move_to_location(*self.on_screen(place))
+        actions.w3c_actions.key_action.pause()
+        return actions
+
+    def overlaps(self):
+        """Pairs of texts in one figure that cover each other, and texts that are cut off."""
+        return self.run_js("""
+            const bad = [];
+            for (const svg of document.querySelectorAll("svg")) {
+              const frame = svg.getBoundingClientRect();
+              const texts = [...svg.querySelectorAll("text")].filter((t) => t.textContent.trim());
+              const boxes = texts.map((t) => {
+                const m = t.getScreenCTM(), b = t.getBBox(), c = new DOMPoint(b.x + b.width / 2, b.y + b.height / 2).matrixTransform(m);
+                return { c, w: b.width, h: b.height, turned: Math.abs(m.b) > 0.01, m, b, text: t.textContent, r: t.getBoundingClientRect() };
+              });
+              boxes.forEach((p, i) => {
+                if (p.r.left < frame.left - 1 || p.r.right > frame.right + 1 || p.r.top < frame.top - 1 || p.r.bottom > frame.bottom + 1) bad.push("cut: " + p.text);
+                boxes.slice(i + 1).forEach((q) => {
+                  if (p.turned && q.turned) {  // both at the same angle: how far apart across their direction
+                    const across = Math.abs((q.r.right - p.r.right) * p.m.b / Math.hypot(p.m.a, p.m.b));
+                    if (across < p.h * 0.75) bad.push(p.text + " | " + q.text);
+                  } else if (!p.turned && !q.turned) {
+                    const slack = 2;
+                    if (p.r.left + slack < q.r.right && q.r.left + slack < p.r.right && p.r.top + slack < q.r.bottom - slack && q.r.top + slack < p.r.bottom - slack) bad.push(p.text + " | " + q.text);
+                  }
+                });
+              });
+            }
+            return bad;""")
+
+    def check_figures(self, trace):
+        devices = len(trace.devices)
+        self.assertEqual(self.texts("#labels div"),
+                         [f"{i}{name}" for i, name in enumerate(trace.names("devices"))])
+        self.assertEqual(len(self.find("#energy g rect")), 4 * devices)
+        self.assertEqual(len(self.find("#battery g.battery path")), devices)
+        self.assertGreater(len(self.find("#accuracy circle")), 0)
+        done = trace.requests[trace.requests["status"] == 1]
+        counts = self.run_js("return [...document.querySelectorAll('#latency g rect title')].map((t) => parseInt(t.textContent.replace(',', '')))")
+        self.assertEqual(sum(counts), len(done))
+        units = self.texts("svg .unit")
+        for unit in ("emulated time / s", "latency / s", "requests", "accuracy / %", "energy / J", "left in the battery / J", "rounds finished"):
+            self.assertIn(unit, units)
+        summary = self.one("#summary").text
+        self.assertIn(f"{len(done)} of {len(trace.requests)}", summary)
+        self.assertIn(f"{done['latency_s'].mean():.4g}", summary)
+        self.assertEqual(self.overlaps(), [])
+
+    def in_view(self, trace):
+        shown = self.shown()
+        return trace.events[(trace.events["end_s"] >= shown["from"]) & (trace.events["begin_s"] <= shown["to"])]
+
+    def check_timeline(self, trace):
+        """Drawing, zooming by wheel, moving, following by click: all held against the trace."""
+        first = trace.rounds[0]
+        shown = self.shown()
+        self.assertLessEqual(shown["from"], first["start_s"])
+        self.assertAlmostEqual(shown["to"], first["end_s"], delta=0.02 * first["end_s"])
+        self.assertEqual(shown["drawn"], len(self.in_view(trace)))
+        self.assertGreater(shown["drawn"], 10)
+
+        # The wheel makes the time under the pointer fill more of the width.
+        events = where(trace.events, round=0, kind=COMPUTE)
+        event = events[numpy.argmax(events["end_s"] - events["begin_s"])]
+        time = (event["begin_s"] + event["end_s"]) / 2
+        place = self.place_of(event, 0.3)
+        self.act_at(place).perform()
+        before = self.shown()
+        ActionChains(self.browser).scroll_from_origin(ScrollOrigin.from_viewport(*self.on_screen(place)), 0, -300).perform()
+        self.until(lambda: self.shown()["to"] - self.shown()["from"] < 0.9 * (before["to"] - before["from"]))
+        after = self.shown()
+        share = [(time - s["from"]) / (s["to"] - s["from"]) for s in (before, after)]
+        self.assertAlmostEqual(share[0], share[1], delta=0.01)
+        self.assertEqual(after["drawn"], len(self.in_view(trace)))
+
+        # Dragging moves it, keys too.
+        self.act_at(self.place_of(event, 0.3)).click_and_hold().move_by_offset(60, 0).release().perform()
+        self.until(lambda: self.shown()["from"] < after["from"])
+        moved = self.shown()
+        self.assertAlmostEqual(moved["to"] - moved["from"], after["to"] - after["from"], delta=1e-6)
+        rows = self.one("#rows")
+        rows.send_keys("-")
+        self.until(lambda: self.shown()["to"] - self.shown()["from"] > 1.2 * (moved["to"] - moved["from"]))
+        rows.send_keys(Keys.HOME)
+        self.until(lambda: self.shown()["from"] == 0)
+        self.assertEqual(self.shown()["drawn"], len(trace.events))
+        self.choose("#round", "round 0")
+        self.until(lambda: self.shown()["to"] < 1.05 * first["end_s"])
+
+        # A click on a bar lights its request up, on all its devices, and pales the others.
+        other = next(e for e in events[::-1] if e["request"] != event["request"] and e["device"] != event["device"])
+        own_place, other_place = self.place_of(event, 0.3), self.place_of(other, 0.3)
+        self.act_at(own_place).perform()
+        self.assertIn(f"request {event['request']} of round 0", self.one("#tip").text)
+        own_colour, other_colour = self.colour_at(own_place), self.colour_at(other_place)
+        self.act_at(own_place).click().perform()
+        key = f"0/{event['request']}"
+        self.until(lambda: self.shown()["followed"] == key)
+        self.assertEqual(self.shown()["highlighted"], len(where(self.in_view(trace), round=0, request=event["request"])))
+        self.assertEqual(self.colour_at(own_place), own_colour)
+        self.assertGreater(sum(self.colour_at(other_place)), sum(other_colour) + 60, "paler")
+        self.assertEqual(self.one("#plan tr.followed button").text, f"round 0, request {event['request']}")
+        request = where(trace.requests, round=0, request=event["request"])[0]
+        self.assertIn(f"latency {request['latency_s']:.4g}", self.one("#followed").text.replace("\u202f", " "))
+        for hop in where(trace.events, round=0, request=event["request"], kind=TRANSMIT):
+            self.assertIn(text(trace.devices["name"][hop["peer"]]), self.one("#followed").text)
+        self.one("#rows").send_keys(Keys.ESCAPE)
+        self.until(lambda: self.shown()["followed"] == "")
+        self.assertEqual(self.colour_at(other_place), other_colour)
+
+    def check_plan(self, trace, round_number):
+        self.choose("#round", f"round {round_number}")
+        rows = self.find("#plan tbody tr")
+        requests = where(trace.requests, round=round_number)
+        self.assertEqual(len(rows), min(60, len(requests)))
+        for row, request in list(zip(rows, requests))[:8]:
+            cells = self.run_js("return [...arguments[0].querySelectorAll('td')].map((c) => [c.textContent, c.className])", row)
+            plan = where(trace.plans, round=round_number, request=request["request"])
+            if len(plan) == 0:
+                self.assertEqual(cells[0], ["rejected", "end"])
+                continue
+            for (said, kind), block in zip(cells, plan):
+                device = "" if block["device"] < 0 else str(block["device"])
+                self.assertEqual((said, kind), ("×" + device, "dropped") if block["mode"] == 2 else (device, ""))
+
+    def test_ten_devices(self):
+        trace = self.open(TEN)
+        self.check_figures(trace)
+        self.check_timeline(trace)
+        for round_number in (0, 5):
+            self.check_plan(trace, round_number)
+
+    def test_a_hundred_devices(self):
+        trace = self.open(HUNDRED)
+        self.assertEqual(len(trace.devices), 100)
+        self.check_figures(trace)
+        self.check_timeline(trace)
+        self.check_plan(trace, 1)
+
+    def test_names_cannot_become_markup(self):
+        devices = [{"profile": "khan2023-low", "name": HOSTILE + str(i), "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC"} for i in range(3)]
+        trace = self.open({"fleet.devices": devices})
+        self.assertIsNone(self.run_js("return window.stolen ?? null"))
+        self.assertEqual(len(self.find("img")), 0)
+        self.assertEqual(self.texts("#labels div")[0], "0" + trace.names("devices")[0])
+        self.assertTrue(trace.names("devices")[0].startswith("</script><script>"))
+        self.choose("#request", "request 0 of round 0")
+        self.assertIn("</script>", self.one("#followed").text)
+
+    def test_a_run_in_which_nothing_was_done(self):
+        trace = self.open({"fleet.devices": [{"profile": "khan2023-low", "name": "weak", "macs_per_round": "1 MMAC", "mac_rate": "1 MMAC/s"}]})
+        self.assertEqual(set(trace.requests["status"]), {2})
+        self.assertIn("No request was done.", self.one("#latency").text)
+        self.assertIn("rejected", self.one("#plan").text)
+        self.assertEqual(self.shown()["drawn"], 0)
+
+    def test_what_the_page_is_made_of(self):
+        self.open({})
+        source = (self.folder / "page.html").read_text()
+        self.assertIn("Redistribution and use in source and binary forms", source)
+        self.assertIn("Mike Bostock", source)
+        self.assertEqual(self.run_js("return [...document.querySelectorAll('[src], link, a[href], iframe')].length"), 0)
+        self.assertIn("default-src 'none'", source)
+
+
+if __name__ == "__main__":
+    unittest.main()
