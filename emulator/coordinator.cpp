@@ -288,7 +288,7 @@ void Coordinator::take_report(int peer, Buffer payload) {
     for (auto const& stamp : stamps) by_key[key(stamp)] = &stamp;
     double const shift = -offsets_[static_cast<std::size_t>(peer)] - run_start_;
     for (auto& event : events) {
-        if (event.kind == EventKind::wait) continue;
+        if (event.kind == EventKind::wait || (event.flags & event_flags::failed)) continue;
         auto const found = by_key.find(key(event));
         if (found == by_key.end()) continue;
         event.host_begin_s = found->second->host_begin_s + shift;
@@ -307,7 +307,7 @@ void Coordinator::finish(Flight& flight) {
     result.host_end_s = since_start();
     if (settings_.clock != ClockKind::wall) return;
     for (auto& event : result.course.events) {
-        if (event.kind == EventKind::wait) continue;
+        if (event.kind == EventKind::wait || (event.flags & event_flags::failed)) continue;
         if (!(lateness(event, result.course.state.start.value(), result.host_start_s, settings_.dilation) <=
               overrun_lateness))
             event.flags |= event_flags::overrun;

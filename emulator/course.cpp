@@ -1,9 +1,12 @@
 #include "emulator/course.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 #include <utility>
 
 #include "planner/planner.hpp"
+#include "trace/schema.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
 
@@ -13,6 +16,7 @@ namespace {
 
 constexpr int patience = 8;  // plannings of one round that learn what idling costs
 
+constexpr Seconds for_good(std::numeric_limits<double>::infinity());
 constexpr double rounding = 1e-9;  // relative, by which plans may pass what a battery holds (model/cost_model.hpp)
 
 // When each device's last computation or transfer of the round ends; the round's start where it has none.
@@ -26,7 +30,28 @@ std::vector<Seconds> ends_of_work(std::vector<Event> const& events, std::size_t 
     return ends;
 }
 
+Seconds total(std::vector<std::pair<Seconds, Seconds>> const& intervals) {
+    Seconds sum{0};
+    for (auto const& [begin, end] : intervals) sum += end - begin;
+    return sum;
+}
+
+// When so much of the intervals has passed; the end of the last one where that is too much.
+Seconds reached(std::vector<std::pair<Seconds, Seconds>> const& intervals, Seconds length) {
+    for (auto const& [begin, end] : intervals) {
+        if (length <= end - begin) return begin + length;
+        length -= end - begin;
+    }
+    return intervals.back().second;
+}
+
 }  // namespace
+
+std::vector<RequestPlan> plans_as_they_went(RoundCourse const& round) {
+    auto plans = round.plan.requests;
+    for (auto const& revision : round.revisions) plans[revision.request.index()] = revision.plan;
+    return plans;
+}
 
 timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state) {
     return {.round = state.round,
@@ -39,7 +64,10 @@ timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& s
 }
 
 Course::Course(Scenario const& scenario, Network const& network)
-    : scenario_(scenario), network_(network), drops_(drop_options(scenario.accuracy, network)) {
+    : scenario_(scenario),
+      network_(network),
+      drops_(drop_options(scenario.accuracy, network)),
+      faults_(scenario.faults, scenario.seed) {
     auto const planners = planner::names();
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
         throw InputError({scenario_.file, 0, "planner.name"},
@@ -78,7 +106,9 @@ RoundCourse Course::next() {
     do attempt(round, reserve);
     while (!settle(round, reserve, ++attempts));
 
-    for (auto const& outage : round.outages) off_[outage.device.index()] = true;
+    for (auto const& outage : round.outages)
+        if (outage.cause == trace::battery_cause) off_[outage.device.index()] = true;
+    round.outages = news(round.outages);
     battery_ = round.battery;
     last_length_ = round.end - start_;
     if (scenario_.requests.on_reject == OnReject::retry)
@@ -94,8 +124,12 @@ RoundCourse Course::next() {
 
 void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) const {
     auto const& state = round.state;
+    RoundFaults const faults(faults_, state.round, state.start);
     auto const conditions = conditions_of(scenario_, state);
     round.instance = make_instance(scenario_, network_, drops_, state, reserve);
+    if (!scenario_.faults.none())
+        round.instance =
+            without_outages(std::move(round.instance), RoundFaults(faults_, RoundId(), state.start), state.start);
     planner::Options options;
     options.gap = scenario_.planner.gap;
     options.seed = scenario_.seed;
@@ -105,20 +139,59 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) con
         !scenario_.planner.charge ? Seconds(0) : scenario_.planner.charge_time.value_or(Seconds(round.plan.seconds));
     std::vector<Seconds> arrivals;
     for (auto const& request : state.requests) arrivals.push_back(request.arrival);
-    round.jobs = timeline::jobs_of(round.instance, round.plan, arrivals, state.start + round.charge);
-    round.times = timeline::simulate(round.jobs, conditions);
-    round.events = timeline::events_of(round.jobs, round.times, conditions);
-    round.end = std::max(round.times.end, state.start + round.charge);
-    round.next_start = std::max(round.end, state.start + scenario_.rounds.period);
+    auto jobs = timeline::jobs_of(round.instance, round.plan, arrivals, state.start + round.charge);
+    if (scenario_.faults.none()) {
+        round.jobs = std::move(jobs);
+        round.times = timeline::simulate(round.jobs, conditions);
+        set_end(round);
+        round.outages.clear();
+        round.events = timeline::events_of(round.jobs, round.times, conditions);
+        return;
+    }
+    Recovery recovery(scenario_, round.instance, round.plan, faults, options);
+    auto carried_out = timeline::simulate(std::move(jobs), conditions, faults, std::ref(recovery));
+    round.revisions = recovery.revisions();
+    round.times.end = carried_out.times.end;
+    set_end(round);
+    round.outages = outages_of(faults, round);
+    round.events = timeline::events_of(carried_out, DownTimes(round.outages), conditions);
+    round.jobs = std::move(carried_out.jobs);
+    round.times = std::move(carried_out.times);
+}
+
+void Course::set_end(RoundCourse& round) const {
+    round.end = std::max(round.times.end, round.state.start + round.charge);
+    round.next_start = std::max(round.end, round.state.start + scenario_.rounds.period);
+}
+
+std::vector<Outage> Course::outages_of(RoundFaults const& faults, RoundCourse const& round) const {
+    std::vector<Outage> outages;
+    auto const add = [&](auto const& next) {
+        for (auto outage = next(round.state.start); outage && outage->begin <= round.next_start;
+             outage = next(outage->end)) {
+            // Who does not survive a round may be back in the next one.
+            if (outage->cause == survival_cause) outage->end = round.next_start;
+            outages.push_back(*outage);
+            if (outage->end >= round.next_start) break;
+        }
+    };
+    std::size_t const devices = battery_.size();
+    for (std::size_t i = 0; i < devices; ++i)
+        if (!off_[i]) add([&](Seconds time) { return faults.next(DeviceId(i), time); });
+    if (!faults.links_fail()) return outages;
+    for (std::size_t i = 0; i < devices; ++i)
+        for (std::size_t k = i + 1; k < devices; ++k)
+            add([&](Seconds time) { return faults.next(DeviceId(i), DeviceId(k), time); });
+    return outages;
 }
 
 bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attempts) const {
     // Every further attempt keeps back all of at least one more device.
     SKIPSTONE_ENSURE(attempts <= patience + static_cast<int>(battery_.size()));
-    auto const spent = timeline::energy_of(round.events, powers_, round.state.start, round.next_start);
+    DownTimes const off(round.outages);
+    auto const spent = timeline::energy_of(round.events, powers_, round.state.start, round.next_start, off);
     auto const busy_until = ends_of_work(round.events, battery_.size(), round.state.start);
     round.battery.assign(battery_.size(), Joules(0));
-    round.outages.clear();
     bool settled = true;
     for (std::size_t i = 0; i < battery_.size(); ++i) {
         if (off_[i]) continue;
@@ -127,11 +200,15 @@ bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attemp
             round.battery[i] = std::max(Joules(0), battery_[i] - spent[i]);
             continue;
         }
-        Watts const idle = powers_[i].idle;
-        Joules const before = spent[i] - idle * (round.next_start - busy_until[i]);
-        if (before <= available && idle > Watts(0)) {  // it empties while it idles after its work
-            Seconds const left(std::max(Joules(0), battery_[i] - before).value() / idle.value());
-            round.outages.push_back({DeviceId(i), busy_until[i] + left});
+        auto const idle_times = off.up(DeviceId(i), busy_until[i], round.next_start);
+        Joules const before = spent[i] - powers_[i].idle * total(idle_times);
+        if (before <= available && powers_[i].idle > Watts(0)) {  // it empties while it idles after its work
+            Joules const left = std::max(Joules(0), battery_[i] - before);
+            Seconds const empty = reached(idle_times, Seconds(left.value() / powers_[i].idle.value()));
+            std::erase_if(round.outages, [&](Outage const& outage) {
+                return outage.device.index() == i && !outage.peer && outage.begin >= empty;
+            });
+            round.outages.push_back({empty, for_good, DeviceId(i), DeviceId(), std::string(trace::battery_cause)});
             continue;
         }
         // Its work would not be finished: keep back what is missing; all of it, which means no work, if that does not
@@ -141,6 +218,18 @@ bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attemp
         settled = false;
     }
     return settled;
+}
+
+std::vector<Outage> Course::news(std::vector<Outage> const& outages) {
+    std::vector<Outage> untold;
+    for (Outage outage : outages) {
+        Seconds& told = told_.try_emplace({outage.device, outage.peer}, Seconds(0)).first->second;
+        if (outage.end <= told && outage.begin < told) continue;
+        outage.begin = std::max(outage.begin, told);
+        told = outage.end;
+        untold.push_back(std::move(outage));
+    }
+    return untold;
 }
 
 }  // namespace skipstone::emulator

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
+#include "emulator/recovery.hpp"
 #include "model/accuracy_table.hpp"
 #include "model/network.hpp"
 #include "model/round_state.hpp"
@@ -11,26 +14,24 @@
 
 namespace skipstone::emulator {
 
-// A device that switched off, because idling emptied its battery.
-struct BatteryOutage {
-    DeviceId device;
-    Seconds begin{};
-};
-
 // Everything that happens in one round in emulated time.
 struct RoundCourse {
     RoundState state;  // as it was planned
     Instance instance;
     PlanResult plan;
-    Seconds charge{};  // planning time that the requests had to wait
-    std::vector<timeline::Job> jobs;
+    Seconds charge{};                 // planning time that the requests had to wait
+    std::vector<Revision> revisions;  // in the order in which they were made
+    std::vector<timeline::Job> jobs;  // of the requests that finish
     timeline::RoundTimes times;
     std::vector<Event> events;    // canonical order
     Seconds end{};                // last request done or rejected
     Seconds next_start{};         // not before rounds.period has passed
     std::vector<Joules> battery;  // remaining when the next round starts
-    std::vector<BatteryOutage> outages;
+    std::vector<Outage> outages;  // those that begin until the next round does, and were not told before
 };
+
+// The plans of the requests with what was revised.
+std::vector<RequestPlan> plans_as_they_went(RoundCourse const& round);
 
 // What the timeline needs of a round.
 timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state);
@@ -49,6 +50,11 @@ class Course {
   private:
     // Plans and simulates with so much energy kept back.
     void attempt(RoundCourse& round, std::vector<Joules> const& reserve) const;
+    void set_end(RoundCourse& round) const;
+    // Outages that reach into the round, of devices that have energy, and of links.
+    std::vector<Outage> outages_of(RoundFaults const& faults, RoundCourse const& round) const;
+    // What of them was not told in an earlier round.
+    std::vector<Outage> news(std::vector<Outage> const& outages);
     // Charges batteries; false where a device that has work would run empty: then `reserve` has grown and the round
     // must be planned anew.
     bool settle(RoundCourse& round, std::vector<Joules>& reserve, int attempts) const;
@@ -61,7 +67,9 @@ class Course {
     Seconds start_{0};
     Seconds last_length_{0};
     std::vector<Joules> battery_;
-    std::vector<bool> off_;
+    std::vector<bool> off_;  // for good: their batteries are empty
+    Faults faults_;
+    std::map<std::pair<DeviceId, DeviceId>, Seconds> told_;  // until when outages of a device, or link, are told
     std::vector<PendingRequest> retries_;
     std::int64_t drawn_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "emulator/recorder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -36,6 +37,15 @@ void record_links(Scenario const& scenario, RoundCourse const& course, trace::Ro
     for (auto const& [device, peer] : used)
         record.used_links.push_back(
             {course.state.round.value(), device, peer, drawn_rate(scenario, links, DeviceId(device), DeviceId(peer))});
+}
+
+void record_plan(RequestPlan const& plan, std::int32_t round, int revision, std::int32_t request,
+                 trace::RoundRecord& record) {
+    for (std::size_t block = 0; block < plan.devices.size(); ++block) {
+        bool const dropped = std::ranges::binary_search(plan.dropped, BlockId(block));
+        record.plans.push_back({round, revision, request, static_cast<std::int32_t>(block), plan.devices[block].value(),
+                                dropped ? BlockMode::skip : BlockMode::full});
+    }
 }
 
 }  // namespace
@@ -81,6 +91,7 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
                     plan.admitted > 0 ? plan.mean_latency.value() : trace::no_value};
     record_links(scenario, course, record);
 
+    auto const as_they_went = plans_as_they_went(course);
     std::vector<timeline::JobTimes const*> times(plan.requests.size(), nullptr);
     for (std::size_t j = 0; j < course.jobs.size(); ++j) times[course.jobs[j].request.index()] = &course.times.jobs[j];
     for (std::size_t r = 0; r < plan.requests.size(); ++r) {
@@ -98,15 +109,16 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
             row.finish_s = times[r]->finish.value();
             row.latency_s = row.finish_s - row.arrival_s;
             row.predicted_latency_s = request.latency.value();
-            row.accuracy = request.accuracy;
-            for (std::size_t block = 0; block < request.devices.size(); ++block) {
-                bool const dropped = std::ranges::binary_search(request.dropped, BlockId(block));
-                record.plans.push_back({round, 0, row.request, static_cast<std::int32_t>(block),
-                                        request.devices[block].value(), dropped ? BlockMode::skip : BlockMode::full});
-            }
+            row.accuracy = as_they_went[r].accuracy;
+        } else if (request.admitted) {
+            row.status = trace::RequestStatus::failed;
+            row.predicted_latency_s = request.latency.value();
         }
+        if (request.admitted) record_plan(request, round, 0, row.request, record);
         record.requests.push_back(row);
     }
+    for (auto const& revision : course.revisions)
+        record_plan(revision.plan, round, revision.number, revision.request.value(), record);
     record.events = course.events;
     for (auto const& event : course.events)
         if (event.kind == EventKind::transmit)
@@ -116,8 +128,9 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
     for (auto const& clock : result.clocks)
         record.clocks.push_back({round, clock.rank, clock.offset_s, clock.uncertainty_s});
     for (auto const& outage : course.outages)
-        record.outages.push_back(
-            {outage.begin.value(), trace::no_value, outage.device.value(), -1, trace::battery_cause});
+        record.outages.push_back({outage.begin.value(),
+                                  std::isinf(outage.end.value()) ? trace::no_value : outage.end.value(),
+                                  outage.device.value(), outage.peer.value(), outage.cause});
     return record;
 }
 

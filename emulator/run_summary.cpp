@@ -28,13 +28,19 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     round.length = course.end - course.state.start;
     round.requests = course.plan.requested;
     round.admitted = course.plan.admitted;
-    round.mean_accuracy = course.plan.mean_accuracy;
     round.binding = course.plan.binding;
     round.objective = course.plan.objective;
     round.gap = course.plan.gap;
     round.planning_s = course.plan.seconds;
-    for (auto const& request : course.plan.requests)
-        if (request.admitted) round.dropped_blocks += static_cast<int>(request.dropped.size());
+    auto const plans = plans_as_they_went(course);
+    round.failed = round.admitted - static_cast<int>(course.jobs.size());
+    round.revised = static_cast<int>(
+        std::ranges::count_if(course.revisions, [](Revision const& revision) { return revision.number == 1; }));
+    for (auto const& job : course.jobs) {
+        auto const& plan = plans[job.request.index()];
+        round.dropped_blocks += static_cast<int>(plan.dropped.size());
+        round.mean_accuracy += plan.accuracy / static_cast<double>(course.jobs.size());
+    }
     for (std::size_t j = 0; j < course.jobs.size(); ++j)
         round.mean_latency +=
             course.times.jobs[j].finish - course.state.requests[course.jobs[j].request.index()].arrival;

@@ -22,9 +22,10 @@ struct RoundSummary {
     int round = 0;
     Seconds start{}, length{};
     int requests = 0, admitted = 0;
-    int dropped_blocks = 0;    // over the admitted requests
-    double mean_accuracy = 0;  // planned
-    Seconds mean_latency{};    // from arrival to the last block's end
+    int failed = 0, revised = 0;  // of the admitted: lost to failures, and planned anew after one
+    int dropped_blocks = 0;       // over the requests that finish, as they went
+    double mean_accuracy = 0;     // likewise: g(y)
+    Seconds mean_latency{};       // from arrival to the last block's end
     Joules energy{};
     Joules lowest_battery{};
     std::string lowest_device;

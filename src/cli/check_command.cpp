@@ -61,6 +61,9 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
         case config::FileKind::link_profile:
             config::load_link_profile(file, invocation.profiles);
             return {};
+        case config::FileKind::fault_profile:
+            config::load_fault_profile(file, invocation.profiles);
+            return {};
         case config::FileKind::accuracy_table: {
             auto const table = config::load_accuracy_table(file, invocation.profiles);
             drop_options(table, Network(config::load_network_profile(table.network, invocation.profiles)));

@@ -58,7 +58,7 @@ std::string round_table(emulator::RunSummary const& summary) {
                      {"late"},
                      {"rejected for", Align::left}});
     for (auto const& round : summary.rounds()) {
-        bool const any = round.admitted > 0;
+        bool const any = round.admitted > round.failed;
         table.add({std::to_string(round.round), fixed(round.start.value(), 3), fixed(round.length.value(), 3),
                    admitted(round), std::to_string(round.dropped_blocks),
                    any ? fixed(round.mean_latency.value(), 3) : "–", any ? fixed(round.mean_accuracy, 4) : "–",
@@ -67,6 +67,18 @@ std::string round_table(emulator::RunSummary const& summary) {
                    rejected_for(round)});
     }
     return table.text();
+}
+
+// What became of requests that lost a device or a link; "" where none did.
+std::string failures_line(emulator::RunSummary const& summary) {
+    int revised = 0, failed = 0;
+    for (auto const& round : summary.rounds()) {
+        revised += round.revised;
+        failed += round.failed;
+    }
+    if (revised + failed == 0) return "";
+    return "failures: " + std::to_string(revised) + " requests went on by other plans, " + std::to_string(failed) +
+           " failed\n";
 }
 
 std::string accuracy_line(emulator::AccuracySummary const& accuracy) {
@@ -105,12 +117,14 @@ void RunReport::round(emulator::RoundSummary const& round) {
     bar_.clear();
     std::string line = "[" + std::to_string(round.round + 1) + "/" + std::to_string(rounds_) + "] round " +
                        std::to_string(round.round) + "  admitted " + admitted(round);
-    if (round.admitted > 0)
+    if (round.admitted > round.failed)
         line += "  latency " + fixed(round.mean_latency.value(), 3) + " s  accuracy " + fixed(round.mean_accuracy, 4) +
                 "  dropped " + std::to_string(round.dropped_blocks);
     line += "  energy " + fixed(round.energy.value(), 1) + " J  lowest battery " +
             fixed(round.lowest_battery.value(), 1) + " J (" + round.lowest_device + ")";
     if (round.admitted < round.requests) line += "  rejected for " + rejected_for(round);
+    if (round.revised > 0) line += "  planned anew " + std::to_string(round.revised);
+    if (round.failed > 0) line += "  FAILED " + std::to_string(round.failed);
     if (round.overruns > 0) line += "  late events " + std::to_string(round.overruns);
     print(line + "\n");
     bar_.advance(round.round + 1, "rounds");
@@ -119,6 +133,7 @@ void RunReport::round(emulator::RoundSummary const& round) {
 void RunReport::finish(emulator::RunSummary const& summary, std::string const& remark) {
     bar_.clear();
     print("\ndevices\n" + device_table(summary) + "\nrounds\n" + round_table(summary) + "\n");
+    print(failures_line(summary));
     if (auto const accuracy = summary.accuracy(); accuracy.labelled > 0) print(accuracy_line(accuracy));
     if (wall_) {
         auto const f = summary.fidelity();

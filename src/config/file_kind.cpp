@@ -38,14 +38,16 @@ std::string text_of(Value const& table, std::string_view key) {
 
 FileKind kind_of(Value const& table) {
     using Words = std::vector<std::string_view>;
-    static const std::array<std::pair<FileKind, Words>, 5> kinds{
+    static const std::array<std::pair<FileKind, Words>, 6> kinds{
         {{FileKind::scenario,
-          {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner", "emulation"}},
+          {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner", "faults",
+           "emulation"}},
          {FileKind::network_profile,
           {"stages", "width", "expansion", "block", "shortcut", "stem", "variant", "input", "classes"}},
          {FileKind::device_profile, {"mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds"}},
          {FileKind::link_profile,
           {"model", "min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
+         {FileKind::fault_profile, {"survival", "devices", "links", "detection", "remedies"}},
          {FileKind::accuracy_table, {"format", "version", "dataset", "samples", "row"}}}};
     if (text_of(table, "format") == "skipstone-accuracy") return FileKind::accuracy_table;
     FileKind best = FileKind::unknown;
@@ -73,6 +75,8 @@ std::string_view to_string(FileKind kind) {
             return "device profile";
         case FileKind::link_profile:
             return "link profile";
+        case FileKind::fault_profile:
+            return "fault profile";
         case FileKind::accuracy_table:
             return "accuracy table";
         case FileKind::instance:

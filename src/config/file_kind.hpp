@@ -10,6 +10,7 @@ enum class FileKind {
     network_profile,
     device_profile,
     link_profile,
+    fault_profile,
     accuracy_table,
     instance,  // JSON, "format": "skipstone-instance"
     hdf5,      // weights or a trace: the HDF5 signature

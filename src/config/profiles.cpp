@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "config/fault_section.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
@@ -23,6 +24,8 @@ std::string_view folder_name(ProfileKind kind) {
             return "devices";
         case ProfileKind::link:
             return "links";
+        case ProfileKind::fault:
+            return "faults";
         case ProfileKind::accuracy:
             return "accuracy";
         case ProfileKind::scenario:
@@ -39,6 +42,8 @@ std::string_view noun(ProfileKind kind) {
             return "device profile";
         case ProfileKind::link:
             return "link profile";
+        case ProfileKind::fault:
+            return "fault profile";
         case ProfileKind::accuracy:
             return "accuracy table";
         case ProfileKind::scenario:
@@ -148,6 +153,11 @@ Device load_device_profile(std::string const& name_or_path, ProfileFolders const
 LinkModel load_link_profile(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
     Value const table = read_toml_file(find_profile(ProfileKind::link, name_or_path, folders, folder));
     return read_link_profile(TableReader(table, ""));
+}
+
+FaultModel load_fault_profile(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
+    Value const table = read_toml_file(find_profile(ProfileKind::fault, name_or_path, folders, folder));
+    return read_fault_profile(TableReader(table, ""));
 }
 
 AccuracyTable load_accuracy_table(std::string const& name_or_path, ProfileFolders const& folders,

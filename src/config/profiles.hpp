@@ -8,17 +8,18 @@
 
 #include "model/accuracy_table.hpp"
 #include "model/device.hpp"
+#include "model/fault.hpp"
 #include "model/link.hpp"
 #include "model/network.hpp"
 
-// Profiles: networks, devices, links, accuracy tables and scenarios that a name stands for. A name is looked up as
-// NAME.toml in the kind's folder under each of the profile folders; what contains a '/' or ends in .toml is a path,
+// Profiles: networks, devices, links, faults, accuracy tables and scenarios that a name stands for. A name is looked up
+// as NAME.toml in the kind's folder under each of the profile folders; what contains a '/' or ends in .toml is a path,
 // relative to a given folder first, then to the current one.
 namespace skipstone::config {
 
-enum class ProfileKind { network, device, link, accuracy, scenario };
+enum class ProfileKind { network, device, link, fault, accuracy, scenario };
 
-// Folders that hold networks/, devices/, links/, accuracy/ and scenarios/; the first one that has a name wins.
+// Folders that hold networks/, devices/, links/, faults/, accuracy/ and scenarios/; the first one that has a name wins.
 struct ProfileFolders {
     std::vector<std::filesystem::path> roots;
 };
@@ -46,6 +47,8 @@ Device load_device_profile(std::string const& name_or_path, ProfileFolders const
                            std::filesystem::path const& folder = {});
 LinkModel load_link_profile(std::string const& name_or_path, ProfileFolders const& folders,
                             std::filesystem::path const& folder = {});
+FaultModel load_fault_profile(std::string const& name_or_path, ProfileFolders const& folders,
+                              std::filesystem::path const& folder = {});
 AccuracyTable load_accuracy_table(std::string const& name_or_path, ProfileFolders const& folders,
                                   std::filesystem::path const& folder = {});
 

@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "config/fault_section.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
@@ -406,6 +407,13 @@ Scenario::PlannerSection read_planner(TableReader reader) {
     return planner;
 }
 
+FaultModel read_faults(TableReader reader, Context const& context, std::vector<Device> const& fleet) {
+    auto const profile = profile_at(
+        reader, "profile", ProfileKind::fault, context,
+        [&](std::string const& path) { return load_fault_profile(path, context.folders); }, read_fault_profile);
+    return read_fault_section(std::move(reader), profile.value_or(FaultModel()), fleet);
+}
+
 Scenario::EmulationSection read_emulation(TableReader reader) {
     Scenario::EmulationSection emulation;
     emulation.clock =
@@ -440,6 +448,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     auto rounds_section = sections.section("rounds");
     auto objective_section = sections.section("objective");
     auto planner_section = sections.section("planner");
+    auto faults_section = sections.section("faults");
     auto emulation_section = sections.section("emulation");
     sections.top().finish();
 
@@ -459,6 +468,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     scenario.requests = read_requests(std::move(requests_section), scenario.fleet, rounds_section);
     scenario.objective = read_objective(std::move(objective_section));
     scenario.planner = read_planner(std::move(planner_section));
+    scenario.faults = read_faults(std::move(faults_section), context, scenario.fleet);
     scenario.emulation = read_emulation(std::move(emulation_section));
     return scenario;
 }
@@ -632,6 +642,8 @@ std::string scenario_text(Scenario const& scenario) {
     text += "\n[planner]\n" + line("name", toml_string(planner.name)) + line("gap", number_text(planner.gap)) +
             line("charge", planner.charge && planner.charge_time ? toml_string(quantity_text(*planner.charge_time))
                                                                  : boolean(planner.charge));
+
+    text += fault_section_text(scenario.faults, scenario.fleet);
 
     auto const& emulation = scenario.emulation;
     text += "\n[emulation]\n" + line("clock", toml_string(word(emulation.clock))) +

@@ -51,8 +51,16 @@ LinkTable LinkTable::scaled(double share) const {
     return table;
 }
 
+LinkTable LinkTable::without(std::set<std::pair<DeviceId, DeviceId>> cut) const {
+    if (cut_) cut.insert(cut_->begin(), cut_->end());
+    LinkTable table = *this;
+    table.cut_ = std::make_shared<std::set<std::pair<DeviceId, DeviceId>> const>(std::move(cut));
+    return table;
+}
+
 BitRate LinkTable::rate(DeviceId from, DeviceId to) const {
     SKIPSTONE_EXPECT(from && to && from.index() < devices_ && to.index() < devices_ && from != to);
+    if (cut_ && cut_->contains(std::minmax(from, to))) return BitRate(0);
     if (!model_) return scale_ * BitRate(rate_[from.index() * devices_ + to.index()]);
     bool const swap = model_->symmetric && to < from;
     RandomStream stream(seed_, "links", round_, (swap ? to : from).value(), (swap ? from : to).value());

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "units/id.hpp"
@@ -40,6 +43,8 @@ class LinkTable {
     // The same links with every rate times `share` > 0: what a planner may expect of links that lose packets is
     // share = 1 − loss.
     LinkTable scaled(double share) const;
+    // The same links without those of `cut`: (smaller id, larger id), in both directions.
+    LinkTable without(std::set<std::pair<DeviceId, DeviceId>> cut) const;
 
     std::size_t devices() const { return devices_; }
     // Payload bit/s from one device to another; 0: unreachable. from != to.
@@ -54,6 +59,7 @@ class LinkTable {
     std::uint64_t seed_ = 0;
     std::int64_t round_ = 0;
     double scale_ = 1;
+    std::shared_ptr<std::set<std::pair<DeviceId, DeviceId>> const> cut_;
 };
 
 }  // namespace skipstone

@@ -7,6 +7,7 @@
 
 #include "model/accuracy_table.hpp"
 #include "model/device.hpp"
+#include "model/fault.hpp"
 #include "model/instance.hpp"
 #include "model/link.hpp"
 #include "model/network.hpp"
@@ -62,6 +63,8 @@ struct Scenario {
         bool charge = false;                 // add planning time to the round
         std::optional<Seconds> charge_time;  // this constant instead of the measured time
     } planner;
+
+    FaultModel faults;
 
     struct EmulationSection {
         ClockKind clock = ClockKind::wall;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "mpi/janitor.hpp"
 #include "units/buffer.hpp"
 
 // Thin RAII over MPI: every return is checked (EnvironmentError with the call and MPI's message), nothing is global but
@@ -24,6 +25,9 @@ class Environment {
     ~Environment();
     Environment(Environment const&) = delete;
     Environment& operator=(Environment const&) = delete;
+
+  private:
+    Janitor janitor_;
 };
 
 class Request;

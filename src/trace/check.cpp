@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "model/event.hpp"
+#include "model/fault.hpp"
 #include "trace/reader.hpp"
 #include "units/error.hpp"
 
@@ -189,7 +190,8 @@ void check_requests(Round const& round, Findings& findings) {
 }
 
 void check_plans(Round const& round, std::size_t devices, std::size_t blocks, Findings& findings) {
-    std::map<std::int32_t, std::set<std::int32_t>> planned;  // blocks of a request in its first plan
+    std::map<std::int32_t, std::set<std::int32_t>> planned;                  // blocks of a request in its first plan
+    std::set<std::tuple<std::int32_t, std::int32_t, std::int32_t>> revised;  // request, revision, block
     for (auto const& plan : round.plans) {
         auto const where =
             ": request " + std::to_string(plan.request) + ", block " + std::to_string(plan.block) + in_round(round.row);
@@ -202,7 +204,9 @@ void check_plans(Round const& round, std::size_t devices, std::size_t blocks, Fi
             findings.add("a plan has an unknown mode", where);
         else if (plan.device == -1 && plan.mode != BlockMode::skip)
             findings.add("a plan has no device for a block that is not dropped", where);
-        if (plan.revision == 0 && !planned[plan.request].insert(plan.block).second)
+        if (plan.revision < 0) findings.add("a plan has a negative revision", where);
+        if (plan.revision == 0) planned[plan.request].insert(plan.block);
+        if (!revised.emplace(plan.request, plan.revision, plan.block).second)
             findings.add("a plan names a block twice", where);
     }
     for (auto const& request : round.requests) {
@@ -284,7 +288,7 @@ void check_overruns(Round const& round, Provenance const& provenance, Findings& 
     for (auto const& event : round.events) {
         bool const flagged = event.flags & event_flags::overrun;
         bool const late =
-            wall && event.kind != EventKind::wait &&
+            wall && event.kind != EventKind::wait && !(event.flags & event_flags::failed) &&
             !(lateness(event, round.row.start_s, round.row.host_start_s, provenance.dilation) <= overrun_lateness);
         if (late != flagged)
             findings.add(late ? "an overrun is not flagged" : "a flag says overrun without one", ": ", named(event));
@@ -331,15 +335,22 @@ Spending spending_of(std::vector<Event const*> const& events, DeviceRow const& d
     return spending;
 }
 
+DownTimes down_times(std::vector<OutageRow> const& rows, std::size_t devices) {
+    std::vector<Outage> outages;
+    for (auto const& row : rows) {
+        if (row.peer != -1 || !is_index(row.device, devices)) continue;
+        auto const end = std::isnan(row.end_s) ? std::numeric_limits<double>::infinity() : row.end_s;
+        outages.push_back({Seconds(row.begin_s), Seconds(end), DeviceId(row.device), DeviceId(), ""});
+    }
+    return DownTimes(outages);
+}
+
 // Holds the ledger against the events, round after round.
 class Ledger {
   public:
     Ledger(std::vector<DeviceRow> const& devices, std::vector<OutageRow> const& outages)
-        : devices_(devices), empty_at_(devices.size(), std::numeric_limits<double>::infinity()) {
+        : devices_(devices), off_(down_times(outages, devices.size())) {
         for (auto const& device : devices) remaining_.push_back(device.battery_j);
-        for (auto const& outage : outages)
-            if (outage.cause.view() == battery_cause && outage.peer == -1 && is_index(outage.device, devices.size()))
-                empty_at_[static_cast<std::size_t>(outage.device)] = outage.begin_s;
     }
 
     void check(Round const& round, Findings& findings) {
@@ -355,8 +366,10 @@ class Ledger {
             findings.add("the battery ledger ends before the last round", in_round(round.row));
         for (std::size_t i = 0; i < devices_.size(); ++i) {
             check_device(i, spent_until(end, i, events[i], round.row.start_s), (*remaining)[i], round.row, findings);
-            if (!events[i].empty() && !not_after(events[i].back()->begin_s, empty_at_[i]))
-                findings.add("a device with an empty battery works", ": ", named(*events[i].back()));
+            for (auto const* event : events[i])
+                if (up_time(i, event->begin_s, event->end_s) <
+                    (event->end_s - event->begin_s) - time_tolerance * std::max(1.0, event->end_s))
+                    findings.add("a device works while it is off", ": ", named(*event));
         }
         remaining_ = *remaining;
     }
@@ -375,26 +388,40 @@ class Ledger {
         return std::nullopt;
     }
 
-    double spent_until(double end, std::size_t device, std::vector<Event const*> const& events, double start) const {
-        end = std::max(start, std::min(end, empty_at_[device]));
-        auto const spending = spending_of(events, devices_[device], start, end);
-        return spending.active_j + devices_[device].power_idle_w * (end - start - spending.busy_s);
+    double up_time(std::size_t device, double begin, double end) const {
+        double time = 0;
+        for (auto const& [from, to] : off_.up(DeviceId(device), Seconds(begin), Seconds(end)))
+            time += (to - from).value();
+        return time;
     }
 
-    // When the round after the last one would have started is not in the trace: what one idling device spent tells it
-    // to all.
+    double spent_until(double end, std::size_t device, std::vector<Event const*> const& events, double start) const {
+        auto const spending = spending_of(events, devices_[device], start, end);
+        return spending.active_j + devices_[device].power_idle_w * (up_time(device, start, end) - spending.busy_s);
+    }
+
+    // When the round after the last one would have started is not in the trace: what an idling device spent tells it,
+    // one that stayed on rather than one that went off meanwhile.
     double end_of_last(Round const& round, std::vector<std::vector<Event const*>> const& events,
                        std::vector<double> const& remaining) const {
         auto const& row = round.row;
+        double end = row.end_s;
         for (std::size_t i = 0; i < devices_.size(); ++i) {
-            if (!(devices_[i].power_idle_w > 0) || std::isfinite(empty_at_[i])) continue;
+            if (!(devices_[i].power_idle_w > 0) || !(remaining[i] > 0)) continue;
             auto const spent_by_end = spent_until(row.end_s, i, events[i], row.start_s);
             auto const more = (remaining_[i] - remaining[i]) - spent_by_end;
             auto const rounding =
                 energy_tolerance * spent_by_end + 4 * std::numeric_limits<double>::epsilon() * remaining_[i];
-            return std::abs(more) <= rounding ? row.end_s : row.end_s + more / devices_[i].power_idle_w;
+            double left = std::abs(more) <= rounding ? 0 : more / devices_[i].power_idle_w;
+            Seconds const for_ever(std::numeric_limits<double>::infinity());
+            auto const up = off_.up(DeviceId(i), Seconds(row.end_s), for_ever);
+            if (up.size() == 1 && up.front() == std::pair(Seconds(row.end_s), for_ever)) return row.end_s + left;
+            for (auto const& [from, to] : up) {
+                if (left > 0 && left <= (to - from).value()) end = std::max(end, from.value() + left);
+                left -= (to - from).value();
+            }
         }
-        return row.end_s;
+        return end;
     }
 
     void check_device(std::size_t device, double spent, double remaining, RoundRow const& row,
@@ -409,7 +436,7 @@ class Ledger {
     }
 
     std::vector<DeviceRow> const& devices_;
-    std::vector<double> empty_at_;
+    DownTimes off_;
     std::vector<double> remaining_;
 };
 

@@ -102,6 +102,7 @@ class Trace:
     """A trace, read whole: tables as numpy arrays under their names, attributes as plain values."""
 
     def __init__(self, path):
+        self.path = path
         with h5py.File(path, "r", swmr=True) as file:
             self.attributes = {key: _plain(value) for key, value in file.attrs.items()}
             provenance = file["provenance"]

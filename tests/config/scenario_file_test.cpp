@@ -43,6 +43,7 @@ BOOST_AUTO_TEST_CASE(a_short_scenario_gets_the_documented_defaults) {
     BOOST_TEST(s.planner.name == default_planner);
     BOOST_TEST(s.planner.gap == 0.001);
     BOOST_TEST(!s.planner.charge);
+    BOOST_TEST(s.faults.none());
     BOOST_TEST((s.emulation.clock == ClockKind::wall));
     BOOST_TEST(!s.emulation.dilation.has_value());
     BOOST_TEST(s.emulation.kernels);
@@ -416,6 +417,24 @@ BOOST_AUTO_TEST_CASE(bad_input_says_where_it_is_and_what_would_be_right) {
          "emulation.clock: \"real\" is none of its values; write \"wall\" or \"virtual\""},
         {"emulation", "dilation = 0", "emulation.dilation: is 0; it must be above 0"},
         {"emulation", "dilation = \"fast\"", "emulation.dilation: is \"fast\"; write \"auto\" or a number above 0"},
+        // faults
+        {"faults", "profile = \"survival-por\"",
+         "there is no fault profile \"survival-por\"; the nearest is \"survival-poor\""},
+        {"faults", "survival = 1.5", "faults.survival: is 1.5; it must be at least 0 and at most 1"},
+        {"faults", "survival = [0.9, -1]", "faults.survival[1]: is -1; it must be at least 0"},
+        {"faults", "survival = [0.9, nan]", "faults.survival[1]: is nan"},
+        {"faults", "devices = {mean_time_to_failure = \"1 s\"}", "faults.devices.mean_time_to_repair: is missing"},
+        {"faults", "links = {mean_time_to_failure = \"1 us\", mean_time_to_repair = \"1 s\"}",
+         "faults.links.mean_time_to_failure: is 1 us; it must be at least 1 ms"},
+        {"faults", "remedies = [\"retry\"]", "faults.remedies: has \"retry\"; there are \"skip\" and \"replan\""},
+        {"faults", "remedies = [\"skip\", \"skip\"]", "faults.remedies: names one of them twice"},
+        {"faults", "detection = 3", "faults.detection: 3 has no unit"},
+        {"faults", "outages = [{device = \"khan2023-low-9\", begin = \"1 s\"}]",
+         "no device is called \"khan2023-low-9\""},
+        {"faults", "outages = [{device = \"khan2023-low-0\", begin = \"2 s\", end = \"2 s\"}]", "is not after begin"},
+        {"faults", "outages = [{device = \"khan2023-low-0\", peer = \"khan2023-low-0\", begin = \"2 s\"}]",
+         "peer: is the device itself"},
+        {"faults", "outages = [{device = \"khan2023-low-0\"}]", "begin: is missing"},
         {"emulation", "kernels = 1", "emulation.kernels: must be true or false, not a whole number"},
     };
     for (auto const& [section, body, expected] : cases) {
@@ -457,6 +476,7 @@ void check_same(Scenario const& a, Scenario const& b) {
     BOOST_TEST((a.requests.count == b.requests.count));
     BOOST_TEST(a.objective.alpha == b.objective.alpha);
     BOOST_TEST(a.objective.beta == b.objective.beta);
+    BOOST_TEST((a.faults == b.faults));
     BOOST_REQUIRE_EQUAL(a.fleet.size(), b.fleet.size());
     for (std::size_t i = 0; i < a.fleet.size(); ++i) {
         BOOST_TEST(a.fleet[i].name == b.fleet[i].name);
@@ -483,6 +503,13 @@ BOOST_AUTO_TEST_CASE(the_resolved_text_gives_the_same_scenario_without_any_profi
                       "alpha = 0.1\nlatency_reference = \"2.5 s\"\nresidual = \"paper\"\nmemory = \"resident\""),
         scenario_with("requests", "count = 7\narrivals = \"spread\"\nsource = \"big\"\non_reject = \"retry\"") +
             "[rounds]\nperiod = \"0.3 s\"\n[emulation]\nclock = \"virtual\"\ndilation = 0.1\nkernels = false\n",
+        scenario_with("faults", "profile = \"survival-poor\"\ndetection = \"3 ms\"\nremedies = []"),
+        scenario_with(
+            "faults",
+            "survival = 0.5\ndevices = {mean_time_to_failure = \"1 min\", mean_time_to_repair = \"3 s\"}\n"
+            "links = {mean_time_to_failure = \"9 s\", mean_time_to_repair = \"1 s\"}\nremedies = [\"replan\"]\n"
+            "outages = [{device = \"khan2023-low-0\", begin = \"0 s\"}, "
+            "{device = \"khan2023-low-1\", peer = \"khan2023-low-0\", begin = \"1.5 s\", end = \"3 s\"}]"),
     };
     for (auto const& text : texts) {
         Scenario s = parsed(text);
@@ -575,6 +602,10 @@ BOOST_AUTO_TEST_CASE(the_papers_scenario_shows_every_key) {
                                                            "name",
                                                            "gap",
                                                            "charge",
+                                                           "survival",
+                                                           "detection",
+                                                           "remedies",
+                                                           "outages",
                                                            "clock",
                                                            "dilation",
                                                            "kernels"})

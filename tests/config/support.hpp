@@ -54,6 +54,7 @@ inline std::string scenario_with(std::string_view section = "", std::string_view
         {"rounds", ""},
         {"objective", ""},
         {"planner", ""},
+        {"faults", ""},
         {"emulation", ""}};
     std::string text;
     for (auto const& [name, lines] : sections)

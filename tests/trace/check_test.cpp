@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(an_energy_error_of_1e_9_relative_is_found_and_less_is_not) 
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_battery_does_no_work) {
-    finds(*this, "a device with an empty battery works", [](Content& c) { c.records[3].outages[0].begin_s = 31; });
+    finds(*this, "a device works while it is off", [](Content& c) { c.records[3].outages[0].begin_s = 31; });
     finds(*this, "an outage names a device that does not exist",
           [](Content& c) { c.records[3].outages[0].device = 3; });
     finds(*this, "an outage ends before it begins", [](Content& c) { c.records[3].outages[0].end_s = 36; });

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/instance.hpp"
+#include "model/plan.hpp"
+#include "model/scenario.hpp"
+#include "planner/planner.hpp"
+#include "timeline/timeline.hpp"
+
+namespace skipstone::emulator {
+
+// A request's plan after something failed.
+struct Revision {
+    int number = 1;  // 1, 2, … for each request
+    RequestId request;
+    RequestPlan plan;  // whole: what has run already included
+};
+
+// Decides how a request goes on that lost a device or a link: a timeline::Recover. Remedies in the order of the fault
+// model: `skip` drops the blocks that were to run on devices that are down or cut off, where the table knows the
+// accuracy of that and it is not below the threshold; `replan` plans what is left of the path with what the other plans
+// leave of the devices that are there, starting where the tensor is kept. Where neither helps, the request fails.
+class Recovery {
+  public:
+    // The round's instance and plan; options and name of the planner. References must outlive this object.
+    Recovery(Scenario const& scenario, Instance const& instance, PlanResult const& plan, RoundFaults const& faults,
+             planner::Options const& options);
+
+    std::vector<timeline::Task> operator()(timeline::Job const& job, timeline::Loss const& loss);
+
+    std::vector<Revision> const& revisions() const { return revisions_; }
+
+  private:
+    std::optional<RequestPlan> skip(timeline::Job const& job, timeline::Loss const& loss) const;
+    std::optional<RequestPlan> replan(timeline::Job const& job, timeline::Loss const& loss) const;
+    Instance rest_of(timeline::Job const& job, timeline::Loss const& loss, std::size_t first) const;
+    bool reaches(timeline::Job const& job, timeline::Loss const& loss, DeviceId device) const;
+    bool lost(timeline::Loss const& loss, DeviceId device) const;
+
+    Scenario const& scenario_;
+    Instance const& instance_;
+    RoundFaults const& faults_;
+    planner::Options options_;
+    std::vector<RequestPlan> plans_;  // as they are by now
+    std::vector<Revision> revisions_;
+};
+
+// Takes away what is down at a time: such devices offer nothing, such links carry nothing.
+Instance without_outages(Instance instance, RoundFaults const& faults, Seconds time);
+
+}  // namespace skipstone::emulator
