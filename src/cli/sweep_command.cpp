@@ -233,6 +233,7 @@ int status(SweepOptions const& options, Invocation const& invocation) {
 int collect(SweepOptions const& options, Invocation const& invocation) {
     auto const [sweep, program, manifest, folder] = load(options, invocation);
     auto const name = options.output.empty() ? fs::path(options.file).stem().string() : options.output;
+    sweep::check_table_name(name);
     auto const collected = sweep::collect(manifest, folder, program,
                                           options.host ? sweep::HostFigures::with : sweep::HostFigures::without);
     auto const& missing = collected.missing;

@@ -175,11 +175,15 @@ std::string csv_text(Table const& table) {
     return text;
 }
 
-void write_table(Table const& table, std::filesystem::path const& name) {
-    auto const folder = std::filesystem::absolute(name).parent_path();
+void check_table_name(std::filesystem::path const& name) {
     std::error_code error;
-    if (name.filename().empty() || !std::filesystem::is_directory(folder, error))
+    if (name.filename().empty() || !std::filesystem::is_directory(std::filesystem::absolute(name).parent_path(), error))
         throw InputError({name.string(), 0, ""}, "cannot be a table's name: its folder does not exist");
+}
+
+void write_table(Table const& table, std::filesystem::path const& name) {
+    check_table_name(name);
+    auto const folder = std::filesystem::absolute(name).parent_path();
     Folder const place(folder);
     auto const hdf5 = folder / (name.filename().string() + ".h5");
     auto const draft = folder / ("." + hdf5.filename().string() + ".new");

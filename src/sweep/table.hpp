@@ -38,6 +38,9 @@ Collected collect(Manifest const& manifest, Folder const& folder, Program const&
 // reads back the same; an empty cell for none. Without host figures it depends on the sweep and the seeds alone.
 std::string csv_text(Table const& table);
 
+// Throws InputError for what write_table would refuse.
+void check_table_name(std::filesystem::path const& name);
+
 // Writes NAME.csv and NAME.h5. The HDF5 file has one table, /points, with the same columns: a parameter that is a
 // number at every point is a float64 column, any other one text. Throws InputError when they cannot be written.
 void write_table(Table const& table, std::filesystem::path const& name);
