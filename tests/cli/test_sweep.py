@@ -252,14 +252,15 @@ class Running(SweepTest):
             return []
 
     def test_loses_nothing_however_often_it_is_killed(self):
-        file = self.sweep("repetitions = 40\n", {"rounds.count": 20})
+        file = self.sweep("repetitions = 100\n", {"rounds.count": 40})
         self.run_sweep(file, folder="undisturbed")
         expected = self.collect(file, "undisturbed")
         choose = random.Random(20)
         kills = 0
         for _ in range(100):
             runners = [self.start("sweep", "run", file, "-o", self.path("out"), "--jobs", "2") for _ in range(2)]
-            time.sleep(choose.uniform(0.05, 0.4))
+            self.until(lambda: any(map(self.workers, runners)) or all(r.poll() is not None for r in runners))
+            time.sleep(choose.uniform(0, 0.1))
             for _ in range(2):  # a point's process, then a runner with all its own
                 victims = [pid for runner in runners for pid in self.workers(runner)]
                 if victims:
@@ -268,7 +269,7 @@ class Running(SweepTest):
                         kills += 1
                     except ProcessLookupError:
                         pass
-                time.sleep(choose.uniform(0, 0.1))
+                time.sleep(choose.uniform(0, 0.05))
             for runner in runners:
                 kills += runner.poll() is None
                 runner.kill()
@@ -280,7 +281,7 @@ class Running(SweepTest):
         self.assertEqual(self.collect(file), expected)
         self.assert_nothing_twice()
         self.assertEqual(list((self.folder / "out" / "running").iterdir()), [], "stale folders of dead runners")
-        self.assertEqual(sorted(path.suffix for path in (self.folder / "out" / "points").iterdir()), 40 * [".h5"] + 40 * [".json"])
+        self.assertEqual(sorted(path.suffix for path in (self.folder / "out" / "points").iterdir()), 100 * [".h5"] + 100 * [".json"])
 
     def test_tries_a_point_again_whose_process_was_killed(self):
         file = self.sweep("", {"rounds.count": 3000})
