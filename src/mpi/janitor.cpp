@@ -1,31 +1,32 @@
 #include "mpi/janitor.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <spawn.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
 
 namespace skipstone::mpi {
 
-namespace fs = std::filesystem;
-
 namespace {
 
-constexpr timespec pause{0, 50'000'000};
-constexpr int longest_wait = 600;  // pauses: half a minute
+// $1: mpirun's process, $2: its session folder, $3: the job's segments. Reads until the rank has ended; mpirun ends the
+// other ranks, and they end when mpirun does. Looks for half a minute at most.
+constexpr char const* janitor = R"(
+    trap '' HUP INT TERM QUIT
+    cd /
+    read -r nothing
+    looks=0
+    while kill -0 "$1" 2>/dev/null && [ $looks -lt 600 ]; do sleep 0.05; looks=$((looks + 1)); done
+    kill -0 "$1" 2>/dev/null || rm -rf -- "$2" /dev/shm/$3
+)";
 
 std::string variable(char const* name) {
     char const* const value = std::getenv(name);
@@ -34,82 +35,50 @@ std::string variable(char const* name) {
 
 // What a job of mpirun may leave behind.
 struct Traces {
-    std::string session;  // mpirun's folder, …/pid.N
-    pid_t mpirun = 0;     // N
-    std::string job;      // ".18e80001.", as in vader_segment.HOST.UID.18e80001.0
+    std::string mpirun, session, segments;
 };
 
 std::optional<Traces> traces_of_job() {
     if (variable("OMPI_COMM_WORLD_LOCAL_RANK") != "0") return std::nullopt;
-    Traces traces;
-    traces.session = variable("OMPI_MCA_orte_jobfam_session_dir");
-    std::string const name = fs::path(traces.session).filename().string();
+    std::string const session = variable("OMPI_MCA_orte_jobfam_session_dir");  // …/pid.N
+    std::string const name = std::filesystem::path(session).filename().string();
     std::string const job = variable("PMIX_NAMESPACE");
+    int mpirun = 0;
     std::uint32_t number = 0;
     if (!name.starts_with("pid.") ||
-        std::from_chars(name.data() + 4, name.data() + name.size(), traces.mpirun).ec != std::errc() ||
+        std::from_chars(name.data() + 4, name.data() + name.size(), mpirun).ec != std::errc() ||
         std::from_chars(job.data(), job.data() + job.size(), number).ec != std::errc())
         return std::nullopt;
-    char digits[16];
-    auto const end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
-    traces.job = "." + std::string(digits, end) + ".";
-    return traces;
-}
-
-bool exists(pid_t process) {
-    return ::kill(process, 0) == 0;
-}
-
-void remove(Traces const& traces) {
-    std::error_code ignored;
-    for (auto const& entry : fs::directory_iterator("/dev/shm", ignored)) {
-        std::string const name = entry.path().filename().string();
-        struct stat status {};
-        if (name.starts_with("vader_segment.") && name.find(traces.job) != std::string::npos &&
-            ::lstat(entry.path().c_str(), &status) == 0 && status.st_uid == ::geteuid())
-            fs::remove(entry.path(), ignored);
-    }
-    struct stat status {};
-    if (::lstat(traces.session.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid())
-        fs::remove_all(traces.session, ignored);
-}
-
-// The janitor's life.
-[[noreturn]] void serve(int rank_lives, Traces const& traces) {
-    ::setsid();
-    for (int const number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
-    ::prctl(PR_SET_NAME, "janitor");
-    for (int descriptor = 0; descriptor < 1024; ++descriptor)
-        if (descriptor != rank_lives) ::close(descriptor);
-    if (::chdir("/") != 0) ::_exit(1);
-    char byte;
-    while (::read(rank_lives, &byte, 1) != 0 && errno == EINTR) {
-    }
-    // Without its first rank the job ends; mpirun ends the other ranks, and they end when mpirun does.
-    for (int waited = 0; exists(traces.mpirun); ++waited) {
-        if (waited == longest_wait) ::_exit(0);
-        ::nanosleep(&pause, nullptr);
-    }
-    remove(traces);
-    ::_exit(0);
+    std::array<char, 16> digits{};
+    std::string const hexadecimal(digits.data(),
+                                  std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr);
+    return Traces{std::to_string(mpirun), session,
+                  "vader_segment.*." + std::to_string(::geteuid()) + "." + hexadecimal + ".*"};
 }
 
 }  // namespace
 
 Janitor::Janitor() {
-    auto const traces = traces_of_job();
-    int ends[2];
-    if (!traces || ::pipe2(ends, O_CLOEXEC) != 0) return;
-    pid_t const child = ::fork();
-    if (child == 0) {
-        // A child of nobody, so that nobody has to wait for it.
-        if (::fork() != 0) ::_exit(0);
-        ::close(ends[1]);
-        serve(ends[0], *traces);
-    }
+    auto traces = traces_of_job();
+    std::array<int, 2> ends{};
+    if (!traces || ::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_adddup2(&files, ends[0], STDIN_FILENO);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    std::string shell = "sh", option = "-c", script = janitor, name = "skipstone-janitor";
+    std::array<char*, 8> arguments{shell.data(),          option.data(),          script.data(),           name.data(),
+                                   traces->mpirun.data(), traces->session.data(), traces->segments.data(), nullptr};
+    pid_t ignored = 0;
+    ::posix_spawn(&ignored, "/bin/sh", &files, &attributes, arguments.data(), environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
     ::close(ends[0]);
     alive_ = ends[1];
-    if (child > 0) ::waitpid(child, nullptr, 0);
 }
 
 Janitor::~Janitor() {

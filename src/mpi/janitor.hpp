@@ -3,10 +3,9 @@
 namespace skipstone::mpi {
 
 // Removes what Open MPI leaves on this host when a job is killed: its segments in /dev/shm and mpirun's session folder.
-// A process of its own, started by the first rank of a host, that waits for the rank's and mpirun's end and outlives
-// both. Where the job ends as it should, it finds nothing to do. To be made before MPI_Init, while the process has one
-// thread; does nothing without mpirun (the variables PMIX_NAMESPACE and OMPI_MCA_orte_jobfam_session_dir). Failing to
-// start is no error.
+// A shell, started by the first rank of a host, that waits for the rank's and mpirun's end and outlives both. Where the
+// job ends as it should, it finds nothing to do. Does nothing without mpirun (the variables PMIX_NAMESPACE and
+// OMPI_MCA_orte_jobfam_session_dir). Failing to start is no error.
 class Janitor {
   public:
     Janitor();
