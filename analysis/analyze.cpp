@@ -268,8 +268,8 @@ void Reduction::check(Event const& event, std::size_t requests, double earliest)
         refuse("/events", event.round, "an event names a request that does not exist");
     if (event.block < (transfer ? -1 : 0) || event.block >= static_cast<std::int32_t>(header_.blocks.size()))
         refuse("/events", event.round, "an event names a block that does not exist");
-    if (!(event.begin_s >= earliest && event.begin_s <= event.end_s))
-        refuse("/events", event.round, "events are not in the order of their begin, or end before they begin");
+    if (!(event.begin_s >= earliest && event.begin_s <= event.end_s && std::isfinite(event.end_s)))
+        refuse("/events", event.round, "events are not in the order of their begin, or end before they begin or never");
 }
 
 void Reduction::refuse(std::string const& table, std::int32_t round, std::string const& problem) const {

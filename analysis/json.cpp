@@ -12,6 +12,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // writes what is not finite as null
 
+// Text that is no UTF-8 has U+FFFD where it is not.
+std::string text_of(Json const& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 template <class Row>
 Json object(Row const& row) {
     Json made = Json::object();
@@ -23,17 +28,17 @@ Json object(Row const& row) {
 template <class Element>
 void write_list(std::ostream& out, std::vector<Element> const& list, auto const& json_of) {
     out << '[';
-    for (std::size_t i = 0; i < list.size(); ++i) out << (i > 0 ? ",\n " : "\n ") << json_of(list[i]).dump();
+    for (std::size_t i = 0; i < list.size(); ++i) out << (i > 0 ? ",\n " : "\n ") << text_of(json_of(list[i]));
     out << ']';
 }
 
 }  // namespace
 
 void write_json(std::ostream& out, Analysis const& analysis) {
-    out << R"({"format": "skipstone-analysis", "version": 1, "powers": )" << Json(analysis.powers).dump()
-        << ", \"notes\": " << Json(analysis.notes).dump();
+    out << R"({"format": "skipstone-analysis", "version": 1, "powers": )" << text_of(Json(analysis.powers))
+        << ", \"notes\": " << text_of(Json(analysis.notes));
     single_rows(analysis, [&](std::string_view name, auto const& row) {
-        out << ",\n\"" << name << "\": " << object(row).dump();
+        out << ",\n\"" << name << "\": " << text_of(object(row));
     });
     tables(analysis, [&](std::string_view name, auto const& rows) {
         out << ",\n\"" << name << "\": ";
@@ -41,7 +46,7 @@ void write_json(std::ostream& out, Analysis const& analysis) {
     });
     Json summary = Json::object();
     for (auto const& [name, value] : summary_row(analysis)) summary[name] = value;
-    out << ",\n\"summary\": " << summary.dump() << "}\n";
+    out << ",\n\"summary\": " << text_of(summary) << "}\n";
 }
 
 void write_json(std::ostream& out, std::vector<Analysis> const& analyses) {
