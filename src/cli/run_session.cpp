@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -18,6 +17,7 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/run_report.hpp"
+#include "cli/signals.hpp"
 #include "config/scenario_file.hpp"
 #include "emulator/coordinator.hpp"
 #include "emulator/dilation.hpp"
@@ -41,21 +41,6 @@ namespace skipstone::cli {
 namespace {
 
 using namespace emulator;
-
-// The one thing a signal handler can reach: which signal came.
-std::atomic<bool> stop_requested{false};
-std::atomic<int> last_signal{0};
-
-void remember_signal(int signal) {
-    last_signal = signal;
-    stop_requested = true;
-}
-
-void handle_signals(void (*handler)(int)) {
-    struct sigaction action {};
-    action.sa_handler = handler;
-    for (int const signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-}
 
 void check_ranks(Scenario const& scenario, int ranks) {
     auto const needed = static_cast<int>(scenario.fleet.size()) + 1;
@@ -129,7 +114,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     Coordinator coordinator(transport, clock, waker,
                             {scenario.emulation.clock, scenario.emulation.dilation.value_or(1),
                              scenario.emulation.kernels, scenario.fleet.size()},
-                            run_start, stop_requested);
+                            run_start, stop_requested());
     struct StopNodes {  // whatever happens, the nodes are told to end
         Coordinator& coordinator;
         ~StopNodes() { coordinator.stop_nodes(); }
@@ -166,7 +151,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     bool const finished = outcome == Coordinator::Outcome::finished;
     writer.finish(finished ? trace::Ended::finished : trace::Ended::interrupted);
     report.finish(summary, finished ? "" : "interrupted");
-    if (!finished) return interrupted + last_signal;
+    if (!finished) return interrupted + last_signal();
     return request.strict && scenario.emulation.clock == ClockKind::wall && !summary.fidelity().faithful()
                ? not_faithful
                : done;
@@ -249,14 +234,14 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     MpiTransport transport(world);
     Waker waker(clock);
     if (!first) {
-        handle_signals(SIG_IGN);  // rank 0 ends the run
+        on_signals(OnSignal::ignore);  // rank 0 ends the run
         bool const has_device = static_cast<std::size_t>(world.rank()) <= scenario.fleet.size();
         serve(transport, clock, waker, scenario, network, packed && has_device ? packed->make_executor() : nullptr);
         transport.drain();
-        handle_signals(SIG_DFL);  // the launcher need not kill what is ending anyway
+        on_signals(OnSignal::end);  // the launcher need not kill what is ending anyway
         return done;
     }
-    handle_signals(remember_signal);
+    on_signals(OnSignal::remember);
     stage->hosts = hosts;
     stage->mpi_version = mpi::library_version();
     int status = bad_input;
@@ -283,7 +268,7 @@ int run_alone(RunRequest const& request) {
                           : 0;
     std::optional<PackedNetwork> packed;
     if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
-    handle_signals(remember_signal);
+    on_signals(OnSignal::remember);
 
     LoopbackHub hub(nodes + 1);
     Waker waker(clock);
