@@ -107,7 +107,7 @@ class Analyze(ProgramTest):
         process = self.start("run", self.scenario(SLOW), "-o", output, ranks=5)
         self.wait_for_rounds(output, 1, process)
         text = self.analyze(output).out
-        self.assertIn("goes on", text)
+        self.assertIn("the run is going on", text)
         self.assertNotIn("killed", text)
 
     def test_csv_has_a_file_per_table_with_units_in_the_headings(self):
