@@ -129,6 +129,14 @@ class Trace:
         return [text(name) for name in getattr(self, table)["name"]]
 
 
+def read_line(process):
+    """A line of a process' output. readline() would keep back what follows it, and communicate() then knows nothing of that."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(process.stdout.fileno(), 1)):
+        line += byte
+    return line.decode()
+
+
 def where(rows, **columns):
     for column, value in columns.items():
         rows = rows[rows[column] == value]

@@ -14,7 +14,7 @@ import termios
 import time
 import unittest
 
-from support import DONE, OVERRUN, PROGRAM, REJECTED, ProgramTest, Trace, where
+from support import DONE, OVERRUN, PROGRAM, REJECTED, ProgramTest, Trace, read_line, where
 
 WALL = {"emulation.clock": "wall", "emulation.dilation": 0.25, "rounds.count": 8}
 LONG = {"emulation.kernels": True, "rounds.count": 1_000_000}
@@ -48,7 +48,7 @@ class Watch(ProgramTest):
     def test_a_run_in_real_time(self):
         run = self.start_run(WALL, ranks=5)
         watch = self.start("watch", "t.h5")
-        title, first = watch.stdout.readline(), watch.stdout.readline()
+        title, first = read_line(watch), read_line(watch)
         self.assertIsNone(run.poll(), "rounds are told while the run goes on")
         self.assertIn("resnet20-cifar, 4 devices, planner greedy, wall clock, an emulated second takes 0.250 s", title)
         watched, result = self.wait(watch), self.wait(run)
@@ -64,7 +64,7 @@ class Watch(ProgramTest):
         run = self.start_run(LONG)
         watch = self.start("watch", "t.h5")
         for _ in range(3):
-            watch.stdout.readline()
+            read_line(watch)
         run.kill()
         killed = time.monotonic()
         result = self.wait(watch)
@@ -78,7 +78,7 @@ class Watch(ProgramTest):
     def test_an_interrupted_run_says_so(self):
         run = self.start_run(LONG)
         watch = self.start("watch", "t.h5")
-        watch.stdout.readline()
+        read_line(watch)
         run.send_signal(signal.SIGINT)
         result = self.wait(watch)
         self.assertEqual(result.code, 1, result)
@@ -98,7 +98,7 @@ class Watch(ProgramTest):
         run = self.start_run(LONG)
         for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             watch = self.start("watch", "t.h5")
-            watch.stdout.readline()
+            read_line(watch)
             watch.send_signal(number)
             result = self.wait(watch)
             self.assertEqual(result.code, status, result)
@@ -109,7 +109,7 @@ class Watch(ProgramTest):
         run = self.start_run(LONG)
         watch = self.start("watch", "t.h5")
         for _ in range(3):
-            watch.stdout.readline()
+            read_line(watch)
         run.send_signal(signal.SIGSTOP)
         time.sleep(1.1)  # the date of a trace counts seconds
         self.skipstone("run", self.scenario({"rounds.count": 2}), "-o", "t.h5")
