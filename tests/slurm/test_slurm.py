@@ -128,15 +128,12 @@ scenario = "{self.scenario(changes)}"
                                cwd=self.folder).stdout
 
     def test_a_sweep_survives_that_everything_dies_twice(self):
-        undisturbed, sweep = kill_sweep.make(PROGRAM, self.folder, points=20, rounds=20)
-        kills = [("everything", 2), ("everything", 8)]
-        try:
-            at_work, first_seen = kill_sweep.run_and_kill(cluster, sweep, kills, 2, random.Random(), lambda _: None)
-        except RuntimeError as too_quick:  # this host ran the points faster than they could be struck
-            self.skipTest(str(too_quick))
+        undisturbed, sweep = kill_sweep.make(PROGRAM, self.folder, points=20, rounds=60)
+        kills = [("everything", 1), ("everything", 4)]
+        at_work, first_seen = kill_sweep.run_and_kill(cluster, sweep, kills, 2, random.Random(), lambda _: None)
         self.assertEqual(kill_sweep.faults(undisturbed, sweep, 20, first_seen), [], f"{self.outputs()}\n{sweep.log()}")
         self.assertGreaterEqual(at_work, 2)
-        self.assertGreaterEqual(len({job.split("_")[0] for job in cluster.jobs()}), 3, "arrays of 4 tasks of 2 points")
+        self.assertGreaterEqual(len({job.split("_")[0] for job in cluster.jobs()}), 2, "arrays of 4 tasks of 2 points")
 
     def test_points_with_the_wall_clock_get_their_ranks(self):
         grid = "objective.alpha = [0.2, 0.7]"
