@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 try:
@@ -232,6 +233,20 @@ class ProgramTest(unittest.TestCase):
         output = self.new_path(".h5")
         self.skipstone("run", self.scenario(changes), "-o", output, *arguments, code=code, **options)
         return Trace(output)
+
+    def wait_for_rounds(self, path, number, process, limit_s=30):
+        """Reads the trace while it is written, until it has so many rounds."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            self.assertIsNone(process.poll(), "ended early")
+            try:
+                with h5py.File(path, "r", swmr=True) as file:
+                    if len(file["rounds"]) >= number:
+                        return
+            except OSError:
+                pass  # not there yet
+            time.sleep(0.02)
+        self.fail(f"no {number} rounds within {limit_s} s")
 
     def digest(self, path):
         result = self.skipstone("check", "--digest", path)

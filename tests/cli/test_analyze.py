@@ -7,7 +7,6 @@ import json
 import pathlib
 import shutil
 import signal
-import time
 import unittest
 
 from support import ProgramTest, h5py, numpy
@@ -26,19 +25,6 @@ class Analyze(ProgramTest):
 
     def figures(self, *arguments):
         return json.loads(self.analyze(*arguments, "--json").out)
-
-    def wait_for_rounds(self, path, number, process):
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            self.assertIsNone(process.poll(), "ended early")
-            try:
-                with h5py.File(path, "r", swmr=True) as file:
-                    if len(file["rounds"]) >= number:
-                        return
-            except OSError:
-                pass
-            time.sleep(0.02)
-        self.fail("no rounds")
 
     def test_refuses_what_is_no_trace_and_leaves_it_as_it_is(self):
         whole = self.run_scenario().path

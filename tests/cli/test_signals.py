@@ -15,20 +15,6 @@ SOON_S = 2.0  # half a second is what is asked for; the rest is for busy machine
 
 
 class Interrupted(ProgramTest):
-    def wait_for_rounds(self, path, number, process, limit_s=30):
-        """Reads the trace while it is written, until it has so many rounds."""
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end:
-            self.assertIsNone(process.poll(), "ended early")
-            try:
-                with h5py.File(path, "r", swmr=True) as file:
-                    if len(file["rounds"]) >= number:
-                        return
-            except OSError:
-                pass  # not there yet
-            time.sleep(0.02)
-        self.fail(f"no {number} rounds within {limit_s} s")
-
     def interrupt(self, signal_number, changes, rounds, **options):
         """Starts a run, sends the signal after some rounds; returns the result and how long it took to end."""
         output = self.path("t.h5")
