@@ -6,15 +6,19 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/sweep_program.hpp"
 #include "config/file_kind.hpp"
 #include "config/instance_json.hpp"
 #include "config/scenario_file.hpp"
+#include "config/sweep_file.hpp"
 #include "emulator/course.hpp"
 #include "emulator/setup.hpp"
 #include "hdf5/file.hpp"
 #include "kernels/host.hpp"
 #include "kernels/weights.hpp"
 #include "mpi/communicator.hpp"
+#include "sweep/points.hpp"
+#include "sweep/status.hpp"
 #include "trace/check.hpp"
 #include "trace/digest.hpp"
 #include "units/error.hpp"
@@ -69,6 +73,15 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
             drop_options(table, Network(config::load_network_profile(table.network, invocation.profiles)));
             return {};
         }
+        case config::FileKind::sweep: {
+            std::string wrong;
+            auto const resolve = sweep_program(invocation, "", 1).resolve;
+            auto const sweep = config::load_sweep(file, invocation.profiles);
+            for (auto const& [message, points] : sweep::expand(sweep, invocation.profiles, resolve).complaints)
+                wrong += (wrong.empty() ? "" : "\n") + message + " (point " + sweep::ranges_text(points) + ")";
+            if (!wrong.empty()) throw InputError(wrong);
+            return {};
+        }
         case config::FileKind::instance:
             config::load_instance(file);
             return {};
@@ -77,7 +90,8 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
         case config::FileKind::unknown:
             break;
     }
-    throw InputError({file, 0, ""}, "is neither a scenario, a profile, an instance, a weights file nor a trace");
+    throw InputError({file, 0, ""},
+                     "is neither a scenario, a sweep, a profile, an instance, a weights file nor a trace");
 }
 
 int check(CheckOptions const& options, Invocation const& invocation) {
@@ -109,7 +123,8 @@ std::string version_text() {
 
 Action add_check_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CheckOptions>();
-    app.add_option("files", options->files, "scenarios, profiles, accuracy tables, instances (JSON), weights, traces")
+    app.add_option("files", options->files,
+                   "scenarios, sweeps, profiles, accuracy tables, instances (JSON), weights, traces")
         ->required()
         ->type_name("FILE...");
     app.add_flag("--digest", options->digest,

@@ -38,7 +38,7 @@ std::string text_of(Value const& table, std::string_view key) {
 
 FileKind kind_of(Value const& table) {
     using Words = std::vector<std::string_view>;
-    static const std::array<std::pair<FileKind, Words>, 6> kinds{
+    static const std::array<std::pair<FileKind, Words>, 7> kinds{
         {{FileKind::scenario,
           {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner", "faults",
            "emulation"}},
@@ -48,8 +48,11 @@ FileKind kind_of(Value const& table) {
          {FileKind::link_profile,
           {"model", "min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
          {FileKind::fault_profile, {"survival", "devices", "links", "detection", "remedies"}},
-         {FileKind::accuracy_table, {"format", "version", "dataset", "samples", "row"}}}};
+         {FileKind::accuracy_table, {"format", "version", "dataset", "samples", "row"}},
+         {FileKind::sweep,
+          {"format", "version", "scenario", "name", "repetitions", "seeds", "set", "grid", "list", "point"}}}};
     if (text_of(table, "format") == "skipstone-accuracy") return FileKind::accuracy_table;
+    if (text_of(table, "format") == "skipstone-sweep") return FileKind::sweep;
     FileKind best = FileKind::unknown;
     std::ptrdiff_t most = 0;
     for (auto const& [kind, words] : kinds) {
@@ -79,6 +82,8 @@ std::string_view to_string(FileKind kind) {
             return "fault profile";
         case FileKind::accuracy_table:
             return "accuracy table";
+        case FileKind::sweep:
+            return "sweep";
         case FileKind::instance:
             return "instance";
         case FileKind::hdf5:

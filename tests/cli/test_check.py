@@ -57,6 +57,14 @@ class Check(ProgramTest):
         self.assert_wrong(self.write("notes.txt", "hello"), "notes.txt")
         self.assert_wrong(self.path("missing.toml"), "missing.toml")
 
+    def test_sweeps(self):
+        shipped = sorted((ROOT / "jobs" / "sweeps").glob("fig*.toml"))
+        result = self.skipstone("check", *shipped)
+        self.assertEqual(result.out.count("right (sweep)"), len(shipped))
+        sweep = 'format = "skipstone-sweep"\nversion = 1\nscenario = "khan2023"\n[grid]\nobjective.alpha = [0.5, 2, 3]\n'
+        self.assert_wrong(self.write("sweep.toml", sweep), "sweep.toml:5", "objective.alpha", "(point 1)", "(point 2)")
+        self.assert_wrong(self.write("grid.toml", sweep.replace("[grid]", "[gird]")), '"grid"')
+
     def test_wrong_weights(self):
         weights = pathlib.Path(write_weights(self.path("w.h5"))).read_bytes()
         self.assert_wrong(self.write("half.h5", weights[: len(weights) // 2]), "truncated")
