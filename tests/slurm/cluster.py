@@ -187,16 +187,23 @@ class Cluster:
     def wait_for_nodes(self):
         """Until all nodes have said that they are there; as an administrator would, takes back those that went down."""
         def ready():
-            shown = self.command("scontrol", "--oneliner", "show", "nodes").stdout.splitlines()
-            nodes = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in shown]
+            nodes = self._show_nodes()
             if any(_seconds(node["SlurmdStartTime"]) < self._since[node["NodeName"]] for node in nodes):
                 return False
-            down = [node["NodeName"] for node in nodes if node["State"].startswith("DOWN")]
-            if down:
-                self.command("scontrol", "update", f"NodeName={','.join(down)}", "State=RESUME")
-            return not down and not any("*" in node["State"] for node in nodes)
+            return not self._resume(nodes) and not any("*" in node["State"] for node in nodes)
 
         self._wait_until(ready, "nodes")
+
+    def _show_nodes(self):
+        lines = self.command("scontrol", "--oneliner", "show", "nodes").stdout.splitlines()
+        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+
+    def _resume(self, nodes):
+        """Takes back nodes that are down or drained; returns their names."""
+        lost = [node["NodeName"] for node in nodes if "DOWN" in node["State"] or "DRAIN" in node["State"]]
+        if lost:
+            self.command("scontrol", "update", f"NodeName={','.join(lost)}", "State=RESUME")
+        return lost
 
     def restore(self):
         """Starts the daemons that were killed, and waits for them. What ran on dead nodes is requeued."""
@@ -212,7 +219,9 @@ class Cluster:
         self.wait_for_nodes()
 
     def release(self):
-        """Ends the time that SLURM makes requeued jobs wait, or their hold, where they could not be launched."""
+        """Ends the time that SLURM makes requeued jobs wait, or their hold, where they could not be launched; takes back the
+        nodes that it drained because a job could not be ended or launched there."""
+        self._resume(self._show_nodes())
         lines = self.command("squeue", "--noheader", "--array", "--states=pending", "--format=%i %r").stdout.splitlines()
         for job, reason in (line.split(maxsplit=1) for line in lines):
             words = {"BeginTime": ["update", f"JobId={job}", "StartTime=now"], "launch failed requeued held": ["release", job]}
