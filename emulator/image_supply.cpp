@@ -10,7 +10,7 @@ ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::
     : seed_(scenario.seed), shape_(network.input_shape()) {
     if (path) source_.emplace(*path);
     if (!scenario.network.weights) return;
-    auto const info = kernels::read_weights_info(*scenario.network.weights);
+    auto const info = kernels::read_weights_attributes(*scenario.network.weights);
     for (std::size_t c = 0; c < 3; ++c) {
         mean_[c] = static_cast<float>(info.mean[c]);
         deviation_[c] = static_cast<float>(info.std[c]);

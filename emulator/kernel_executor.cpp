@@ -10,8 +10,7 @@ constexpr int repetitions = 5;
 
 class KernelExecutor final : public BlockExecutor {
   public:
-    KernelExecutor(Network const& network, kernels::PackLayout const& layout, std::span<std::byte const> packed)
-        : kernels_(network, layout, packed) {}
+    explicit KernelExecutor(kernels::PackedNetwork const& packed) : kernels_(packed.make_kernels()) {}
 
     void prepare(BlockId block, BlockMode) override { kernels_.warm_up(block, 1); }
     Tensor run(BlockId block, BlockMode mode, Tensor input) override {
@@ -25,9 +24,8 @@ class KernelExecutor final : public BlockExecutor {
 
 }  // namespace
 
-std::unique_ptr<BlockExecutor> make_kernel_executor(Network const& network, kernels::PackLayout const& layout,
-                                                    std::span<std::byte const> packed) {
-    return std::make_unique<KernelExecutor>(network, layout, packed);
+std::unique_ptr<BlockExecutor> make_kernel_executor(kernels::PackedNetwork const& packed) {
+    return std::make_unique<KernelExecutor>(packed);
 }
 
 }  // namespace skipstone::emulator

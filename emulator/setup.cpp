@@ -8,7 +8,7 @@ namespace skipstone::emulator {
 
 Scenario with_weights_metadata(Scenario scenario) {
     if (!scenario.network.weights) return scenario;
-    auto const info = kernels::read_weights_info(*scenario.network.weights);
+    auto const info = kernels::read_weights_attributes(*scenario.network.weights);
     return with_weights_metadata(std::move(scenario), info);
 }
 

@@ -22,12 +22,14 @@ struct WeightsInfo {
     std::array<double, 3> std{};
     int classes = 0;
     std::string source, license;  // empty where the file does not say
-    std::string sha256;           // of the whole file, 64 hexadecimal digits
+    std::string sha256;           // of the whole file, 64 hexadecimal digits; empty where it was not asked for
 };
 
-// Reads attributes alone, and the file once for its hash. Throws InputError, naming file and attribute, when the file
-// is missing, is not HDF5, is truncated, or lacks an attribute or has a nonsensical one.
-WeightsInfo read_weights_info(std::string const& path);
+// Throws InputError, naming file and attribute, when the file is missing, is not HDF5, is truncated, or lacks an
+// attribute or has a nonsensical one. Without the hash the file is not read as a whole; with it, it is read unless the
+// cache folder remembers it (remembered_sha256()).
+WeightsInfo read_weights_attributes(std::string const& path);
+WeightsInfo read_weights_info(std::string const& path);  // with the hash
 
 struct WeightValues {
     std::vector<std::size_t> shape;  // convolutions: [O,I,k,k]; fully connected: [O,I]; others: [O]

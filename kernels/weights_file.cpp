@@ -4,7 +4,7 @@
 
 #include "kernels/weights.hpp"
 #include "units/error.hpp"
-#include "units/sha256.hpp"
+#include "units/file_memo.hpp"
 
 namespace skipstone::kernels {
 
@@ -73,9 +73,13 @@ WeightsInfo read_attributes(hdf5::File const& file) {
 
 }  // namespace
 
+WeightsInfo read_weights_attributes(std::string const& path) {
+    return read_attributes(hdf5::File::open(path, hdf5::Access::read));
+}
+
 WeightsInfo read_weights_info(std::string const& path) {
-    auto info = read_attributes(hdf5::File::open(path, hdf5::Access::read));
-    info.sha256 = sha256_of_file(path);
+    auto info = read_weights_attributes(path);
+    info.sha256 = remembered_sha256(path);
     return info;
 }
 

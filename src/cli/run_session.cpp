@@ -22,15 +22,16 @@
 #include "emulator/coordinator.hpp"
 #include "emulator/dilation.hpp"
 #include "emulator/image_supply.hpp"
+#include "emulator/kernel_executor.hpp"
 #include "emulator/loopback_transport.hpp"
 #include "emulator/mpi_transport.hpp"
 #include "emulator/node.hpp"
-#include "emulator/packed_network.hpp"
 #include "emulator/recorder.hpp"
 #include "emulator/run_summary.hpp"
 #include "emulator/setup.hpp"
 #include "hdf5/file.hpp"
 #include "kernels/host.hpp"
+#include "kernels/packed_network.hpp"
 #include "kernels/weights.hpp"
 #include "mpi/communicator.hpp"
 #include "trace/writer.hpp"
@@ -159,12 +160,16 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
 
 void warn_of_foreign_input_size(Scenario const& scenario) {
     if (!scenario.network.weights || !scenario.network.input) return;
-    int const trained = kernels::read_weights_info(*scenario.network.weights).input_size;
+    int const trained = kernels::read_weights_attributes(*scenario.network.weights).input_size;
     if (trained != *scenario.network.input)
         std::fprintf(stderr,
                      "skipstone: warning: the weights were trained for %d x %d pixels, network.input is %d: "
                      "predictions suffer\n",
                      trained, trained, *scenario.network.input);
+}
+
+kernels::WeightsOrigin weights_of(Scenario const& scenario) {
+    return {scenario.network.weights, scenario.seed};
 }
 
 // Any other rank's part. A failure goes to rank 0, which ends the run.
@@ -215,17 +220,18 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     auto const network = network_of(scenario);
     auto const hosts = world.gather(0, mpi::host_name());
 
-    std::optional<PackedNetwork> packed;
+    std::optional<kernels::PackedNetwork> packed;
     if (scenario.emulation.kernels) {
         std::string problem;
         try {
-            packed.emplace(PackedNetwork::among(world.split_by_host(), scenario, network));
+            packed.emplace(kernels::PackedNetwork::among(world.split_by_host(), network, kernels::PackLayout(network),
+                                                         weights_of(scenario)));
         } catch (InputError const& error) {
             problem = error.what();
         }
         auto const problems = world.gather(0, problem);
         if (!world.all(problem.empty())) {
-            auto const said = std::ranges::find_if(problems, [](auto const& p) { return !p.empty() && p != "?"; });
+            auto const said = std::ranges::find_if_not(problems, &std::string::empty);
             if (said != problems.end()) std::fprintf(stderr, "skipstone: %s\n", said->c_str());
             return first ? bad_input : done;
         }
@@ -236,7 +242,8 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     if (!first) {
         on_signals(OnSignal::ignore);  // rank 0 ends the run
         bool const has_device = static_cast<std::size_t>(world.rank()) <= scenario.fleet.size();
-        serve(transport, clock, waker, scenario, network, packed && has_device ? packed->make_executor() : nullptr);
+        serve(transport, clock, waker, scenario, network,
+              packed && has_device ? make_kernel_executor(*packed) : nullptr);
         transport.drain();
         on_signals(OnSignal::end);  // the launcher need not kill what is ending anyway
         return done;
@@ -266,8 +273,10 @@ int run_alone(RunRequest const& request) {
     int const nodes = scenario.emulation.kernels
                           ? std::min(request.threads.value_or(usable_cores()), static_cast<int>(scenario.fleet.size()))
                           : 0;
-    std::optional<PackedNetwork> packed;
-    if (nodes > 0) packed.emplace(PackedNetwork::alone(scenario, stage.network));
+    std::optional<kernels::PackedNetwork> packed;
+    if (nodes > 0)
+        packed.emplace(
+            kernels::PackedNetwork::alone(stage.network, kernels::PackLayout(stage.network), weights_of(scenario)));
     on_signals(OnSignal::remember);
 
     LoopbackHub hub(nodes + 1);
@@ -279,7 +288,8 @@ int run_alone(RunRequest const& request) {
             Waker node_waker(clock);
             auto const mine = hub.connect(rank, [&] { node_waker.notify(); });
             try {
-                Node(*mine, clock, node_waker, packed->make_executor(), stage.network.size(), scenario.emulation.clock)
+                Node(*mine, clock, node_waker, make_kernel_executor(*packed), stage.network.size(),
+                     scenario.emulation.clock)
                     .serve();
             } catch (std::exception const& error) {
                 mine->send(0, Tag::failed, pack_text(error.what()));

@@ -102,18 +102,6 @@ void check_numbers(StudyOptions const& options) {
     if (!options.final_data && options.final_count) throw InputError("--final-count: needs --final-data");
 }
 
-Workplace make_workplace(StudyOptions const& options, Invocation const& invocation) {
-    auto info = kernels::read_weights_info(options.weights);
-    auto profile =
-        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
-    profile.classes = info.classes;
-    profile.input = info.input_size;
-    std::vector<DataSet> data;
-    data.emplace_back(options.data, options.limit, info.classes);
-    if (options.final_data) data.emplace_back(*options.final_data, options.final_limit, info.classes);
-    return {Network(std::move(profile)), std::move(info), std::move(data), options.batch};
-}
-
 std::string drops_text(StudyOptions const& options, StudyPlan const& plan) {
     auto const drops = options.drops.value_or("singles");
     if (drops == "singles" || drops == "pairs") return drops + " (" + options.modes.value_or("skip,direct") + ")";
@@ -267,19 +255,35 @@ int lead(StudyOptions const& options, Workplace const& workplace, StudyPlan cons
     return done;
 }
 
-// Checks first what costs nothing.
+// What a study is about, before weights are packed.
 struct Prepared {
-    Workplace workplace;
+    Network network;
+    kernels::WeightsInfo weights;
+    std::vector<DataSet> data;
     StudyPlan plan;
+
+    // host: the ranks of this host, or nullptr.
+    Workplace workplace(StudyOptions const& options, mpi::Communicator const* host) {
+        return {pack(network, weights, host), weights, std::move(data), options.batch};
+    }
 };
 
+// Checks first what costs nothing.
 Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     check_numbers(options);
     if (fs::path(options.output).extension() != ".toml")
         throw InputError("--output " + options.output + ": must end in .toml");
-    auto workplace = make_workplace(options, invocation);
-    auto plan = make_plan(options, workplace.network());
-    return {std::move(workplace), std::move(plan)};
+    auto info = kernels::read_weights_info(options.weights);
+    auto profile =
+        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
+    profile.classes = info.classes;
+    profile.input = info.input_size;
+    Network network(std::move(profile));
+    std::vector<DataSet> data;
+    data.emplace_back(options.data, options.limit, info.classes);
+    if (options.final_data) data.emplace_back(*options.final_data, options.final_limit, info.classes);
+    auto plan = make_plan(options, network);
+    return {std::move(network), std::move(info), std::move(data), std::move(plan)};
 }
 
 int threads_of(StudyOptions const& options, std::size_t ranks_here) {
@@ -302,15 +306,29 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
     if (!world.all(!first || prepared.has_value())) return first ? bad_input : done;
     if (!first) prepare_here();
     if (!world.all(prepared.has_value())) return first ? bad_input : done;
-    auto const threads = threads_of(options, static_cast<std::size_t>(world.split_by_host().size()));
+    auto const host = world.split_by_host();
+    std::optional<Workplace> workplace;
+    std::string problem;
+    try {
+        workplace.emplace(prepared->workplace(options, &host));
+    } catch (InputError const& error) {
+        problem = error.what();
+    }
+    auto const problems = world.gather(0, problem);
+    if (!world.all(problem.empty())) {
+        if (first)
+            std::fprintf(stderr, "skipstone: %s\n", std::ranges::find_if_not(problems, &std::string::empty)->c_str());
+        return first ? bad_input : done;
+    }
+    auto const threads = threads_of(options, static_cast<std::size_t>(host.size()));
     if (!first) {
         on_signals(OnSignal::ignore);  // rank 0 ends the study
-        serve(prepared->workplace, threads, world);
+        serve(*workplace, threads, world);
         on_signals(OnSignal::end);
         return done;
     }
     try {
-        return lead(options, prepared->workplace, prepared->plan, threads, &world);
+        return lead(options, *workplace, prepared->plan, threads, &world);
     } catch (InputError const& error) {  // the others were told to end
         std::fprintf(stderr, "skipstone: %s\n", error.what());
         return bad_input;
@@ -318,8 +336,9 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
 }
 
 int study_here(StudyOptions const& options, Invocation const& invocation) {
-    auto const prepared = prepare(options, invocation);
-    return lead(options, prepared.workplace, prepared.plan, threads_of(options, 1), nullptr);
+    auto prepared = prepare(options, invocation);
+    auto const workplace = prepared.workplace(options, nullptr);
+    return lead(options, workplace, prepared.plan, threads_of(options, 1), nullptr);
 }
 
 int study_command(StudyOptions const& options, Invocation const& invocation) {

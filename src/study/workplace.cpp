@@ -10,11 +10,6 @@ namespace skipstone::study {
 
 namespace {
 
-kernels::PackLayout layout_for_one_thread(Network const& network) {
-    kernels::use_threads(1);  // workers are threads themselves
-    return kernels::PackLayout(network);
-}
-
 class Walk {
   public:
     Walk(Network const& network, kernels::NetworkKernels& kernels, PrefixTree const& tree, std::size_t images,
@@ -65,17 +60,19 @@ class Walk {
 
 }  // namespace
 
-Workplace::Workplace(Network network, kernels::WeightsInfo weights, std::vector<DataSet> data, std::size_t batch)
-    : network_(std::move(network)),
-      weights_(std::move(weights)),
-      data_(std::move(data)),
-      batch_(batch),
-      layout_(layout_for_one_thread(network_)),
-      packed_(layout_.bytes()) {
+kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights,
+                            mpi::Communicator const* host) {
+    kernels::use_threads(1);  // workers are threads themselves
+    kernels::PackLayout layout(network);
+    kernels::WeightsOrigin const origin{weights.file, 0};
+    return host == nullptr ? kernels::PackedNetwork::alone(network, std::move(layout), origin)
+                           : kernels::PackedNetwork::among(*host, network, std::move(layout), origin);
+}
+
+Workplace::Workplace(kernels::PackedNetwork network, kernels::WeightsInfo weights, std::vector<DataSet> data,
+                     std::size_t batch)
+    : packed_(std::move(network)), weights_(std::move(weights)), data_(std::move(data)), batch_(batch) {
     SKIPSTONE_EXPECT(batch >= 1);
-    std::ranges::fill(packed_.bytes(), std::byte{0});
-    kernels::FileWeights source(weights_.file, network_);
-    kernels::pack(network_, layout_, source, packed_.bytes());
     for (std::size_t c = 0; c < 3; ++c) {
         mean_[c] = static_cast<float>(weights_.mean[c]);
         deviation_[c] = static_cast<float>(weights_.std[c]);
@@ -87,11 +84,11 @@ std::size_t Workplace::images_of(std::size_t data, std::size_t batch) const {
 }
 
 Tensor Workplace::load(std::size_t data, std::size_t batch) const {
-    return data_.at(data).load(batch * batch_, images_of(data, batch), network_.input_shape().h, mean_, deviation_);
+    return data_.at(data).load(batch * batch_, images_of(data, batch), network().input_shape().h, mean_, deviation_);
 }
 
 kernels::NetworkKernels Workplace::make_kernels() const {
-    return {network_, layout_, packed_.bytes()};
+    return packed_.make_kernels();
 }
 
 std::optional<Predictions> classify(Network const& network, kernels::NetworkKernels& kernels, PrefixTree const& tree,

@@ -202,7 +202,7 @@ class ProgramTest(unittest.TestCase):
             command = [LAUNCHER[0], "-n", str(ranks), *LAUNCHER[1:], *command]
         process = subprocess.Popen(
             command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, env={**os.environ, **(environment or {})}, **options)
+            start_new_session=True, env={"SKIPSTONE_CACHE": "off", **os.environ, **(environment or {})}, **options)
         self.addCleanup(self._end, process)
         return process
 

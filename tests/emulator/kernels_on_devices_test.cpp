@@ -1,6 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
-#include "emulator/packed_network.hpp"
+#include "emulator/kernel_executor.hpp"
 #include "loopback_cluster.hpp"
 
 using namespace skipstone;
@@ -8,8 +8,12 @@ using namespace skipstone::test;
 
 namespace {
 
-ClusterOptions with_kernels(emulator::PackedNetwork const& packed, int nodes) {
-    return {.nodes = nodes, .executor = [&](Network const&) { return packed.make_executor(); }};
+ClusterOptions with_kernels(kernels::PackedNetwork const& packed, int nodes) {
+    return {.nodes = nodes, .executor = [&](Network const&) { return emulator::make_kernel_executor(packed); }};
+}
+
+kernels::PackedNetwork pack(Scenario const& scenario, Network const& network) {
+    return kernels::PackedNetwork::alone(network, kernels::PackLayout(network), {std::nullopt, scenario.seed});
 }
 
 Scenario spread_scenario() {
@@ -28,8 +32,8 @@ BOOST_AUTO_TEST_SUITE(kernels_on_devices)
 BOOST_AUTO_TEST_CASE(logits_are_bit_identical_however_the_blocks_are_spread) {
     auto const scenario = spread_scenario();
     Network const network(scenario.network.profile);
-    auto const packed = emulator::PackedNetwork::alone(scenario, network);
-    auto const executor = packed.make_executor();
+    auto const packed = pack(scenario, network);
+    auto const executor = emulator::make_kernel_executor(packed);
     auto const spread = run_loopback(scenario, with_kernels(packed, 5));
     auto const shared = run_loopback(scenario, with_kernels(packed, 2));
     BOOST_REQUIRE(spread.logits.size() == 9);
@@ -56,8 +60,8 @@ BOOST_AUTO_TEST_CASE(vanished_blocks_still_reshape) {
     scenario.accuracy.rows = {{{}, BlockMode::skip, 0.5, ""}, {{"s3b1", "s4b1"}, BlockMode::skip, 0.9, ""}};
     scenario.objective.accuracy_threshold = 0.8;  // leaves the drops alone
     Network const network(scenario.network.profile);
-    auto const packed = emulator::PackedNetwork::alone(scenario, network);
-    auto const executor = packed.make_executor();
+    auto const packed = pack(scenario, network);
+    auto const executor = emulator::make_kernel_executor(packed);
     auto const run = run_loopback(scenario, with_kernels(packed, 3));
     BOOST_REQUIRE(!run.logits.empty());
     for (auto const& [key, logits] : run.logits) {

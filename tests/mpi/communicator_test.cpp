@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "emulator/mpi_transport.hpp"
-#include "emulator/shared_memory.hpp"
+#include "kernels/shared_memory.hpp"
 #include "units/error.hpp"
 #include "world.hpp"
 
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_SUITE(shared_memory)
 
 BOOST_AUTO_TEST_CASE(is_one_memory_for_the_ranks_of_a_host) {
     auto const host = world().split_by_host();
-    auto memory = SharedMemory::among(host, 1 << 20);
+    auto memory = kernels::SharedMemory::among(host, 1 << 20);
     auto const at = [&](int rank) -> std::byte& { return memory.bytes()[static_cast<std::size_t>(rank) * 1000]; };
     at(host.rank()) = static_cast<std::byte>(host.rank() + 1);
     host.barrier();

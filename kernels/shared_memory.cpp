@@ -1,7 +1,8 @@
-#include "emulator/shared_memory.hpp"
+#include "kernels/shared_memory.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -10,7 +11,7 @@
 
 #include "units/error.hpp"
 
-namespace skipstone::emulator {
+namespace skipstone::kernels {
 
 namespace {
 
@@ -38,6 +39,7 @@ void* map(int fd, std::size_t bytes, int flags) {
 SharedMemory SharedMemory::alone(std::size_t bytes) {
     void* const data = map(-1, bytes, MAP_PRIVATE | MAP_ANONYMOUS);
     if (data == MAP_FAILED) throw EnvironmentError::from_errno("mmap");
+    madvise(data, bytes, MADV_HUGEPAGE);  // where the system has them
     return {static_cast<std::byte*>(data), bytes, false};
 }
 
@@ -59,8 +61,26 @@ SharedMemory SharedMemory::among(mpi::Communicator const& host, std::size_t byte
     return alone(bytes);
 }
 
+std::optional<SharedMemory> SharedMemory::of_file(std::filesystem::path const& path, std::size_t bytes) {
+    Descriptor const file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat status {};
+    if (file.get() < 0 || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        static_cast<std::size_t>(status.st_size) != bytes)
+        return std::nullopt;
+    void* const data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.get(), 0);
+    if (data == MAP_FAILED) return std::nullopt;
+    return SharedMemory(static_cast<std::byte*>(data), bytes, true);
+}
+
 SharedMemory::SharedMemory(SharedMemory&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), shared_(other.shared_) {}
+
+SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(shared_, other.shared_);
+    return *this;
+}
 
 SharedMemory::~SharedMemory() {
     if (data_ != nullptr) munmap(data_, size_);
@@ -70,4 +90,4 @@ void SharedMemory::protect() {
     if (mprotect(data_, size_, PROT_READ) != 0) throw EnvironmentError::from_errno("mprotect");
 }
 
-}  // namespace skipstone::emulator
+}  // namespace skipstone::kernels
