@@ -16,7 +16,7 @@ namespace {
 
 constexpr double first_pause_s = 20e-6;
 constexpr double longest_pause_s = 1e-3;
-constexpr double idle_pause_s = 5e-3;         // while a round runs under the wall clock
+constexpr double idle_pause_s = 5e-3;         // while a round runs under the wall clock, or messages wake
 constexpr std::size_t images_in_flight = 64;  // bounds the memory that waiting requests take
 constexpr std::size_t rounds_in_flight = 64;
 
@@ -72,7 +72,8 @@ Coordinator::Outcome Coordinator::run(Course& course, int rounds, ImageSupply co
             pause_ = first_pause_s;
             continue;
         }
-        pause_ = std::min(pause_ * 1.5, transport_.busy() ? first_pause_s : wall ? idle_pause_s : longest_pause_s);
+        double const longest = wall || transport_.wakes() ? idle_pause_s : longest_pause_s;
+        pause_ = std::min(pause_ * 1.5, transport_.busy() ? first_pause_s : longest);
         waker_.wait_until(clock_.now() + pause_);
     }
     return Outcome::finished;

@@ -28,6 +28,7 @@ class LoopbackTransport final : public Transport {
     }
 
     bool busy() override { return false; }
+    bool wakes() const override { return true; }
 
   private:
     LoopbackHub* hub_;

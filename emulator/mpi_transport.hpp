@@ -21,6 +21,7 @@ class MpiTransport final : public Transport {
     void send(int to, Tag tag, Buffer payload) override;
     std::optional<Message> receive() override;
     bool busy() override;
+    bool wakes() const override { return false; }
     // Collective: the ranks drop what comes, until all has left that any of them sent.
     void drain();
 

@@ -82,6 +82,7 @@ void Node::serve() {
 
 double Node::longest_pause() {
     std::lock_guard const lock(mutex_);
+    if (kind_ == ClockKind::virtual_time && transport_.wakes()) return idle_pause_s;
     if (kind_ == ClockKind::virtual_time) return rounds_.empty() ? expecting_pause_s : hungry_pause_s;
     if (scheduled_ < 0) return idle_pause_s;
     bool const expecting = std::ranges::any_of(rounds_.at(scheduled_).timers, [](Timer const& timer) {
