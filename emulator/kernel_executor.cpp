@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernels/host.hpp"
+
 namespace skipstone::emulator {
 
 namespace {
@@ -12,13 +14,20 @@ class KernelExecutor final : public BlockExecutor {
   public:
     explicit KernelExecutor(kernels::PackedNetwork const& packed) : kernels_(packed.make_kernels()) {}
 
-    void prepare(BlockId block, BlockMode) override { kernels_.warm_up(block, 1); }
+    void prepare(BlockId block, BlockMode) override { kernels().warm_up(block, 1); }
     Tensor run(BlockId block, BlockMode mode, Tensor input) override {
-        return kernels_.run(block, mode, std::move(input));
+        return kernels().run(block, mode, std::move(input));
     }
-    double measure(BlockId block) override { return kernels_.measure(block, 1, repetitions).value(); }
+    double measure(BlockId block) override { return kernels().measure(block, 1, repetitions).value(); }
 
   private:
+    // Whichever thread calls.
+    kernels::NetworkKernels& kernels() {
+        kernels::use_threads(threads_);
+        return kernels_;
+    }
+
+    int threads_ = kernels::usual_threads();
     kernels::NetworkKernels kernels_;
 };
 

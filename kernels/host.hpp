@@ -16,4 +16,8 @@ std::string onednn_version();
 // count >= 1.
 void use_threads(int count);
 
+// How many they are to use where nobody says otherwise: OMP_NUM_THREADS if that is set, or else one. Devices share the
+// host's cores: a team in every one of them would only be in the way.
+int usual_threads();
+
 }  // namespace skipstone::kernels

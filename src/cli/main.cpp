@@ -1,8 +1,5 @@
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -12,20 +9,13 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "kernels/host.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
 
 namespace {
 
 using namespace skipstone;
-
-// Devices share the host's cores: an OpenMP team in every rank would only be in the way. The OpenMP runtime reads its
-// environment when it is loaded, before main: hence once more from the start.
-void without_openmp_teams(char** argv) {
-    if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
-    setenv("OMP_NUM_THREADS", "1", 1);
-    execv("/proc/self/exe", argv);
-}
 
 int run(int argc, char** argv) {
     CLI::App app{
@@ -81,7 +71,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    without_openmp_teams(argv);
+    kernels::use_threads(kernels::usual_threads());
     try {
         return run(argc, argv);
     } catch (skipstone::InputError const& error) {
