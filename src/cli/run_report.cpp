@@ -130,7 +130,8 @@ void RunReport::round(emulator::RoundSummary const& round) {
     bar_.advance(round.round + 1, "rounds");
 }
 
-void RunReport::finish(emulator::RunSummary const& summary, std::string const& remark) {
+void RunReport::finish(emulator::RunSummary const& summary, std::string const& remark,
+                       std::optional<double> start_up_s) {
     bar_.clear();
     print("\ndevices\n" + device_table(summary) + "\nrounds\n" + round_table(summary) + "\n");
     print(failures_line(summary));
@@ -150,7 +151,9 @@ void RunReport::finish(emulator::RunSummary const& summary, std::string const& r
     print((remark.empty() ? ""
                           : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
                                 std::to_string(rounds_) + " rounds; ") +
-          fixed(summary.emulated().value(), 3) + " emulated seconds; trace: " + trace_ + "\n");
+          fixed(summary.emulated().value(), 3) + " emulated seconds; " +
+          (start_up_s ? "first logits " + fixed(*start_up_s, 2) + " s after the start; " : "") + "trace: " + trace_ +
+          "\n");
 }
 
 }  // namespace skipstone::cli

@@ -10,12 +10,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "cli/exit_code.hpp"
+#include "cli/process_age.hpp"
 #include "cli/run_report.hpp"
 #include "cli/signals.hpp"
 #include "config/scenario_file.hpp"
@@ -141,17 +143,22 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
                 summary.add_prediction(row.label, row.predicted_class, row.accuracy);
         report.round(summary.add(result));
     };
+    std::optional<double> start_up_s;
+    auto notice_first = [&](int, int, std::span<float const>) {
+        if (!start_up_s) start_up_s = process_age_s();
+    };
     Coordinator::Outcome outcome{};
     try {
-        outcome = coordinator.run(course, scenario.rounds.count,
-                                  [&](std::int64_t image) { return images.image(image); }, take, {});
+        outcome = coordinator.run(
+            course, scenario.rounds.count, [&](std::int64_t image) { return images.image(image); }, take,
+            scenario.emulation.kernels ? Coordinator::LogitsSink(notice_first) : nullptr);
     } catch (...) {
         writer.finish(trace::Ended::failed);
         throw;
     }
     bool const finished = outcome == Coordinator::Outcome::finished;
     writer.finish(finished ? trace::Ended::finished : trace::Ended::interrupted);
-    report.finish(summary, finished ? "" : "interrupted");
+    report.finish(summary, finished ? "" : "interrupted", start_up_s);
     if (!finished) return interrupted + last_signal();
     return request.strict && scenario.emulation.clock == ClockKind::wall && !summary.fidelity().faithful()
                ? not_faithful
