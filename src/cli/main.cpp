@@ -30,6 +30,8 @@ int run(int argc, char** argv) {
         "  skipstone run khan2023 --clock virtual            the paper's cluster, in one process\n"
         "  mpirun -n 11 skipstone run khan2023               the same in real time, a rank per device\n"
         "  skipstone plan khan2023 --planner exact,greedy,ga compare planners on its first round\n"
+        "Packed weights and hashes of files are kept in ~/.cache/skipstone: at most 2 GB, remove it when you like.\n"
+        "SKIPSTONE_CACHE=FOLDER puts them elsewhere, SKIPSTONE_CACHE=off does without.\n"
         "Exit status: 0 done, 1 failed, 2 bad input or usage, 3 infeasible, 4 not faithful (--strict), 130/143 "
         "interrupted.");
     std::filesystem::path const executable = std::filesystem::read_symlink("/proc/self/exe");
