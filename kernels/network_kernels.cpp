@@ -78,7 +78,8 @@ Tensor sample_input(TensorShape shape) {
 
 struct NetworkKernels::Impl {
     // Everything that a compiled convolution depends on; several convolutions of a network share one.
-    using ConvolutionKey = std::tuple<int, int, int, int, int, int, int, int, Destination, Activation>;
+    using ConvolutionKey =
+        std::tuple<int, int, int, int, int, int, int, int, ConvolutionAlgorithm, Destination, Activation>;
 
     Network network;
     PackLayout layout;
@@ -93,13 +94,12 @@ struct NetworkKernels::Impl {
         : network(network_here), layout(std::move(layout_here)), packed(packed_here) {}
 
     Primitive& convolution(Convolution const& c, int batch, Destination destination, Activation activation) {
-        ConvolutionKey const key{c.in_channels, c.out_channels, c.in_height, c.in_width,  c.kernel,
-                                 c.stride,      c.padding,      batch,       destination, activation};
+        auto const& format = layout.format(c.name);
+        ConvolutionKey const key{c.in_channels, c.out_channels, c.in_height,        c.in_width,  c.kernel,  c.stride,
+                                 c.padding,     batch,          format.algorithm(), destination, activation};
         auto found = convolutions.find(key);
         if (found == convolutions.end())
-            found =
-                convolutions.emplace(key, factory.convolution(c, batch, layout.format(c.name), destination, activation))
-                    .first;
+            found = convolutions.emplace(key, factory.convolution(c, batch, format, destination, activation)).first;
         return found->second;
     }
 

@@ -65,11 +65,12 @@ struct PackLayout::Impl {
     std::uint64_t digest = 0xcbf29ce484222325ULL;  // FNV-1a
 };
 
-PackLayout::PackLayout(Network const& network) {
+PackLayout::PackLayout(Network const& network, ConvolutionChoices const& choices) {
     auto impl = std::make_shared<Impl>();
     for (auto const& block : network.blocks()) {
         for (auto const* c : convolutions(block)) {
-            WeightFormat format(*c);
+            auto const chosen = choices.find(c->name);
+            WeightFormat format(*c, chosen == choices.end() ? ConvolutionAlgorithm::direct : chosen->second);
             Entry entry;
             entry.weights = impl->bytes;
             entry.bias = entry.weights + aligned(format.bytes());

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/weights.hpp"
+#include "model/convolution_choice.hpp"
 #include "model/network.hpp"
 
 namespace skipstone::kernels {
@@ -14,8 +15,9 @@ namespace skipstone::kernels {
 class WeightFormat;
 
 // Where every convolution's packed weights lie in one block of memory: batch norm folded in, in the formats that oneDNN
-// wants on this host. Depends on the network, the host's instruction set and the number of OpenMP threads alone, so
-// that the ranks of a host compute the same one without talking. A value; copies share their immutable contents.
+// wants on this host. Depends on the network, the choices, the host's instruction set and the number of OpenMP threads
+// alone, so that the ranks of a host compute the same one without talking. A value; copies share their immutable
+// contents.
 class PackLayout {
   public:
     struct Entry {
@@ -23,8 +25,8 @@ class PackLayout {
         std::size_t bias = 0;     // likewise; out_channels float32 values
     };
 
-    // Throws EnvironmentError when oneDNN cannot run one of the convolutions.
-    explicit PackLayout(Network const& network);
+    // Throws EnvironmentError when oneDNN cannot run one of the convolutions, or not by the algorithm chosen for it.
+    explicit PackLayout(Network const& network, ConvolutionChoices const& choices = {});
 
     std::size_t bytes() const;  // of the whole block of memory
     // Equal for layouts that can share memory: to be compared between the ranks of a host before they do.

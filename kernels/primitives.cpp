@@ -2,11 +2,13 @@
 
 #include <array>
 #include <dnnl.hpp>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "kernels/host.hpp"
+#include "units/buffer.hpp"
 #include "units/error.hpp"
 
 // oneDNN 3 dropped operation descriptors and the scale of post-op activations; both are met in this file only.
@@ -39,8 +41,8 @@ dnnl::engine host_engine() {
     return dnnl::engine(dnnl::engine::kind::cpu, 0);
 }
 
-memory::desc activation_desc(int n, int h, int w, int c) {
-    return {{n, c, h, w}, DataType::f32, Tag::nhwc};
+memory::desc activation_desc(int n, int h, int w, int c, Tag tag = Tag::nhwc) {
+    return {{n, c, h, w}, DataType::f32, tag};
 }
 memory::desc activation_desc(TensorShape s) {
     return activation_desc(s.n, s.h, s.w, s.c);
@@ -66,25 +68,60 @@ dnnl::primitive_attr attributes(Destination destination, Activation activation) 
     return attributes;
 }
 
-dnnl::convolution_forward::primitive_desc convolution_desc(dnnl::engine const& engine, Convolution const& c, int batch,
-                                                           memory::desc const& weights,
-                                                           dnnl::primitive_attr const& attributes) {
-    auto const source = activation_desc(batch, c.in_height, c.in_width, c.in_channels);
-    auto const destination = activation_desc(batch, c.out_height, c.out_width, c.out_channels);
+using ConvolutionDesc = dnnl::convolution_forward::primitive_desc;
+
+// oneDNN's first implementation whose name contains `name`, for images laid out as the tag says; if it has one.
+std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution const& c, int images, Tag tag,
+                                         dnnl::algorithm algorithm, std::string_view name, memory::desc const& weights,
+                                         dnnl::primitive_attr const& attributes) {
+    auto const source = activation_desc(images, c.in_height, c.in_width, c.in_channels, tag);
+    auto const destination = activation_desc(images, c.out_height, c.out_width, c.out_channels, tag);
     auto const bias = memory::desc({c.out_channels}, DataType::f32, Tag::x);
     auto const stride = memory::dims{c.stride, c.stride};
     auto const padding = memory::dims{c.padding, c.padding};
     auto const kind = dnnl::prop_kind::forward_inference;
-    auto const algorithm = dnnl::algorithm::convolution_direct;
-    return checked(text(c), [&] {
+    try {
 #if DNNL_VERSION_MAJOR >= 3
-        return dnnl::convolution_forward::primitive_desc(engine, kind, algorithm, source, weights, bias, destination,
-                                                         stride, padding, padding, attributes);
+        ConvolutionDesc desc(engine, kind, algorithm, source, weights, bias, destination, stride, padding, padding,
+                             attributes);
 #else
-        return dnnl::convolution_forward::primitive_desc(
-            {kind, algorithm, source, weights, bias, destination, stride, padding, padding}, attributes, engine);
+        // oneDNN looks at this again when it goes on to the next implementation.
+        dnnl::convolution_forward::desc const operation(kind, algorithm, source, weights, bias, destination, stride,
+                                                        padding, padding);
+        ConvolutionDesc desc(operation, attributes, engine);
 #endif
-    });
+        do {
+            if (std::string_view(desc.impl_info_str()).find(name) != std::string_view::npos) return desc;
+        } while (desc.next_impl());
+    } catch (dnnl::error const& error) {
+        if (error.status != dnnl_unimplemented) throw;
+    }
+    return std::nullopt;
+}
+
+// Winograd: of one image with its channels in blocks of 16.
+std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution const& c, int batch,
+                                         ConvolutionAlgorithm algorithm, memory::desc const& weights,
+                                         dnnl::primitive_attr const& attributes) {
+    auto const winograd = [&](std::string_view name) {
+        return find_desc(engine, c, 1, Tag::nChw16c, dnnl::algorithm::convolution_winograd, name, weights, attributes);
+    };
+    switch (algorithm) {
+        case ConvolutionAlgorithm::direct:
+            return find_desc(engine, c, batch, Tag::nhwc, dnnl::algorithm::convolution_direct, "", weights, attributes);
+        case ConvolutionAlgorithm::winograd_2x3:
+            return winograd("wino_2x3");
+        case ConvolutionAlgorithm::winograd_4x3:
+            return winograd("wino_4x3");
+    }
+    return std::nullopt;
+}
+
+ConvolutionDesc get_desc(dnnl::engine const& engine, Convolution const& c, int batch, ConvolutionAlgorithm algorithm,
+                         memory::desc const& weights, dnnl::primitive_attr const& attributes) {
+    auto desc = checked(text(c), [&] { return find_desc(engine, c, batch, algorithm, weights, attributes); });
+    if (!desc) throw EnvironmentError("oneDNN " + text(c), "has no " + std::string(to_string(algorithm)) + " for it");
+    return std::move(*desc);
 }
 
 dnnl::pooling_forward::primitive_desc pooling_desc(dnnl::engine const& engine, dnnl::algorithm algorithm,
@@ -105,10 +142,24 @@ dnnl::pooling_forward::primitive_desc pooling_desc(dnnl::engine const& engine, d
     });
 }
 
+std::size_t aligned(std::size_t bytes) {
+    return (bytes + Buffer::alignment - 1) / Buffer::alignment * Buffer::alignment;
+}
+
 std::string join(memory::dims const& values) {
     std::string joined;
     for (auto value : values) joined += (joined.empty() ? "" : "x") + std::to_string(value);
     return joined;
+}
+
+// In whatever format oneDNN likes.
+memory::desc any_weights(Convolution const& c) {
+    return {weight_dims(c), DataType::f32, Tag::any};
+}
+
+// The activation does not change which format oneDNN prefers; these stand for all.
+dnnl::primitive_attr usual_attributes() {
+    return attributes(Destination::overwrite, Activation::relu);
 }
 
 std::string describe(memory::desc const& desc) {
@@ -128,6 +179,19 @@ std::string describe(memory::desc const& desc) {
     return join(dims) + ":" + join(strides) + ":" + join(blocks) + ":" + join(indices);
 }
 
+// oneDNN's formats of transformed weights are its own; how large one is tells it from others of the same convolution.
+std::string describe_winograd(memory::desc const& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+    return join(desc.get_dims()) + ":" + std::to_string(desc.get_size());
+#else
+    auto const& raw = desc.data.format_desc.wino_desc;
+    return join(desc.dims()) + ":" +
+           join({raw.wino_format, raw.r, raw.alpha, raw.ic, raw.oc, raw.ic_block, raw.oc_block, raw.ic2_block,
+                 raw.oc2_block}) +
+           ":" + std::to_string(desc.get_size());
+#endif
+}
+
 // A memory object without memory yet; run() tells it where.
 memory placeholder(memory::desc const& desc, dnnl::engine const& engine) {
     return {desc, engine, DNNL_MEMORY_NONE};
@@ -136,15 +200,26 @@ memory placeholder(memory::desc const& desc, dnnl::engine const& engine) {
 }  // namespace
 
 struct WeightFormat::Impl {
+    ConvolutionAlgorithm algorithm;
     memory::desc desc;
 };
 
-WeightFormat::WeightFormat(Convolution const& convolution) {
-    auto const any = memory::desc(weight_dims(convolution), DataType::f32, Tag::any);
-    // The activation does not change what oneDNN prefers; the usual one stands for all.
-    auto const desc = convolution_desc(checked("engine", host_engine), convolution, 1, any,
-                                       attributes(Destination::overwrite, Activation::relu));
-    impl_ = std::make_shared<Impl const>(Impl{desc.weights_desc()});
+bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm) {
+    if (algorithm == ConvolutionAlgorithm::direct) return true;
+    return checked(text(convolution), [&] {
+        return find_desc(host_engine(), convolution, 1, algorithm, any_weights(convolution), usual_attributes())
+            .has_value();
+    });
+}
+
+WeightFormat::WeightFormat(Convolution const& convolution, ConvolutionAlgorithm algorithm) {
+    auto const desc = get_desc(checked("engine", host_engine), convolution, 1, algorithm, any_weights(convolution),
+                               usual_attributes());
+    impl_ = std::make_shared<Impl const>(Impl{algorithm, desc.weights_desc()});
+}
+
+ConvolutionAlgorithm WeightFormat::algorithm() const {
+    return impl_->algorithm;
 }
 
 std::size_t WeightFormat::bytes() const {
@@ -152,7 +227,9 @@ std::size_t WeightFormat::bytes() const {
 }
 
 std::string WeightFormat::description() const {
-    return describe(impl_->desc);
+    auto const algorithm = std::string(to_string(impl_->algorithm));
+    if (impl_->algorithm == ConvolutionAlgorithm::direct) return algorithm + ":" + describe(impl_->desc);
+    return algorithm + ":" + describe_winograd(impl_->desc);
 }
 
 void WeightFormat::pack(std::span<float const> plain, std::span<std::byte> packed) const {
@@ -180,11 +257,21 @@ struct PrimitiveFactory::Impl {
 };
 
 struct Primitive::Impl {
+    // A convolution on channels in blocks of 16, between activations that are not: its source is reordered before, its
+    // destination behind it (and before, where it adds to what is there).
+    struct Blocked {
+        memory source, destination;  // one image, as the convolution wants it; they lie in the scratchpad
+        dnnl::reorder enter, load, leave;
+        int images;
+        bool adds;
+    };
+
     dnnl::primitive primitive;
     dnnl::stream stream;
     memory source, destination, weights, bias, scratchpad;  // weights and bias: convolutions only
     std::string implementation;
     std::unordered_map<int, memory> arguments;
+    std::optional<Blocked> blocked;
 
     template <class Desc>
     Impl(dnnl::primitive made, Desc const& desc, dnnl::engine const& engine, dnnl::stream stream_here)
@@ -195,6 +282,57 @@ struct Primitive::Impl {
           scratchpad(placeholder(desc.scratchpad_desc(), engine)),
           implementation(desc.impl_info_str()),
           arguments{{DNNL_ARG_SRC, source}, {DNNL_ARG_DST, destination}, {DNNL_ARG_SCRATCHPAD, scratchpad}} {}
+
+    // source and destination, which the convolution reads and writes now, become plain ones of one image.
+    void block(Convolution const& c, int images, Destination what, dnnl::engine const& engine) {
+        auto inner_source =
+            std::exchange(source, placeholder(activation_desc(1, c.in_height, c.in_width, c.in_channels), engine));
+        auto inner_destination = std::exchange(
+            destination, placeholder(activation_desc(1, c.out_height, c.out_width, c.out_channels), engine));
+        dnnl::reorder const enter(source, inner_source), load(destination, inner_destination),
+            leave(inner_destination, destination);
+        blocked = Blocked{std::move(inner_source), std::move(inner_destination), enter, load, leave, images,
+                          what == Destination::add};
+    }
+
+    std::size_t scratchpad_bytes() const {
+        auto const bytes = aligned(scratchpad.get_desc().get_size());
+        if (!blocked) return bytes;
+        return bytes + aligned(blocked->source.get_desc().get_size()) +
+               aligned(blocked->destination.get_desc().get_size());
+    }
+
+    void run(Arguments const& with) {
+        source.set_data_handle(const_cast<float*>(with.source));
+        destination.set_data_handle(with.destination);
+        scratchpad.set_data_handle(with.scratchpad);
+        if (weights) {
+            weights.set_data_handle(const_cast<std::byte*>(with.weights));
+            bias.set_data_handle(const_cast<float*>(with.bias));
+        }
+        if (blocked)
+            run_blocked(with);
+        else
+            primitive.execute(stream, arguments);
+        stream.wait();
+    }
+
+    void run_blocked(Arguments const& with) {
+        auto& [inner_source, inner_destination, enter, load, leave, images, adds] = *blocked;
+        auto* const first = with.scratchpad + aligned(scratchpad.get_desc().get_size());
+        inner_source.set_data_handle(first);
+        inner_destination.set_data_handle(first + aligned(inner_source.get_desc().get_size()));
+        auto const step_in = source.get_desc().get_size() / sizeof(float);
+        auto const step_out = destination.get_desc().get_size() / sizeof(float);
+        for (std::size_t image = 0; image < static_cast<std::size_t>(images); ++image) {
+            source.set_data_handle(const_cast<float*>(with.source + image * step_in));
+            destination.set_data_handle(with.destination + image * step_out);
+            enter.execute(stream, source, inner_source);
+            if (adds) load.execute(stream, destination, inner_destination);
+            primitive.execute(stream, arguments);
+            leave.execute(stream, inner_destination, destination);
+        }
+    }
 };
 
 Primitive::Primitive(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -203,7 +341,7 @@ Primitive& Primitive::operator=(Primitive&&) noexcept = default;
 Primitive::~Primitive() = default;
 
 std::size_t Primitive::scratchpad_bytes() const {
-    return impl_->scratchpad.get_desc().get_size();
+    return impl_->scratchpad_bytes();
 }
 
 std::string Primitive::implementation() const {
@@ -211,17 +349,7 @@ std::string Primitive::implementation() const {
 }
 
 void Primitive::run(Arguments const& arguments) {
-    checked(impl_->implementation, [&] {
-        impl_->source.set_data_handle(const_cast<float*>(arguments.source));
-        impl_->destination.set_data_handle(arguments.destination);
-        impl_->scratchpad.set_data_handle(arguments.scratchpad);
-        if (impl_->weights) {
-            impl_->weights.set_data_handle(const_cast<std::byte*>(arguments.weights));
-            impl_->bias.set_data_handle(const_cast<float*>(arguments.bias));
-        }
-        impl_->primitive.execute(impl_->stream, impl_->arguments);
-        impl_->stream.wait();
-    });
+    checked(impl_->implementation, [&] { impl_->run(arguments); });
 }
 
 PrimitiveFactory::PrimitiveFactory() : impl_(checked("engine", [] { return std::make_unique<Impl>(); })) {}
@@ -231,8 +359,9 @@ PrimitiveFactory::~PrimitiveFactory() = default;
 
 Primitive PrimitiveFactory::convolution(Convolution const& convolution, int batch, WeightFormat const& format,
                                         Destination destination, Activation activation) const {
+    auto const algorithm = format.algorithm();
     auto const desc =
-        convolution_desc(impl_->engine, convolution, batch, format.impl_->desc, attributes(destination, activation));
+        get_desc(impl_->engine, convolution, batch, algorithm, format.impl_->desc, attributes(destination, activation));
     return checked(text(convolution), [&] {
         auto impl =
             std::make_unique<Primitive::Impl>(dnnl::convolution_forward(desc), desc, impl_->engine, impl_->stream);
@@ -240,6 +369,7 @@ Primitive PrimitiveFactory::convolution(Convolution const& convolution, int batc
         impl->bias = placeholder(desc.bias_desc(), impl_->engine);
         impl->arguments.emplace(DNNL_ARG_WEIGHTS, impl->weights);
         impl->arguments.emplace(DNNL_ARG_BIAS, impl->bias);
+        if (algorithm != ConvolutionAlgorithm::direct) impl->block(convolution, batch, destination, impl_->engine);
         return Primitive(std::move(impl));
     });
 }

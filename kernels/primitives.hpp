@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "model/convolution_choice.hpp"
 #include "model/network.hpp"
 #include "model/tensor.hpp"
 
@@ -18,13 +19,17 @@ enum class Destination {
 };  // what a convolution does with what lies in its destination (bias, then sum, then activation)
 enum class Activation { none, relu };
 
+// oneDNN has that algorithm for the convolution on this host. Direct is always there.
+bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm);
+
 // How a convolution's weights lie in memory: what oneDNN prefers on this host for one image. It serves every batch
 // size.
 class WeightFormat {
   public:
     // Throws EnvironmentError when oneDNN has no such convolution.
-    explicit WeightFormat(Convolution const& convolution);
+    WeightFormat(Convolution const& convolution, ConvolutionAlgorithm algorithm);
 
+    ConvolutionAlgorithm algorithm() const;
     std::size_t bytes() const;        // with padding
     std::string description() const;  // dimensions, strides and inner blocks: equal if and only if the formats are
     // plain: [O,I,k,k]. packed: bytes(), aligned to 64.
@@ -70,6 +75,7 @@ class PrimitiveFactory {
     PrimitiveFactory& operator=(PrimitiveFactory&&) noexcept;
     ~PrimitiveFactory();
 
+    // By the format's algorithm. Winograd goes image by image: the same bits for every batch size.
     Primitive convolution(Convolution const& convolution, int batch, WeightFormat const& format,
                           Destination destination, Activation activation) const;
     Primitive max_pool(TensorShape input, TensorShape output) const;  // 3x3, stride 2, padding 1

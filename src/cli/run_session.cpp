@@ -20,6 +20,7 @@
 #include "cli/process_age.hpp"
 #include "cli/run_report.hpp"
 #include "cli/signals.hpp"
+#include "cli/this_host.hpp"
 #include "config/scenario_file.hpp"
 #include "emulator/coordinator.hpp"
 #include "emulator/dilation.hpp"
@@ -99,6 +100,8 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
     provenance.weights_hash = stage.scenario.network.weights
                                   ? kernels::read_weights_info(*stage.scenario.network.weights).sha256
                                   : "he-initialised from the seed";
+    if (stage.scenario.emulation.kernels)
+        provenance.convolutions = choices_text(choices_of(stage.scenario.network.convolutions, stage.network));
     header.devices = device_rows(stage.scenario);
     header.blocks = block_rows(stage.network);
     return header;
@@ -175,6 +178,10 @@ void warn_of_foreign_input_size(Scenario const& scenario) {
                      trained, trained, *scenario.network.input);
 }
 
+kernels::PackLayout layout_of(Scenario const& scenario, Network const& network) {
+    return kernels::PackLayout(network, choices_of(scenario.network.convolutions, network));
+}
+
 kernels::WeightsOrigin weights_of(Scenario const& scenario) {
     return {scenario.network.weights, scenario.seed};
 }
@@ -231,7 +238,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     if (scenario.emulation.kernels) {
         std::string problem;
         try {
-            packed.emplace(kernels::PackedNetwork::among(world.split_by_host(), network, kernels::PackLayout(network),
+            packed.emplace(kernels::PackedNetwork::among(world.split_by_host(), network, layout_of(scenario, network),
                                                          weights_of(scenario)));
         } catch (InputError const& error) {
             problem = error.what();
@@ -283,7 +290,7 @@ int run_alone(RunRequest const& request) {
     std::optional<kernels::PackedNetwork> packed;
     if (nodes > 0)
         packed.emplace(
-            kernels::PackedNetwork::alone(stage.network, kernels::PackLayout(stage.network), weights_of(scenario)));
+            kernels::PackedNetwork::alone(stage.network, layout_of(scenario, stage.network), weights_of(scenario)));
     on_signals(OnSignal::remember);
 
     LoopbackHub hub(nodes + 1);

@@ -216,6 +216,11 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
     network.precision = reader.text("precision").value_or(network.precision);
     if (network.precision != "float32")
         reader.fail("precision", "is \"" + network.precision + "\"; only \"float32\" is there so far");
+    network.convolutions = reader
+                               .choice<ConvolutionPolicy>("convolutions", {{"standard", ConvolutionPolicy::standard},
+                                                                           {"measured", ConvolutionPolicy::measured},
+                                                                           {"direct", ConvolutionPolicy::direct}})
+                               .value_or(network.convolutions);
     reader.finish();
     return network;
 }
@@ -612,6 +617,7 @@ std::string scenario_text(Scenario const& scenario) {
     if (network.input) text += line("input", number(*network.input));
     if (network.classes) text += line("classes", number(*network.classes));
     text += line("precision", toml_string(network.precision));
+    text += line("convolutions", toml_string(std::string(to_string(network.convolutions))));
     text += "[network.profile]\n" + network_lines(network.profile);
 
     text += "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/accuracy_table.hpp"
+#include "model/convolution_choice.hpp"
 #include "model/device.hpp"
 #include "model/fault.hpp"
 #include "model/instance.hpp"
@@ -30,6 +31,7 @@ struct Scenario {
         std::optional<int> classes;          // likewise
         std::optional<std::string> weights;  // path of a weights file; none: He-initialised from the seed
         std::string precision = "float32";
+        ConvolutionPolicy convolutions = ConvolutionPolicy::standard;
     } network;
 
     AccuracyTable accuracy;

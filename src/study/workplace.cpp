@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
 #include "units/error.hpp"
 
@@ -63,7 +64,7 @@ class Walk {
 kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights,
                             mpi::Communicator const* host) {
     kernels::use_threads(1);  // workers are threads themselves
-    kernels::PackLayout layout(network);
+    kernels::PackLayout layout(network, kernels::standard_choices(network));
     kernels::WeightsOrigin const origin{weights.file, 0};
     return host == nullptr ? kernels::PackedNetwork::alone(network, std::move(layout), origin)
                            : kernels::PackedNetwork::among(*host, network, std::move(layout), origin);

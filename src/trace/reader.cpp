@@ -143,7 +143,8 @@ Provenance provenance_of(hdf5::File const& file) {
             group.read_string("git_revision"),    group.read_string("library_versions"),
             group.read_string("instruction_set"), group.read_string("hosts"),
             group.read_string("clock"),           group.read_double("dilation"),
-            group.read_string("network"),         group.read_string("weights_hash")};
+            group.read_string("network"),         group.read_string("weights_hash"),
+            group.has_attribute("convolutions") ? group.read_string("convolutions") : ""};
 }
 
 std::array<Table const*, 9> all_tables() {

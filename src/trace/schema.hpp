@@ -128,6 +128,7 @@ struct Provenance {
     double dilation = 1;
     std::string network;
     std::string weights_hash;
+    std::string convolutions;  // "NAME: ALGORITHM; …" of those that were not computed directly
 };
 
 // What is known before the first round.

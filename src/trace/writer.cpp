@@ -166,6 +166,7 @@ void create_trace(std::string const& path, Header const& header) {
             group.write_double("dilation", provenance.dilation);
             group.write_string("network", provenance.network);
             group.write_string("weights_hash", provenance.weights_hash);
+            group.write_string("convolutions", provenance.convolutions);
         }
         auto const devices = header.devices.size();
         filled.push_back(create_filled(file, header.devices));

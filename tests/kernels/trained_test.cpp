@@ -2,9 +2,12 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <span>
+#include <vector>
 
 #include "images/image_source.hpp"
 #include "images/preprocess.hpp"
+#include "kernels/algorithms.hpp"
 #include "kernels/network_kernels.hpp"
 #include "networks.hpp"
 #include "units/sha256.hpp"
@@ -16,6 +19,32 @@ namespace {
 
 std::array<float, 3> narrowed(std::array<double, 3> const& values) {
     return {static_cast<float>(values[0]), static_cast<float>(values[1]), static_cast<float>(values[2])};
+}
+
+// What the network takes the first images for.
+std::vector<std::ptrdiff_t> classes(Network const& network, ConvolutionChoices const& choices, WeightSource& source,
+                                    WeightsInfo const& info, images::ImageSource const& images, std::size_t count) {
+    PackLayout const layout(network, choices);
+    auto const memory = packed(network, layout, source);
+    NetworkKernels kernels(network, layout, memory.bytes());
+    std::vector<std::ptrdiff_t> found;
+    constexpr std::size_t batch = 20;
+    for (std::size_t first = 0; first < count; first += batch) {
+        auto shape = network.input_shape();
+        shape.n = batch;
+        Tensor tensor(shape);
+        auto const size = network.input_shape().elements();
+        for (std::size_t i = 0; i < batch; ++i)
+            images::preprocess(images.read(first + i).picture, info.input_size, narrowed(info.mean), narrowed(info.std),
+                               tensor.values().subspan(i * size, size));
+        for (std::size_t b = 0; b < network.size(); ++b)
+            tensor = kernels.run(BlockId(b), BlockMode::full, std::move(tensor));
+        for (std::size_t i = 0; i < batch; ++i) {
+            auto const logits = tensor.values().subspan(i * 10, 10);
+            found.push_back(std::ranges::max_element(logits) - logits.begin());
+        }
+    }
+    return found;
 }
 
 }  // namespace
@@ -35,34 +64,20 @@ BOOST_AUTO_TEST_CASE(a_trained_resnet50_recognises_cifar10_images) {
     BOOST_TEST(info.input_size == 96);
 
     Network const network(resnet50(info.input_size));
-    PackLayout const layout(network);
     FileWeights source(weights_file.string(), network);
-    auto const memory = packed(network, layout, source);
-    NetworkKernels kernels(network, layout, memory.bytes());
-
     images::ImageSource const images(images_file);
-    constexpr int count = 200;
-    constexpr int batch = 20;
+    constexpr std::size_t count = 200;
+    auto const direct = classes(network, {}, source, info, images, count);
     int right = 0;
-    for (int first = 0; first < count; first += batch) {
-        auto shape = network.input_shape();
-        shape.n = batch;
-        Tensor tensor(shape);
-        auto const size = network.input_shape().elements();
-        for (int i = 0; i < batch; ++i)
-            images::preprocess(images.read(static_cast<std::size_t>(first + i)).picture, info.input_size,
-                               narrowed(info.mean), narrowed(info.std),
-                               tensor.values().subspan(static_cast<std::size_t>(i) * size, size));
-        for (std::size_t b = 0; b < network.size(); ++b)
-            tensor = kernels.run(BlockId(b), BlockMode::full, std::move(tensor));
-        for (int i = 0; i < batch; ++i) {
-            auto const logits = tensor.values().subspan(static_cast<std::size_t>(i) * 10, 10);
-            auto const predicted = std::ranges::max_element(logits) - logits.begin();
-            right += predicted == images.label(static_cast<std::size_t>(first + i)).value();
-        }
-    }
+    for (std::size_t i = 0; i < count; ++i) right += direct[i] == images.label(i).value();
     BOOST_TEST_MESSAGE(right << " of " << count << " right");
     BOOST_TEST(right >= 180);
+
+    // Other rounding changes no class.
+    for (auto const algorithm : {ConvolutionAlgorithm::winograd_2x3, ConvolutionAlgorithm::winograd_4x3}) {
+        auto const other = classes(network, uniform_choices(network, algorithm), source, info, images, count / 2);
+        BOOST_TEST(std::ranges::equal(other, std::span(direct).first(count / 2)), to_string(algorithm));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "model/convolution_choice.hpp"
+#include "model/network.hpp"
+
+// Which algorithm computes which convolution of a network.
+namespace skipstone::kernels {
+
+// By a rule that depends on the host's instruction set and on shapes alone, so that hosts of one kind compute the same
+// bits: Winograd for 3x3 convolutions with stride 1 whose images are large and whose transformed weights are small.
+ConvolutionChoices standard_choices(Network const& network);
+
+// One algorithm for every convolution that it can compute on this host.
+ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm algorithm);
+
+// Times of a block, computed by one algorithm wherever that is possible.
+struct BlockTimes {
+    BlockId block;
+    ConvolutionAlgorithm algorithm;
+    Seconds median;
+};
+
+struct MeasuredChoices {
+    ConvolutionChoices choices;      // what was faster than direct by 3 % and more, block by block
+    std::vector<BlockTimes> blocks;  // of every block, by every algorithm that it has
+};
+
+// Runs the whole network again and again, by each algorithm in turn, and compares the times of its blocks: within a
+// whole pass, because there each finds its weights far away. passes >= 1, of each algorithm. Nothing when `go_on`
+// (called after every pass) says no.
+std::optional<MeasuredChoices> measure_choices(Network const& network, int passes, std::function<bool()> const& go_on);
+
+}  // namespace skipstone::kernels

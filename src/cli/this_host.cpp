@@ -1,0 +1,70 @@
+#include "cli/this_host.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <string_view>
+
+#include "config/host_profile.hpp"
+#include "emulator/host_clock.hpp"
+#include "kernels/algorithms.hpp"
+#include "kernels/host.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+// As the system calls it; where it does not say, the instruction set has to do.
+std::string processor_name() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with("model name")) continue;
+        auto const begin = line.find_first_not_of(" \t", line.find(':') + 1);
+        return begin == std::string::npos ? "" : line.substr(begin);
+    }
+    return "unknown processor";
+}
+
+}  // namespace
+
+HostIdentity this_host() {
+    return {processor_name(), emulator::usable_cores(), kernels::instruction_set(),
+            "oneDNN " + kernels::onednn_version()};
+}
+
+std::optional<HostProfile> profile_of_this_host() {
+    try {
+        return config::load_host_profile(this_host());
+    } catch (InputError const& error) {
+        std::fprintf(stderr, "skipstone: warning: %s; this host profile is passed over, `skipstone bench` makes it anew\n",
+                     error.what());
+        return std::nullopt;
+    }
+}
+
+ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) {
+    switch (policy) {
+        case ConvolutionPolicy::direct:
+            return {};
+        case ConvolutionPolicy::standard:
+            return kernels::standard_choices(network);
+        case ConvolutionPolicy::measured:
+            break;
+    }
+    auto const key = choices_key(network.profile().name, network.profile().input);
+    if (auto const profile = profile_of_this_host())
+        if (auto const found = profile->choices.find(key); found != profile->choices.end()) return found->second;
+    throw InputError("network.convolutions: is \"measured\", but nothing was measured on this host for " + key +
+                     "; `skipstone bench --choose --network " + network.profile().name + " --input " +
+                     std::to_string(network.profile().input) + "` does it");
+}
+
+std::string choices_text(ConvolutionChoices const& choices) {
+    std::string text;
+    for (auto const& [name, algorithm] : choices)
+        if (algorithm != ConvolutionAlgorithm::direct)
+            text += (text.empty() ? "" : "; ") + name + ": " + std::string(to_string(algorithm));
+    return text;
+}
+
+}  // namespace skipstone::cli

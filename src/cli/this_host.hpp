@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "model/convolution_choice.hpp"
+#include "model/host_profile.hpp"
+#include "model/network.hpp"
+
+namespace skipstone::cli {
+
+HostIdentity this_host();
+
+// What `bench` measured here before; nothing where it did not. A damaged profile is warned about, and passed over.
+std::optional<HostProfile> profile_of_this_host();
+
+// What a policy means for a network on this host. Throws InputError where "measured" is wanted and nothing was.
+ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network);
+
+// "layer1.0.conv2: winograd-4x3; …", of those that are not direct.
+std::string choices_text(ConvolutionChoices const& choices);
+
+}  // namespace skipstone::cli
