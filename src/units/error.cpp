@@ -20,8 +20,29 @@ std::string placed(InputPlace const& place, std::string const& message) {
 
 }  // namespace
 
+std::string printable(std::string_view text) {
+    std::string shown;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        auto const byte = static_cast<unsigned char>(text[i]);
+        auto const next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+        bool const control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
+        bool const long_control = byte == 0xc2 && next >= 0x80 && next < 0xa0;  // U+0080 … U+009F in UTF-8
+        if (!control && !long_control) {
+            shown += text[i];
+            continue;
+        }
+        constexpr std::string_view digits = "0123456789abcdef";
+        auto const code = long_control ? next : byte;
+        shown += {'\\', 'x', digits[code >> 4U], digits[code & 15U]};
+        if (long_control) ++i;
+    }
+    return shown;
+}
+
+InputError::InputError(std::string const& message) : std::runtime_error(printable(message)) {}
+
 InputError::InputError(InputPlace place, std::string const& message)
-    : std::runtime_error(placed(place, message)), place_(std::move(place)) {}
+    : std::runtime_error(printable(placed(place, message))), place_(std::move(place)) {}
 
 EnvironmentError EnvironmentError::from_errno(std::string const& call) {
     return {call, std::generic_category().message(errno)};

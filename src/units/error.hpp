@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace skipstone {
 
@@ -12,10 +13,14 @@ struct InputPlace {
     std::string key;
 };
 
-// The user's input is wrong. what() reads "file:line: key: problem (why it is one); suggestion". Exit status 2.
+// A text as it may be shown on a terminal: control characters but newline and tab as "\x1b", the others as they are.
+std::string printable(std::string_view text);
+
+// The user's input is wrong. what() is printable and reads "file:line: key: problem (why it is one); suggestion". Exit
+// status 2.
 class InputError : public std::runtime_error {
   public:
-    explicit InputError(std::string const& message) : std::runtime_error(message) {}
+    explicit InputError(std::string const& message);
     InputError(InputPlace place, std::string const& message);
 
     InputPlace const& place() const { return place_; }
@@ -27,7 +32,8 @@ class InputError : public std::runtime_error {
 // The surroundings failed: MPI, HDF5, oneDNN, the file system. what() names the call and its message. Exit status 1.
 class EnvironmentError : public std::runtime_error {
   public:
-    EnvironmentError(std::string const& call, std::string const& message) : std::runtime_error(call + ": " + message) {}
+    EnvironmentError(std::string const& call, std::string const& message)
+        : std::runtime_error(printable(call + ": " + message)) {}
     // For failed system calls: takes the message from errno.
     static EnvironmentError from_errno(std::string const& call);
 };

@@ -5,6 +5,10 @@
 
 namespace skipstone {
 
+// The most bytes or MACs that a file may give something, 2^53: below it every whole number is a double, too, and sums
+// stay far from overflowing.
+inline constexpr std::int64_t largest_amount = std::int64_t{1} << 53;
+
 // A number with a unit. The stored value is in the unit that the alias below names; value() is the only way out.
 template <class Tag, class Rep>
 class Quantity {
