@@ -4,6 +4,7 @@
 #include <bit>
 #include <functional>
 #include <numeric>
+#include <span>
 
 #include "hdf5/call.hpp"
 #include "hdf5/half.hpp"
@@ -100,6 +101,34 @@ ElementType Dataset::element_type() const {
     auto const size = H5Tget_size(type.get());
     if (size == 0) fail("H5Tget_size", place());
     return {class_of(HDF5_CALL(place(), H5Tget_class, type.get())), size};
+}
+
+void Dataset::require_believable() const {
+    constexpr double always = 64 << 20, most_per_byte = 1032;
+    // What an element may take in memory: a double, or a row of strings that the file keeps short.
+    auto const [type_class, size] = element_type();
+    auto const in_memory =
+        static_cast<double>(std::max(size, type_class == TypeClass::compound ? std::size_t{512} : sizeof(double)));
+    auto const bytes = [&](std::span<hsize_t const> extents) {
+        return std::accumulate(extents.begin(), extents.end(), in_memory,
+                               [](double product, hsize_t extent) { return product * static_cast<double>(extent); });
+    };
+    auto const file_id = HDF5_ACQUIRE(place(), H5Fclose, H5Iget_file_id, id());
+    hsize_t file_size = 0;
+    HDF5_CALL(place(), H5Fget_filesize, file_id.get(), &file_size);
+    auto const most = always + most_per_byte * static_cast<double>(file_size);
+    auto const extents = shape();
+    std::vector<hsize_t> chunk(extents.size());
+    auto const list = HDF5_ACQUIRE(place(), H5Pclose, H5Dget_create_plist, id());
+    auto const layout = HDF5_CALL(place(), H5Pget_layout, list.get());
+    if (layout == H5D_VIRTUAL || HDF5_CALL(place(), H5Pget_external_count, list.get()) > 0)
+        throw InputError({file(), 0, name()}, "has its elements in another file; they are not looked for there");
+    bool const chunked = layout == H5D_CHUNKED && !chunk.empty();
+    if (chunked) HDF5_CALL(place(), H5Pget_chunk, list.get(), static_cast<int>(chunk.size()), chunk.data());
+    std::vector<hsize_t> const claimed(extents.begin(), extents.end());
+    if (bytes(claimed) > most || (chunked && bytes(chunk) > most))
+        throw InputError({file(), 0, name()},
+                         "claims more elements than a file of " + std::to_string(file_size) + " bytes can hold");
 }
 
 std::vector<float> Dataset::read_floats() const {

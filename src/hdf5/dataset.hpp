@@ -30,6 +30,10 @@ class Dataset : public Object {
     ElementType element_type() const;
     // The first extent; 1 for a scalar.
     std::uint64_t rows() const;
+    // Throws InputError when it says that it holds more than the file can: more than 64 MiB and what the best
+    // compression (1032 : 1) would make of the whole file; or has its elements in another file. Everything that is read was checked so, since a file of a few
+    // bytes may claim any extents.
+    void require_believable() const;
 
     // All elements, row-major, converted from any integer or floating-point type, float16 included.
     std::vector<float> read_floats() const;

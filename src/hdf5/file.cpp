@@ -87,8 +87,13 @@ herr_t keep_name(hid_t group, char const* name, H5L_info_t const* link, void* da
 // The kind of object at a path below a group; none when a part of the path is missing.
 std::optional<H5O_type_t> kind_of(Group const& group, std::string const& path) {
     for (auto end = path.find('/');; end = path.find('/', end + 1)) {
-        if (HDF5_CALL(group.place(), H5Lexists, group.id(), path.substr(0, end).c_str(), H5P_DEFAULT) == 0)
-            return std::nullopt;
+        auto const part = path.substr(0, end);
+        if (HDF5_CALL(group.place(), H5Lexists, group.id(), part.c_str(), H5P_DEFAULT) == 0) return std::nullopt;
+        H5L_info_t link;
+        HDF5_CALL(group.place(), H5Lget_info, group.id(), part.c_str(), &link, H5P_DEFAULT);
+        if (link.type != H5L_TYPE_HARD)
+            throw InputError({group.file(), 0, joined(group.name(), part)},
+                             "is a link, perhaps to another file; links are not followed");
         if (end == std::string::npos) break;
     }
     H5O_info_t info;
@@ -134,8 +139,10 @@ bool Group::has_group(std::string const& path) const {
 std::optional<Dataset> Group::find_dataset(std::string const& path) const {
     if (!has_dataset(path)) return std::nullopt;
     auto const full = joined(name(), path);
-    return Dataset(HDF5_ACQUIRE(file() + ":" + full, H5Dclose, H5Dopen2, id(), path.c_str(), H5P_DEFAULT), file(),
-                   full);
+    Dataset dataset(HDF5_ACQUIRE(file() + ":" + full, H5Dclose, H5Dopen2, id(), path.c_str(), H5P_DEFAULT), file(),
+                    full);
+    dataset.require_believable();
+    return dataset;
 }
 
 Dataset Group::dataset(std::string const& path) const {

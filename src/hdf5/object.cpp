@@ -10,6 +10,8 @@ namespace skipstone::hdf5 {
 
 namespace {
 
+constexpr double most_attribute_bytes = 64 << 20;
+
 [[noreturn]] void bad_attribute(Object const& object, std::string const& name, std::string const& problem) {
     throw InputError({object.file(), 0, object.name() + "@" + name}, problem);
 }
@@ -27,6 +29,9 @@ OpenAttribute open_attribute(Object const& object, std::string const& name) {
     open.type = HDF5_ACQUIRE(what, H5Tclose, H5Aget_type, open.attribute.get());
     open.space = HDF5_ACQUIRE(what, H5Sclose, H5Aget_space, open.attribute.get());
     open.elements = static_cast<std::size_t>(HDF5_CALL(what, H5Sget_simple_extent_npoints, open.space.get()));
+    auto const bytes = static_cast<double>(open.elements) *
+                       static_cast<double>(std::max(H5Tget_size(open.type.get()), sizeof(std::string)));
+    if (bytes > most_attribute_bytes) bad_attribute(object, name, "is too large for an attribute");
     return open;
 }
 
