@@ -33,6 +33,7 @@ class Names {
         if (name.empty()) reader.fail("name", "is empty; give it a name");
         if (!index_.emplace(name, names_.size()).second)
             reader.fail("name", "\"" + name + "\" stands twice; names must differ");
+        if (printable(name) != name) reader.fail("name", "has control characters");
         names_.push_back(name);
     }
     std::optional<std::size_t> find(std::string const& name) const {
@@ -63,7 +64,7 @@ InstanceBlock read_block(TableReader reader, Names& names) {
     InstanceBlock block;
     block.name = needed(reader, "name", reader.text("name"), "the block's name");
     names.add(reader, block.name);
-    auto const whole = [&](std::string_view key) { return reader.integer(key, 0, any_integer); };
+    auto const whole = [&](std::string_view key) { return reader.integer(key, 0, largest_amount); };
     block.macs = Macs(needed(reader, "macs", whole("macs"), "its multiply-accumulates"));
     block.memory = Bytes(needed(reader, "memory_bytes", whole("memory_bytes"), "the memory that it needs"));
     block.output = Bytes(needed(reader, "output_bytes", whole("output_bytes"), "the size of its output"));
@@ -100,9 +101,9 @@ InstanceDevice read_device(TableReader reader, Names& names, Names const& blocks
     names.add(reader, device.name);
     device.mac_rate = MacRate(needed(reader, "mac_rate", reader.number("mac_rate", positive), "its rate in MAC/s"));
     device.memory =
-        Bytes(needed(reader, "memory_bytes", reader.integer("memory_bytes", 0, any_integer), "its memory in bytes"));
+        Bytes(needed(reader, "memory_bytes", reader.integer("memory_bytes", 0, largest_amount), "its memory in bytes"));
     device.macs =
-        Macs(needed(reader, "macs", reader.integer("macs", 0, any_integer), "what it may compute in the round"));
+        Macs(needed(reader, "macs", reader.integer("macs", 0, largest_amount), "what it may compute in the round"));
     device.energy =
         Joules(needed(reader, "energy_j", reader.number("energy_j", not_negative), "the energy that it has left"));
     auto const power = [&](std::string_view key) { return reader.number(key, not_negative); };
@@ -174,7 +175,7 @@ Instance read_instance(Value const& root) {
     instance.memory =
         reader.choice<MemoryModel>("memory", {{"paper", MemoryModel::paper}, {"resident", MemoryModel::resident}})
             .value_or(MemoryModel::paper);
-    instance.input = Bytes(reader.integer("input_bytes", 0, any_integer).value_or(0));
+    instance.input = Bytes(reader.integer("input_bytes", 0, largest_amount).value_or(0));
 
     Names blocks;
     for (TableReader& block : needed(reader, "blocks", reader.tables("blocks"), "the network's blocks, in order"))

@@ -51,13 +51,16 @@ class Builder : public nlohmann::json_sax<Json> {
     bool binary(binary_t&) override { return false; }
     bool start_object(std::size_t) override { return open(Value::Type::table); }
     bool start_array(std::size_t) override { return open(Value::Type::list); }
-    bool end_object() override { return close(); }
+    bool end_object() override {
+        std::vector<std::string_view> keys(open_.back().keys.begin(), open_.back().keys.end());
+        std::ranges::sort(keys);
+        if (auto const twice = std::ranges::adjacent_find(keys); twice != keys.end())
+            throw InputError({origin_->name, 0, std::string(*twice)}, "stands twice in one object; keep one");
+        return close();
+    }
     bool end_array() override { return close(); }
     bool key(string_t& key) override {
-        auto& keys = open_.back().keys;
-        if (std::ranges::find(keys, key) != keys.end())
-            throw InputError({origin_->name, 0, key}, "stands twice in one object; keep one");
-        keys.push_back(std::move(key));
+        open_.back().keys.push_back(std::move(key));
         return true;
     }
     bool parse_error(std::size_t position, std::string const&, nlohmann::detail::exception const& error) override {

@@ -47,6 +47,7 @@ std::string_view word(Medium medium) {
 std::string name_of(TableReader& reader) {
     auto const name = reader.required("name", reader.text("name"), "what the profile is called");
     if (name.empty()) reader.fail("name", "is empty; a profile needs a name");
+    if (printable(name) != name) reader.fail("name", "has control characters");
     return name;
 }
 
@@ -66,6 +67,10 @@ Powers read_powers(TableReader reader, Powers base, Keys keys) {
 }
 
 std::map<std::string, Seconds> read_compute_seconds(TableReader reader) {
+    constexpr std::size_t most = 10'000;
+    if (reader.value().keys.size() > most)
+        fail_at(reader.value(), reader.path(),
+                "has more than " + std::to_string(most) + " blocks; no network has so many");
     std::map<std::string, Seconds> times;
     for (std::string const& block : reader.value().keys) {
         Value const& value = *reader.get(block);
@@ -169,6 +174,12 @@ Device read_device_keys(TableReader& reader, Device base, Keys keys) {
         reader.required("battery", battery, "its energy for the whole run, such as \"800 J\"");
         reader.required("power", power, "its powers, such as {compute = \"8 W\", transmit = \"10 W\"}");
     }
+    auto const refuse_above = [&](std::string_view key, std::int64_t amount) {
+        if (amount > largest_amount)
+            reader.fail(key, "is too large; the most there can be is " + std::to_string(largest_amount));
+    };
+    refuse_above("memory", memory.value_or(Bytes(0)).value());
+    refuse_above("macs_per_round", macs.value_or(Macs(0)).value());
     if (rate && !(*rate > MacRate(0))) reader.fail("mac_rate", "is 0; a device computes at some rate above 0");
     Device device = std::move(base);
     device.mac_rate = rate.value_or(device.mac_rate);

@@ -57,6 +57,7 @@ bool is_path(std::string_view text) {
 }
 
 bool is_file(fs::path const& path) {
+    if (path.native().find('\0') != std::string::npos) return false;  // the system would look at what is before it
     std::error_code ignored;
     return fs::exists(path, ignored) && !fs::is_directory(path, ignored);
 }

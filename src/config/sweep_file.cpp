@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t longest_name = 200;  // bytes
+constexpr std::size_t longest_name = 200;       // bytes
+constexpr std::size_t most_values = 5'000'000;  // of all parameters at all points
 constexpr std::int64_t largest_seed = std::numeric_limits<std::int64_t>::max();
 
 using SharedValue = std::shared_ptr<Value const>;
@@ -197,6 +198,9 @@ class Expansion {
         auto combinations = axes.empty() && !extra.empty() ? std::size_t{0} : std::size_t{1};
         for (auto const& axis : axes) combinations = multiplied(combinations, axis.alternatives.size());
         auto const total = multiplied(combinations + extra.size(), std::max<std::size_t>(1, seeds.size()));
+        if (total * parameters_.size() > most_values)
+            reader_.fail("point", "sets more than " + std::to_string(most_values) +
+                                      " values of parameters at all points together; split it into several");
         sweep.points.reserve(total);
         for (std::size_t i = 0; i < combinations; ++i) add(sweep, combination(axes, i), seeds);
         for (auto const& chosen : extra) add(sweep, chosen, seeds);

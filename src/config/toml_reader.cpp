@@ -3,9 +3,9 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -14,6 +14,45 @@
 namespace skipstone::config {
 
 namespace {
+
+constexpr std::size_t largest_file = std::size_t{64} << 20;  // bytes
+constexpr int most_dots = 32;                                // of one key; the library recurses over its parts
+
+// The line of the first key with more parts than that, 0: none. Knows of TOML what tells keys from strings and
+// comments.
+int line_of_deep_key(std::string_view text) {
+    int line = 1, dots = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        char const c = text[i];
+        if (c == '#') {
+            i = std::min(text.find('\n', i), text.size()) - 1;
+        } else if (c == '"' || c == '\'') {
+            bool const longer = text.substr(i, 3) == std::string(3, c);
+            std::string_view const end = text.substr(i, longer ? 3 : 1);
+            for (i += end.size(); i < text.size() && text.substr(i, end.size()) != end; ++i) {
+                if (text[i] == '\n' && !longer) break;
+                if (text[i] == '\n') ++line;
+                if (text[i] == '\\' && c == '"' && i + 1 < text.size() && text[i + 1] != '\n') ++i;
+            }
+            if (i < text.size() && text[i] == '\n') --i;  // a string that does not end
+            if (longer) i += 2;
+        } else if (c == '.') {
+            if (++dots > most_dots) return line;
+        } else if (c == '\n') {
+            ++line;
+            dots = 0;
+        } else if (std::string_view(",=[]{}").find(c) != std::string_view::npos) {
+            dots = 0;
+        }
+    }
+    return 0;
+}
+
+void refuse_deep_keys(std::string_view text, Origin const& origin) {
+    if (int const line = line_of_deep_key(text))
+        throw InputError({origin.name, line, ""},
+                         "a key has more than " + std::to_string(most_dots) + " dots; none that is known has so many");
+}
 
 Value converted(toml::node const& node, std::shared_ptr<Origin const> const& origin) {
     Value value;
@@ -80,6 +119,7 @@ std::string_view describe(Value::Type type) {
 }
 
 Value parse_toml(std::string_view text, std::shared_ptr<Origin const> origin) {
+    refuse_deep_keys(text, *origin);
     try {
         toml::table const table = toml::parse(text);
         return converted(table, origin);
@@ -91,6 +131,7 @@ Value parse_toml(std::string_view text, std::shared_ptr<Origin const> origin) {
 
 Value parse_toml_value(std::string_view text, std::shared_ptr<Origin const> origin) {
     std::string reason;
+    refuse_deep_keys(text, *origin);
     try {
         toml::table const table = toml::parse("value = " + std::string(text));
         if (table.size() == 1 && table.contains("value")) {
@@ -119,8 +160,15 @@ std::string read_text_file(std::filesystem::path const& path) {
     if (!std::filesystem::exists(status)) throw InputError(path.string() + ": there is no such file");
     if (std::filesystem::is_directory(status)) throw InputError(path.string() + ": is a folder; a file is needed");
     std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::string text;
+    for (std::array<char, 1 << 16> part{}; file && text.size() <= largest_file;) {
+        file.read(part.data(), part.size());
+        text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+    }
     if (!file.is_open() || file.bad()) throw InputError(path.string() + ": cannot be read; check its permissions");
+    if (text.size() > largest_file)
+        throw InputError(path.string() + ": is too large; files of text have at most " +
+                         std::to_string(largest_file >> 20) + " MiB");
     return text;
 }
 

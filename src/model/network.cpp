@@ -126,6 +126,18 @@ void validate(NetworkProfile const& profile) {
         fail("shortcut must be \"projection\" or \"zero-pad\"");
 }
 
+// So that sums over its blocks cannot overflow.
+void require_countable(Network const& network) {
+    double macs = 0, bytes = 0;
+    for (auto const& block : network.blocks()) {
+        macs += static_cast<double>(block.macs.value());
+        bytes += static_cast<double>((block.memory_bytes + block.output_bytes + block.weight_bytes).value());
+    }
+    if (macs > static_cast<double>(largest_amount) || bytes > static_cast<double>(largest_amount))
+        throw InputError("network " + network.name() + ": it is too large; its blocks together may have at most " +
+                         std::to_string(largest_amount) + " MACs and bytes");
+}
+
 }  // namespace
 
 Macs Convolution::macs() const {
@@ -147,6 +159,7 @@ Network::Network(NetworkProfile profile) : profile_(std::move(profile)) {
         for (int index = 0; index < profile_.stages[static_cast<std::size_t>(stage)]; ++index)
             blocks_.push_back(make_residual(profile_, stage, index, blocks_.back().output));
     blocks_.push_back(make_head(profile_, blocks_.back().output));
+    require_countable(*this);
 }
 
 std::optional<BlockId> Network::find(std::string_view name) const {
