@@ -78,8 +78,9 @@ void DeviceTime::cover(Sweep& sweep, double begin, double end) const {
 
 double DeviceTime::off_in(double begin, double end) const {
     double off = 0;
-    for (auto const& interval : off_)
-        off += std::max(0.0, std::min(end, interval.end) - std::max(begin, interval.begin));
+    auto interval = std::ranges::upper_bound(off_, begin, {}, &Interval::end);
+    for (; interval != off_.end() && interval->begin < end; ++interval)
+        off += std::min(end, interval->end) - std::max(begin, interval->begin);
     return off;
 }
 
