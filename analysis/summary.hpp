@@ -182,6 +182,7 @@ struct Fidelity {
     double overrun_share = none;
     double lateness_mean = none, lateness_p50 = none, lateness_p90 = none, lateness_p99 = none, lateness_max = none;
     double clock_uncertainty_s = none;  // the largest; host seconds
+    bool faithful() const { return overruns * 100 <= events; }
 };
 
 // Requested (model) against achieved (host times / dilation). error = (achieved − requested) / max(requested, 10 ms).
