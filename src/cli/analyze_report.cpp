@@ -302,12 +302,12 @@ std::string deviations_text(Analysis const& analysis) {
 std::string fidelity_text(Analysis const& analysis) {
     auto const& f = analysis.fidelity;
     if (f.events == 0) return "";
-    std::string text =
-        "\nfidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) + " events (" +
-        share(f.overrun_share, 2) + ") late by more than 1 %; lateness mean " + share(f.lateness_mean, 4) + ", p50 " +
-        share(f.lateness_p50, 4) + ", p90 " + share(f.lateness_p90, 4) + ", p99 " + share(f.lateness_p99, 3) +
-        ", max " + share(f.lateness_max, 2) + "; clocks agree to " + figure(1e6 * f.clock_uncertainty_s, 1) + " µs" +
-        (f.faithful() ? "" : "; NOT FAITHFUL, do not trust these times") + "\n";
+    std::string text = "\nfidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) + " events (" +
+                       share(f.overrun_share, 2) + ") late by more than 1 %; lateness mean " +
+                       share(f.lateness_mean, 4) + ", p50 " + share(f.lateness_p50, 4) + ", p90 " +
+                       share(f.lateness_p90, 4) + ", p99 " + share(f.lateness_p99, 3) + ", max " +
+                       share(f.lateness_max, 2) + "; clocks agree to " + figure(1e6 * f.clock_uncertainty_s, 1) +
+                       " µs" + (f.faithful() ? "" : "; NOT FAITHFUL, do not trust these times") + "\n";
     TextTable table({{"", Align::left},
                      {"count"},
                      {"requested/ms"},
