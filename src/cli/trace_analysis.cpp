@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <regex>
+#include <string_view>
 
 #include "config/profiles.hpp"
 #include "config/scenario_file.hpp"
@@ -19,6 +19,17 @@ bool applies(std::string const& pattern, std::string const& name) {
     return name == pattern;
 }
 
+// Weights need not be where they were when the trace was made.
+std::string without_weights(std::string_view scenario) {
+    std::string text;
+    while (!scenario.empty()) {
+        auto const end = std::min(scenario.find('\n'), scenario.size() - 1) + 1;
+        if (!scenario.starts_with("weights = ")) text += scenario.substr(0, end);
+        scenario.remove_prefix(end);
+    }
+    return text;
+}
+
 Powers with_keys_of(config::TableReader reader, Powers powers) {
     powers.compute = reader.quantity<Watts>("compute").value_or(powers.compute);
     powers.transmit = reader.quantity<Watts>("transmit").value_or(powers.transmit);
@@ -31,9 +42,7 @@ Powers with_keys_of(config::TableReader reader, Powers powers) {
 }  // namespace
 
 std::optional<Scenario> scenario_of(trace::Reader const& trace, Invocation const& invocation) try {
-    // Weights need not be where they were when the trace was made.
-    static std::regex const weights("(^|\n)weights = [^\n]*");
-    auto const text = std::regex_replace(trace.header().provenance.scenario, weights, "");
+    auto const text = without_weights(trace.header().provenance.scenario);
     auto scenario = config::parse_scenario(text, "scenario of " + trace.path(), {}, {}, invocation.profiles);
     if (scenario.fleet.size() != trace.header().devices.size()) return std::nullopt;
     return scenario;

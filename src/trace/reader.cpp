@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <optional>
 
@@ -58,6 +59,12 @@ hdf5::TypeClass class_of(Column const& column) {
     return hdf5::TypeClass::other;
 }
 
+// Names end up in tables, reports and on terminals.
+void require_name(std::string_view text, std::string const& file, std::string const& place) {
+    if (printable(text) != text || text.find_first_of("\n\t") != std::string_view::npos)
+        throw InputError({file, 0, place}, "\"" + std::string(text) + "\" has control characters");
+}
+
 // A table in the file, and how many of its rows are committed.
 struct Store {
     hdf5::RowType type;
@@ -71,6 +78,13 @@ struct Store {
     std::vector<Row> read(RowRange range) const {
         std::vector<Row> read_rows(range.count);
         dataset.read_rows(type, range.first, range.count, std::as_writable_bytes(std::span(read_rows)));
+        for (auto const& column : table_of<Row>().columns)
+            if (column.type == ColumnType::text)
+                for (auto const& row : read_rows) {
+                    Text text;
+                    std::memcpy(&text, reinterpret_cast<std::byte const*>(&row) + column.offset, sizeof text);
+                    require_name(text.view(), dataset.file(), dataset.name() + "." + std::string(column.name));
+                }
         return read_rows;
     }
 
@@ -137,14 +151,27 @@ bool has_round(Table const& table) {
     return std::ranges::find(table.columns, "round", &Column::name) != table.columns.end();
 }
 
+// An attribute that is shown.
+std::string line_of(hdf5::Object const& object, std::string const& attribute) {
+    auto text = object.read_string(attribute);
+    require_name(text, object.file(), object.name() + "@" + attribute);
+    return text;
+}
+
 Provenance provenance_of(hdf5::File const& file) {
     auto const group = file.group("provenance");
-    return {group.read_string("scenario"),        group.read_string("command_line"),
-            group.read_string("git_revision"),    group.read_string("library_versions"),
-            group.read_string("instruction_set"), group.read_string("hosts"),
-            group.read_string("clock"),           group.read_double("dilation"),
-            group.read_string("network"),         group.read_string("weights_hash"),
-            group.has_attribute("convolutions") ? group.read_string("convolutions") : ""};
+    auto const line = [&](std::string const& name) { return line_of(group, name); };
+    return {group.read_string("scenario"),
+            group.read_string("command_line"),
+            line("git_revision"),
+            line("library_versions"),
+            line("instruction_set"),
+            group.read_string("hosts"),
+            line("clock"),
+            group.read_double("dilation"),
+            line("network"),
+            line("weights_hash"),
+            group.has_attribute("convolutions") ? line("convolutions") : ""};
 }
 
 std::array<Table const*, 9> all_tables() {
@@ -160,8 +187,8 @@ struct Reader::State {
         require_format(file);
         complete = file.read_integer("complete") != 0;
         ended = ended_of(file);
-        header.software_version = file.read_string("software_version");
-        header.date = file.read_string("date");
+        header.software_version = line_of(file, "software_version");
+        header.date = line_of(file, "date");
         header.seed = file.read_unsigned("seed");
         header.provenance = provenance_of(file);
         // /rounds first: its rows say which rows of the others are committed, and those are there before.
