@@ -9,6 +9,7 @@
 
 #include "analysis/comparison.hpp"
 #include "analysis/fields.hpp"
+#include "units/csv.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::analysis {
@@ -16,10 +17,7 @@ namespace skipstone::analysis {
 namespace {
 
 std::string cell(std::string_view text) {
-    if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-    std::string quoted = "\"";
-    for (char const c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
+    return csv_cell(text);
 }
 
 template <class Number>

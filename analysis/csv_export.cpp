@@ -8,6 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "units/csv.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::analysis {
@@ -24,19 +25,6 @@ void append_number(std::string& text, Number value) {
     char buffer[32];
     auto const end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
     text.append(buffer, end);
-}
-
-void append_text(std::string& text, std::string_view value) {
-    if (value.find_first_of(",\"\r\n") == std::string_view::npos) {
-        text += value;
-        return;
-    }
-    text += '"';
-    for (char const c : value) {
-        if (c == '"') text += '"';
-        text += c;
-    }
-    text += '"';
 }
 
 template <class Value>
@@ -63,7 +51,8 @@ void append_cell(std::string& text, std::byte const* row, trace::Column const& c
         case trace::ColumnType::float64:
             return append_number(text, member<double>(row, column));
         case trace::ColumnType::text:
-            return append_text(text, member<trace::Text>(row, column).view());
+            text += csv_cell(member<trace::Text>(row, column).view());
+            return;
         case trace::ColumnType::uint8_code:
             return append_code(text, member<std::uint8_t>(row, column), column);
         case trace::ColumnType::int32_code:

@@ -22,6 +22,7 @@ std::size_t width(std::string const& text) {
 
 void TextTable::add(std::vector<std::string> cells) {
     SKIPSTONE_EXPECT(cells.size() == columns_.size());
+    for (auto& cell : cells) cell = printable(cell);
     rows_.push_back(std::move(cells));
 }
 

@@ -147,7 +147,7 @@ class SweepReport {
         if (failed != nullptr) {
             bar_.clear();
             std::fprintf(stderr, "%s (%s) failed: %s\n", failed->name.c_str(), failed->id.c_str(),
-                         failed->reason.c_str());
+                         printable(failed->reason).c_str());
         }
         auto const passed = seconds();
         std::string text = std::to_string(progress.failed) + " failed";
@@ -222,7 +222,7 @@ int status(SweepOptions const& options, Invocation const& invocation) {
     auto const failures = in(sweep::PointState::failed);
     for (auto const index : failures)
         std::printf("point %zu, %s: failed at %s: %s\n", index, manifest.points[index].name.c_str(),
-                    points[index].failure->date.c_str(), points[index].failure->reason.c_str());
+                    printable(points[index].failure->date).c_str(), printable(points[index].failure->reason).c_str());
     if (!running.empty()) std::printf("running: %s\n", sweep::ranges_text(running).c_str());
     if (!left.empty()) std::printf("left: %s\n", sweep::ranges_text(left).c_str());
     std::printf("%s: %zu done, %zu failed, %zu running, %zu left\n", plural(points.size(), "point").c_str(),

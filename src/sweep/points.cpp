@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "config/scenario_file.hpp"
+#include "units/csv.hpp"
 #include "units/error.hpp"
 #include "units/sha256.hpp"
 
@@ -55,13 +56,6 @@ Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folder
         manifest.points.push_back(std::move(point));
     }
     return manifest;
-}
-
-std::string csv_cell(std::string const& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string cell = "\"";
-    for (char const c : text) cell += c == '"' ? "\"\"" : std::string(1, c);
-    return cell + '"';
 }
 
 std::string manifest_text(Manifest const& manifest) {

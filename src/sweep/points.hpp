@@ -53,7 +53,5 @@ Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folder
 // The manifest as CSV (RFC 4180 with line feeds): index, id, name, seed and the parameters, a line per point.
 std::string manifest_text(Manifest const& manifest);
 
-// A cell of a CSV line: quoted where it has to be.
-std::string csv_cell(std::string const& text);
 
 }  // namespace skipstone::sweep

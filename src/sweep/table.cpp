@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "hdf5/file.hpp"
+#include "units/csv.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::sweep {
