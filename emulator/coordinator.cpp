@@ -42,15 +42,17 @@ Coordinator::Coordinator(Transport& transport, HostClock const& clock, Waker& wa
       offsets_(static_cast<std::size_t>(transport.size()), 0.0),
       backlog_(static_cast<std::size_t>(transport.size()), 0.0) {}
 
-Coordinator::Outcome Coordinator::run(Course& course, int rounds, ImageSupply const& images, ResultSink const& sink,
-                                      LogitsSink const& logits) {
+Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int rounds, ImageSupply const& images,
+                                      ResultSink const& sink, LogitsSink const& logits) {
     bool const wall = settings_.clock == ClockKind::wall;
     std::size_t const window = wall || !nodes_have_work() ? 1 : rounds_in_flight;
     int planned = 0, next_to_commit = 0;
     while (next_to_commit < rounds) {
         if (stop_) return Outcome::interrupted;
         while (planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight && !stop_) {
-            auto& flight = flights_[planned++] = prepare(course.next());
+            auto round = next_unless(course, stop_);
+            if (!round) return Outcome::interrupted;
+            auto& flight = flights_[planned++] = prepare(std::move(*round));
             if (!nodes_have_work()) continue;
             if (wall) send_images(flight, images, flight.images_to_send.size());
             dispatch(flight);

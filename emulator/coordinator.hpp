@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -62,8 +63,8 @@ class Coordinator {
     void set_dilation(double dilation) { settings_.dilation = dilation; }
 
     enum class Outcome { finished, interrupted };
-    // Throws EnvironmentError when a node fails.
-    Outcome run(Course& course, int rounds, ImageSupply const& images, ResultSink const& sink,
+    // Throws EnvironmentError when a node fails. Interrupted while it plans: see next_unless.
+    Outcome run(std::shared_ptr<Course> const& course, int rounds, ImageSupply const& images, ResultSink const& sink,
                 LogitsSink const& logits);
     // Ends the nodes' serve(). Called by whoever has no more rounds.
     void stop_nodes();

@@ -1,8 +1,11 @@
 #include "emulator/course.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
+#include <future>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "planner/planner.hpp"
@@ -230,6 +233,15 @@ std::vector<Outage> Course::news(std::vector<Outage> const& outages) {
         untold.push_back(std::move(outage));
     }
     return untold;
+}
+
+std::optional<RoundCourse> next_unless(std::shared_ptr<Course> course, std::atomic<bool> const& stop) {
+    std::packaged_task<RoundCourse()> task([course = std::move(course)] { return course->next(); });
+    auto round = task.get_future();
+    std::thread(std::move(task)).detach();
+    while (round.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready)
+        if (stop) return std::nullopt;
+    return round.get();
 }
 
 }  // namespace skipstone::emulator

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -73,5 +76,10 @@ class Course {
     std::vector<PendingRequest> retries_;
     std::int64_t drawn_ = 0;
 };
+
+// The course's next round, or nothing when stop is set meanwhile: a planner that takes long is left to itself then, on
+// a thread that ends with the process (by std::_Exit, which lets it keep what it uses), and the course is of no more
+// use.
+std::optional<RoundCourse> next_unless(std::shared_ptr<Course> course, std::atomic<bool> const& stop);
 
 }  // namespace skipstone::emulator

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -73,7 +74,10 @@ int run(RunOptions const& options, Invocation const& invocation) {
         std::fputs(config::scenario_text(scenario).c_str(), stdout);
         return done;
     }
-    return launched ? run_as_rank(request) : run_alone(request);
+    int const status = launched ? run_as_rank(request) : run_alone(request);
+    if (status < interrupted) return status;
+    std::fflush(nullptr);
+    std::_Exit(status);  // a planner may still be at work
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         coordinator.set_dilation(dilation);
     }
     RunReport report(scenario, stage.network, dilation);
-    Course course(scenario, stage.network);
+    auto const course = std::make_shared<Course>(scenario, stage.network);
     trace::Writer writer(stage.output, header_of(stage, request, dilation));
     report.start(stage.output, writer.warning());
     RunSummary summary(scenario, dilation);

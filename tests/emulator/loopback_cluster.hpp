@@ -125,7 +125,7 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
         *transport, clock, waker,
         {scenario.emulation.clock, options.dilation, scenario.emulation.kernels, scenario.fleet.size()}, clock.now(),
         options.stop ? *options.stop : never);
-    Course course(scenario, network);
+    auto const course = std::make_shared<Course>(scenario, network);
     auto join = [&] {
         coordinator.stop_nodes();
         for (auto& thread : threads) thread.join();

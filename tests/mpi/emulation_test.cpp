@@ -28,7 +28,7 @@ ClusterRun run_ranks(Scenario const& scenario, double dilation, double shift) {
             Coordinator coordinator(transport, clock, waker,
                                     {scenario.emulation.clock, dilation, true, scenario.fleet.size()}, clock.now(),
                                     never);
-            Course course(scenario, network);
+            auto const course = std::make_shared<Course>(scenario, network);
             run.outcome = coordinator.run(
                 course, scenario.rounds.count, [&](std::int64_t image) { return numbered_image(network, image); },
                 [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
