@@ -251,6 +251,13 @@ void WeightFormat::pack(std::span<float const> plain, std::span<std::byte> packe
     });
 }
 
+void multiply(int n, std::span<float const> a, std::span<float const> b, std::span<float> c) {
+    auto const elements = static_cast<std::size_t>(n) * static_cast<std::size_t>(n);
+    SKIPSTONE_EXPECT(a.size() == elements && b.size() == elements && c.size() == elements);
+    auto const status = dnnl_sgemm('N', 'N', n, n, n, 1.0F, a.data(), n, b.data(), n, 0.0F, c.data(), n);
+    if (status != dnnl_success) throw EnvironmentError("oneDNN sgemm", "status " + std::to_string(status));
+}
+
 struct PrimitiveFactory::Impl {
     dnnl::engine engine = host_engine();
     dnnl::stream stream{engine};

@@ -41,6 +41,9 @@ class WeightFormat {
     std::shared_ptr<Impl const> impl_;
 };
 
+// c = a b, of square matrices with n rows, row-major, float32: oneDNN's matrix product.
+void multiply(int n, std::span<float const> a, std::span<float const> b, std::span<float> c);
+
 // One compiled kernel for one shape. Move-only; not to be used from two threads at once.
 class Primitive {
   public:

@@ -113,6 +113,18 @@ int most_ranks_of_a_host(std::vector<std::string> const& hosts) {
     return static_cast<int>(most);
 }
 
+// How long each block takes here by this host's profile, where that has been measured for this very network, and all
+// ranks are on this host.
+std::optional<std::vector<double>> profiled_blocks(Stage const& stage) {
+    auto const& scenario = stage.scenario;
+    if (!scenario.emulation.kernels ||
+        std::ranges::count(stage.hosts, stage.hosts.front()) != static_cast<std::ptrdiff_t>(stage.hosts.size()))
+        return std::nullopt;
+    auto const profile = profile_of_this_host();
+    return profile ? block_seconds(*profile, stage.network, scenario.network.precision, scenario.network.convolutions)
+                   : std::nullopt;
+}
+
 // Rank 0's part, once the nodes serve.
 int coordinate(Stage const& stage, RunRequest const& request, Transport& transport, HostClock const& clock,
                Waker& waker, ImageSupply const& images, double run_start) {
@@ -127,7 +139,9 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     } const stop_nodes{coordinator};
     double dilation = scenario.emulation.clock == ClockKind::wall ? scenario.emulation.dilation.value_or(1) : 1;
     if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
-        auto const speed = coordinator.measure_blocks();
+        auto const known = profiled_blocks(stage);
+        auto const speed = known ? Coordinator::Speed{*known, usable_cores()} : coordinator.measure_blocks();
+        if (known) std::printf("dilation: from this host's profile (skipstone bench)\n");
         dilation = automatic_dilation(scenario, stage.network, speed.block_seconds, most_ranks_of_a_host(stage.hosts),
                                       speed.cores);
         coordinator.set_dilation(dilation);

@@ -1,5 +1,6 @@
 #include "cli/this_host.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <string_view>
@@ -36,10 +37,29 @@ std::optional<HostProfile> profile_of_this_host() {
     try {
         return config::load_host_profile(this_host());
     } catch (InputError const& error) {
-        std::fprintf(stderr, "skipstone: warning: %s; this host profile is passed over, `skipstone bench` makes it anew\n",
+        std::fprintf(stderr,
+                     "skipstone: warning: %s; this host profile is passed over, `skipstone bench` makes it anew\n",
                      error.what());
         return std::nullopt;
     }
+}
+
+std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Network const& network,
+                                                 std::string const& precision, ConvolutionPolicy policy) {
+    NetworkTiming wanted;
+    wanted.network = network.name();
+    wanted.input = network.profile().input;
+    wanted.precision = precision;
+    wanted.convolutions = policy;
+    auto const found = std::ranges::find_if(profile.timings, [&](auto const& t) { return t.same_setting(wanted); });
+    if (found == profile.timings.end() || found->blocks.size() != network.size()) return std::nullopt;
+    std::vector<double> seconds;
+    for (std::size_t b = 0; b < network.size(); ++b) {
+        auto const& block = found->blocks[b];
+        if (block.block != network.blocks()[b].name || block.macs != network.blocks()[b].macs) return std::nullopt;
+        seconds.push_back(block.median.value());
+    }
+    return seconds;
 }
 
 ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) {

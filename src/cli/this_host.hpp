@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/convolution_choice.hpp"
 #include "model/host_profile.hpp"
@@ -13,6 +14,11 @@ HostIdentity this_host();
 
 // What `bench` measured here before; nothing where it did not. A damaged profile is warned about, and passed over.
 std::optional<HostProfile> profile_of_this_host();
+
+// Host seconds of each block, one image on one thread, in a pass through the network; nothing where the profile has not
+// timed this network, or its blocks are others by now.
+std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Network const& network,
+                                                 std::string const& precision, ConvolutionPolicy policy);
 
 // What a policy means for a network on this host. Throws InputError where "measured" is wanted and nothing was.
 ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -26,9 +27,9 @@ constexpr std::string_view format = "skipstone-host-profile";
 constexpr int most_threads = 4096, most_images = 65536, most_pixels = 4096;
 
 Json json_of(BlockTiming const& block) {
-    return {{"block", block.block},           {"median_s", block.median.value()},
-            {"p99_s", block.p99.value()},     {"alone_s", block.alone.value()},
-            {"first_s", block.first.value()}, {"implementation", block.implementation}};
+    return {{"block", block.block},           {"median_s", block.median.value()},      {"p99_s", block.p99.value()},
+            {"alone_s", block.alone.value()}, {"first_s", block.first.value()},        {"macs", block.macs.value()},
+            {"bytes", block.bytes},           {"implementation", block.implementation}};
 }
 
 Json json_of(NetworkTiming const& timing) {
@@ -70,6 +71,8 @@ BlockTiming read_block(TableReader reader) {
     block.p99 = seconds_at(reader, "p99_s");
     block.alone = seconds_at(reader, "alone_s");
     block.first = seconds_at(reader, "first_s");
+    block.macs = Macs(needed(reader, "macs", reader.integer("macs", 0, std::numeric_limits<std::int64_t>::max())));
+    block.bytes = needed(reader, "bytes", reader.number("bytes", not_negative));
     block.implementation = text_at(reader, "implementation");
     reader.finish();
     return block;
@@ -177,7 +180,6 @@ std::optional<HostProfile> load_host_profile(HostIdentity const& host) {
 
 void save_host_profile(fs::path const& path, HostProfile const& profile) {
     std::error_code error;
-    fs::create_directories(path.parent_path(), error);
     auto const temporary = path.string() + "." + std::to_string(::getpid());
     std::ofstream file(temporary, std::ios::binary);
     file << host_profile_text(profile);

@@ -32,6 +32,8 @@ struct BlockTiming {
     Seconds median{}, p99{};     // in a pass through the whole network, where its weights come from far away
     Seconds alone{};             // median of the block again and again, its weights in the caches as far as they fit
     Seconds first{};             // the first call: compiles, touches memory
+    Macs macs{};                 // of all images
+    double bytes = 0;            // that its convolutions read and write: weights once, inputs and outputs of all images
     std::string implementation;  // the library's names of its kernels
 };
 

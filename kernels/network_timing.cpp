@@ -1,0 +1,120 @@
+#include "kernels/network_timing.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "kernels/host.hpp"
+#include "kernels/network_kernels.hpp"
+#include "kernels/packed_weights.hpp"
+#include "units/buffer.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::kernels {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+Seconds quantile(std::vector<double> values, double share) {
+    auto const last = static_cast<double>(values.size() - 1);
+    auto const at = values.begin() + static_cast<std::ptrdiff_t>(share * last + 0.5);
+    std::ranges::nth_element(values, at);
+    return Seconds(*at);
+}
+
+double resident_bytes() {
+    std::ifstream file("/proc/self/statm");
+    double pages = 0, resident = 0;
+    file >> pages >> resident;
+    return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+double bytes_moved(Block const& block, int batch) {
+    double bytes = 0;
+    auto const add = [&](Convolution const& c) {
+        double const outputs = 4.0 * c.out_channels * c.out_height * c.out_width;
+        bytes += static_cast<double>(c.weight_bytes().value()) +
+                 batch * (static_cast<double>(c.input_bytes().value()) + outputs);
+    };
+    for (auto const& c : block.path) add(c);
+    if (block.projection) add(*block.projection);
+    return bytes;
+}
+
+Tensor images(TensorShape shape, int batch) {
+    shape.n = batch;
+    Tensor tensor(shape);
+    std::ranges::fill(tensor.values(), 0.5F);
+    return tensor;
+}
+
+}  // namespace
+
+std::optional<NetworkTiming> time_network(Network const& network, TimingSettings const& settings,
+                                          std::function<bool()> const& go_on) {
+    SKIPSTONE_EXPECT(settings.passes >= 1 && settings.batch >= 1);
+    use_threads(settings.threads);
+    PackLayout const layout(network, settings.choices);
+    Buffer memory(layout.bytes());
+    std::fill_n(reinterpret_cast<float*>(memory.data()), memory.size() / sizeof(float), 0.001F);
+    NetworkKernels kernels(network, layout, memory.bytes());
+
+    std::vector<double> first(network.size()), whole;
+    std::vector<std::vector<double>> within(network.size()), alone(network.size());
+    for (int pass = 0; pass <= settings.passes; ++pass) {  // the first one compiles
+        auto activations = images(network.input_shape(), settings.batch);
+        double sum = 0;
+        for (std::size_t b = 0; b < network.size(); ++b) {
+            auto const begin = Clock::now();
+            activations = kernels.run(BlockId(b), BlockMode::full, std::move(activations));
+            auto const seconds = seconds_since(begin);
+            if (pass == 0) {
+                first[b] = seconds;
+            } else {
+                within[b].push_back(seconds);
+                sum += seconds;
+            }
+        }
+        if (pass > 0) whole.push_back(sum);
+        if (!go_on()) return std::nullopt;
+    }
+    for (std::size_t b = 0; b < network.size(); ++b) {
+        auto const input = images(network.blocks()[b].input, settings.batch);
+        for (int i = 0; i <= settings.passes; ++i) {
+            auto taken = input.clone();
+            auto const begin = Clock::now();
+            auto const output = kernels.run(BlockId(b), BlockMode::full, std::move(taken));
+            if (i > 0) alone[b].push_back(seconds_since(begin));
+        }
+        if (!go_on()) return std::nullopt;
+    }
+
+    NetworkTiming timing;
+    timing.network = network.name();
+    timing.input = network.profile().input;
+    timing.threads = settings.threads;
+    timing.batch = settings.batch;
+    timing.precision = "float32";
+    timing.convolutions = settings.convolutions;
+    timing.median = quantile(whole, 0.5);
+    timing.p99 = quantile(whole, 0.99);
+    timing.resident_bytes = resident_bytes();
+    for (std::size_t b = 0; b < network.size(); ++b) {
+        auto const& block = network.blocks()[b];
+        timing.blocks.push_back({block.name, quantile(within[b], 0.5), quantile(within[b], 0.99),
+                                 quantile(alone[b], 0.5), Seconds(first[b]), block.macs * settings.batch,
+                                 bytes_moved(block, settings.batch), kernels.implementation(BlockId(b))});
+    }
+    return timing;
+}
+
+}  // namespace skipstone::kernels

@@ -1,0 +1,203 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "cli/bench_report.hpp"
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/signals.hpp"
+#include "cli/this_host.hpp"
+#include "config/host_profile.hpp"
+#include "config/profiles.hpp"
+#include "kernels/algorithms.hpp"
+#include "kernels/host_limits.hpp"
+#include "kernels/network_timing.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+struct BenchOptions {
+    std::string network = "resnet50";
+    std::optional<int> input;
+    std::vector<int> threads{1}, batches{1};
+    int passes = 20;
+    std::string convolutions = "standard";
+    bool choose = false, json = false, no_keep = false;
+    std::string device_profile, host_profile;
+};
+
+ConvolutionPolicy policy_of(std::string const& word) {
+    for (auto const& [policy, name] : convolution_policy_names)
+        if (name == word) return policy;
+    throw InputError("--convolutions " + word + ": there are standard, measured and direct");
+}
+
+Network network_of(BenchOptions const& options, Invocation const& invocation) {
+    auto profile = config::load_network_profile(options.network, invocation.profiles);
+    if (options.input) profile.input = *options.input;
+    return Network(profile);
+}
+
+void check(BenchOptions const& options) {
+    auto const within = [](char const* option, int value, int most) {
+        if (value < 1 || value > most)
+            throw InputError(std::string(option) + " " + std::to_string(value) + ": must be from 1 to " +
+                             std::to_string(most));
+    };
+    for (int const threads : options.threads) within("--threads", threads, this_host().cores);
+    for (int const batch : options.batches) within("--batch", batch, 1024);
+    within("--passes", options.passes, 100'000);
+    if (options.input) within("--input", *options.input, 4096);
+}
+
+void write(std::string const& path, std::string const& text) {
+    std::ofstream file(path, std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) throw InputError({path, 0, ""}, "cannot be written");
+}
+
+// The profile so far: this host's, without what is measured again now.
+HostProfile merged(HostProfile fresh) {
+    auto const before = profile_of_this_host();
+    if (!before) return fresh;
+    for (auto const& timing : before->timings)
+        if (std::ranges::none_of(fresh.timings, [&](auto const& other) { return timing.same_setting(other); }))
+            fresh.timings.push_back(timing);
+    for (auto const& chosen : before->choices) fresh.choices.insert(chosen);
+    return fresh;
+}
+
+// Measures choices and gives them; nothing when interrupted.
+std::optional<ConvolutionChoices> choose(Network const& network, int passes) {
+    ProgressBar progress(3 * (passes + 1));
+    int done = 0;
+    auto const measured = kernels::measure_choices(network, passes, [&] {
+        progress.advance(++done, "algorithms");
+        return !stop_requested();
+    });
+    progress.clear();
+    if (!measured) return std::nullopt;
+    return measured->choices;
+}
+
+int bench(BenchOptions const& options, Invocation const& invocation) {
+    check(options);
+    auto policy = policy_of(options.convolutions);
+    auto const network = network_of(options, invocation);
+    on_signals(OnSignal::remember);
+    HostProfile profile;
+    profile.host = this_host();
+    profile.limits = kernels::measure_limits();
+    auto choices = ConvolutionChoices{};
+    if (options.choose) {
+        auto const chosen = choose(network, options.passes);
+        if (!chosen) return interrupted + last_signal();
+        choices = *chosen;
+        policy = ConvolutionPolicy::measured;
+        profile.choices.emplace(choices_key(network.profile().name, network.profile().input), choices);
+    } else {
+        choices = choices_of(policy, network);
+    }
+    for (int const threads : options.threads)
+        for (int const batch : options.batches) {
+            ProgressBar progress(options.passes + 1 + static_cast<int>(network.size()));
+            int done = 0;
+            auto const timing = kernels::time_network(network, {threads, batch, options.passes, policy, choices}, [&] {
+                progress.advance(++done, std::to_string(threads) + " threads, batch " + std::to_string(batch));
+                return !stop_requested();
+            });
+            progress.clear();
+            if (!timing) return interrupted + last_signal();
+            profile.timings.push_back(*timing);
+        }
+    double const drift = std::abs(kernels::fma_peak() / profile.limits.fma_flop_s - 1);
+
+    if (options.json) {
+        std::fputs(config::host_profile_text(profile).c_str(), stdout);
+    } else {
+        std::printf("%s, %d cores, %s, %s\n", profile.host.processor.c_str(), profile.host.cores,
+                    profile.host.instruction_set.c_str(), profile.host.library.c_str());
+        std::printf(
+            "one core: %.1f GFLOP/s in multiply-adds (float32), %.1f in matrix products; %.1f GB/s from memory\n",
+            profile.limits.fma_flop_s / 1e9, profile.limits.matmul_flop_s / 1e9, profile.limits.memory_byte_s / 1e9);
+        if (options.choose)
+            std::printf("chosen: %s\n", choices.empty() ? "direct everywhere" : choices_text(choices).c_str());
+        for (auto const& timing : profile.timings) std::printf("\n%s", timing_text(timing, profile.limits).c_str());
+    }
+    if (drift > 0.05)
+        std::fprintf(stderr,
+                     "skipstone: warning: the peak of multiply-adds changed by %.0f %% meanwhile: something else runs "
+                     "here, or the clock changes; times are not to be trusted\n",
+                     100 * drift);
+    if (!options.device_profile.empty())
+        write(options.device_profile, device_profile_text(profile, profile.timings.front(),
+                                                          static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                                                              static_cast<double>(::sysconf(_SC_PAGESIZE))));
+    if (options.no_keep) return done;
+    if (!options.host_profile.empty()) {
+        config::save_host_profile(options.host_profile, profile);
+        return done;
+    }
+    auto const path = config::host_profile_path(profile.host);
+    if (!path) return done;
+    std::error_code ignored;  // where it cannot be made, the file cannot be written
+    std::filesystem::create_directories(path->parent_path(), ignored);
+    config::save_host_profile(*path, merged(std::move(profile)));
+    std::fprintf(stderr, "skipstone: host profile: %s\n", path->c_str());
+    return done;
+}
+
+}  // namespace
+
+Action add_bench_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<BenchOptions>();
+    app.add_option("--network", options->network, "network profile: a file, or a name under profiles/networks")
+        ->type_name("PROFILE")
+        ->capture_default_str();
+    app.add_option("--input", options->input, "height and width of the images; default: the network's")->type_name("N");
+    app.add_option("--threads", options->threads, "numbers of threads of a kernel")
+        ->type_name("N[,N...]")
+        ->delimiter(',')
+        ->capture_default_str();
+    app.add_option("--batch", options->batches, "numbers of images at a time")
+        ->type_name("N[,N...]")
+        ->delimiter(',')
+        ->capture_default_str();
+    app.add_option("--passes", options->passes, "through the network, of each setting")
+        ->type_name("N")
+        ->capture_default_str();
+    app.add_option("--convolutions", options->convolutions, "how convolutions are computed, as in network.convolutions")
+        ->type_name("standard|measured|direct")
+        ->capture_default_str();
+    app.add_flag("--choose", options->choose,
+                 "measure first which algorithm is fastest for which convolution; what network.convolutions = "
+                 "\"measured\" uses");
+    app.add_flag("--json", options->json, "print the host profile instead of tables (analysis/plot_bench.py draws it)");
+    app.add_option("--device-profile", options->device_profile,
+                   "write a device profile with this host's times of the blocks, of the first setting")
+        ->type_name("FILE");
+    app.add_option("--host-profile", options->host_profile, "write the host profile there, not into the cache")
+        ->type_name("FILE");
+    app.add_flag("--no-keep", options->no_keep, "write no host profile");
+    app.footer(
+        "The host profile in the cache (SKIPSTONE_CACHE, else ~/.cache/skipstone) is what `run --dilation auto` and\n"
+        "the estimates of `sweep` and `study` go by; measure on a host that does nothing else.");
+    return [options, &invocation] { return bench(*options, invocation); };
+}
+
+}  // namespace skipstone::cli
