@@ -14,6 +14,7 @@
 #include <CglProbing.hpp>
 #include <CglTwomir.hpp>
 #include <CglZeroHalf.hpp>
+#include <ClpSolve.hpp>
 #include <CoinPackedMatrix.hpp>
 #include <OsiClpSolverInterface.hpp>
 #include <algorithm>
@@ -48,6 +49,9 @@ OsiClpSolverInterface load(MixedIntegerProgram const& program) {
     CoinPackedMatrix matrix(true, program.entry_rows.data(), program.entry_columns.data(), program.entry_values.data(),
                             static_cast<CoinBigIndex>(program.entry_values.size()));
     matrix.setDimensions(static_cast<int>(program.rows.size()), static_cast<int>(program.columns.size()));
+    ClpSolve options;
+    options.setSpecialOption(2, 1);  // SIGINT is not for CLP to take
+    solver.setSolveOptions(options);
     solver.messageHandler()->setLogLevel(0);
     solver.setHintParam(OsiDoReducePrint, true, OsiHintTry);
     solver.loadProblem(matrix, column_lower.data(), column_upper.data(), cost.data(), row_lower.data(),
