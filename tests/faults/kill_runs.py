@@ -69,7 +69,7 @@ def processes_of(scenario):
 
 
 def memory_segments():
-    return {entry.name for entry in pathlib.Path("/dev/shm").iterdir()}
+    return {entry.name for entry in pathlib.Path("/dev/shm").iterdir() if not entry.is_dir()}
 
 
 def forgotten_segments():
@@ -84,7 +84,8 @@ def forgotten_segments():
 
 
 def session_of(launcher):
-    return [folder for folder in pathlib.Path(tempfile.gettempdir()).glob(f"ompi.*/pid.{launcher}")]
+    """mpirun's session folder, once it holds one of the job: what mpirun leaves that is killed before, no program of the job ever saw."""
+    return [folder.parent for folder in pathlib.Path(tempfile.gettempdir()).glob(f"ompi.*/pid.{launcher}/1")]
 
 
 def start(scenario, output, alone, folder):
