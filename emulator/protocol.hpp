@@ -43,6 +43,7 @@ struct OrdersHeader {
 struct TensorHeader {
     std::int32_t round = 0, request = 0, step = 0;
     TensorShape shape;
+    ElementType type = ElementType::float32;
 };
 static_assert(sizeof(TensorHeader) <= Tensor::envelope_bytes);
 
@@ -102,6 +103,7 @@ std::vector<Item> unpack_items(Buffer const& buffer) {
 // A tensor as a message; with kernels off an empty shape travels: the envelope alone.
 inline Buffer pack_tensor(TensorHeader header, Tensor tensor) {
     header.shape = tensor.shape();
+    header.type = tensor.type();
     Buffer buffer = tensor.empty() ? Buffer(Tensor::envelope_bytes) : tensor.release();
     std::memcpy(buffer.data(), &header, sizeof header);
     return buffer;
@@ -110,7 +112,7 @@ inline Buffer pack_tensor(TensorHeader header, Tensor tensor) {
 inline std::pair<TensorHeader, Tensor> unpack_tensor(Buffer buffer) {
     auto const header = unpack<TensorHeader>(buffer);
     if (header.shape.elements() == 0) return {header, Tensor()};
-    return {header, Tensor(header.shape, std::move(buffer))};
+    return {header, Tensor(header.shape, header.type, std::move(buffer))};
 }
 
 inline Buffer pack_text(std::string const& text) {

@@ -2,7 +2,13 @@
 
 #include <utility>
 
+#include "emulator/image_supply.hpp"
+#include "kernels/algorithms.hpp"
+#include "kernels/host.hpp"
+#include "kernels/packed_network.hpp"
+#include "kernels/ranges.hpp"
 #include "units/error.hpp"
+#include "units/file_memo.hpp"
 
 namespace skipstone::emulator {
 
@@ -25,6 +31,42 @@ Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& in
                              std::to_string(*section.classes) + "; leave network.classes out");
     section.classes = info.classes;
     if (!section.input) section.input = info.input_size;
+    return scenario;
+}
+
+Scenario with_calibration(Scenario scenario) {
+    auto& section = scenario.network;
+    if (section.profile.precision != Precision::int8 || !scenario.emulation.kernels) return scenario;
+    auto const network = network_of(scenario);
+    if (section.calibration) {
+        check_calibration(*section.calibration, network, section.weights ? remembered_sha256(*section.weights) : "");
+        return scenario;
+    }
+    if (section.weights)
+        throw InputError({scenario.file, 0, "network.calibration"},
+                         "is missing; int8 with trained weights needs to know the ranges of activations. Make a "
+                         "calibration with \"skipstone calibrate --weights " +
+                             *section.weights + " --data IMAGES -o FILE.toml\"");
+    constexpr int images = 4;
+    auto exact = scenario;
+    exact.network.profile.precision = Precision::float32;
+    auto const twin = network_of(exact);
+    kernels::use_threads(kernels::usual_threads());
+    auto const packed = kernels::PackedNetwork::alone(twin, kernels::PackLayout(twin, kernels::standard_choices(twin)),
+                                                      {std::nullopt, scenario.seed});
+    auto compute = packed.make_kernels();
+    ImageSupply const supply(exact, twin, std::nullopt);
+    section.calibration =
+        Calibration{"synthetic",
+                    network.name(),
+                    network.profile().input,
+                    "",
+                    "synthetic images",
+                    images,
+                    kernels::range_method,
+                    kernels::find_ranges(
+                        twin, compute, images,
+                        [&](std::size_t i) { return supply.image(static_cast<std::int64_t>(i)); }, [](std::size_t) {})};
     return scenario;
 }
 

@@ -12,6 +12,11 @@ Scenario with_weights_metadata(Scenario scenario);
 // The same where what the file says is known.
 Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& info);
 
+// The scenario with a calibration, where its network is int8 and is to be computed: checked, if it names one; made from
+// synthetic images, if it has none and its weights are random. Throws InputError where a calibration is missing, is for
+// another network or other weights.
+Scenario with_calibration(Scenario scenario);
+
 // The network that a scenario runs.
 Network network_of(Scenario const& scenario);
 

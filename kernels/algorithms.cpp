@@ -24,7 +24,7 @@ constexpr std::array algorithms{ConvolutionAlgorithm::direct, ConvolutionAlgorit
                                 ConvolutionAlgorithm::winograd_4x3};
 
 bool may_be_winograd(Convolution const& c) {
-    return c.kernel == 3 && c.stride == 1;
+    return c.precision == Precision::float32 && c.kernel == 3 && c.stride == 1;
 }
 
 // Of one algorithm's weights. Tiles of 4x4 outputs take 6x6 weights, tiles of 2x2 outputs 4x4.

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "kernels/packed_weights.hpp"
 #include "model/network.hpp"
@@ -13,10 +15,10 @@
 
 namespace skipstone::kernels {
 
-// Computes a network's blocks on the host, float32. Activations go in and out as [N,H,W,C] (model/tensor.hpp), any
-// batch size. Kernels are compiled when a shape is first needed, and kept; buffers between a block's convolutions are
-// kept, too. Move-only. One instance belongs to one thread at a time; several instances may use the same packed weights
-// at once, and give the same bits.
+// Computes a network's blocks on the host, in its precision. Activations go in and out as [N,H,W,C] (model/tensor.hpp),
+// any batch size: the image and the logits float32, between blocks Network::output_type(). Kernels are compiled when a
+// shape is first needed, and kept; buffers between a block's convolutions are kept, too. Move-only. One instance
+// belongs to one thread at a time; several instances may use the same packed weights at once, and give the same bits.
 class NetworkKernels {
   public:
     // packed: layout.bytes() that pack_block() filled, aligned to 64; never written; must outlive this object.
@@ -37,6 +39,11 @@ class NetworkKernels {
 
     // Median host time of the block in full mode, after a warm-up. repetitions >= 1.
     Seconds measure(BlockId block, int batch, int repetitions);
+
+    // From now on run() shows the tensors of a float32 network that an int8 one needs ranges of
+    // (model/calibration.hpp), each by its name, in any order of elements, zeros possibly added.
+    using Observer = std::function<void(std::string_view tensor, std::span<float const> values)>;
+    void observe(Observer observer);
 
     // oneDNN's kernels for the block in full mode, one image: "layer1.0.conv1: brgconv_1x1:avx512_core; …".
     std::string implementation(BlockId block);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/weights.hpp"
+#include "model/calibration.hpp"
 #include "model/convolution_choice.hpp"
 #include "model/network.hpp"
 
@@ -15,18 +16,23 @@ namespace skipstone::kernels {
 class WeightFormat;
 
 // Where every convolution's packed weights lie in one block of memory: batch norm folded in, in the formats that oneDNN
-// wants on this host. Depends on the network, the choices, the host's instruction set and the number of OpenMP threads
-// alone, so that the ranks of a host compute the same one without talking. A value; copies share their immutable
-// contents.
+// wants on this host. Depends on the network, the choices, the calibration (int8), the host's instruction set and the
+// number of OpenMP threads alone, so that the ranks of a host compute the same one without talking. A value; copies
+// share their immutable contents.
 class PackLayout {
   public:
     struct Entry {
         std::size_t weights = 0;  // offset in bytes, a multiple of 64
         std::size_t bias = 0;     // likewise; out_channels float32 values
+        std::size_t scales = 0;   // int8 only: likewise, what one unit of a channel's accumulator is worth
     };
 
-    // Throws EnvironmentError when oneDNN cannot run one of the convolutions, or not by the algorithm chosen for it.
-    explicit PackLayout(Network const& network, ConvolutionChoices const& choices = {});
+    // choices: of a float32 network; others are computed directly. calibration: of an int8 network; others need none.
+    // Throws InputError when the calibration is not for this network (see check_calibration) or this processor cannot
+    // compute in the network's precision, EnvironmentError when oneDNN cannot run one of the convolutions, or not by
+    // the algorithm chosen for it.
+    explicit PackLayout(Network const& network, ConvolutionChoices const& choices = {},
+                        Calibration const& calibration = {});
 
     std::size_t bytes() const;  // of the whole block of memory
     // Equal for layouts that can share memory: to be compared between the ranks of a host before they do.
@@ -36,6 +42,13 @@ class PackLayout {
     Entry entry(std::string_view convolution) const;
     WeightFormat const& format(std::string_view convolution) const;
 
+    // Of an int8 network: what one unit of an 8-bit tensor is worth (tensor: one of calibrated_tensors(); or the
+    // one that a convolution reads), and the largest unit of a weight: 127, or 63 where two products with 127 could
+    // pass the processor's 16-bit sums.
+    float scale(std::string_view tensor) const;
+    float input_scale(std::string_view convolution) const;
+    static int largest_weight();
+
   private:
     struct Impl;
     std::shared_ptr<Impl const> impl_;
@@ -43,7 +56,8 @@ class PackLayout {
 
 // Folds and reorders one block's weights into their place in `memory` (layout.bytes(), aligned to 64). Blocks do not
 // overlap: callers may pack different blocks of the same memory at the same time. Afterwards nothing else of the
-// weights is kept. Folding: w' = w γ/√(σ² + 1e-5), b' = β − μ γ/√(σ² + 1e-5), computed in double.
+// weights is kept. Folding: w' = w γ/√(σ² + 1e-5), b' = β − μ γ/√(σ² + 1e-5), computed in double. int8: each output
+// channel's weights are then divided by its largest magnitude / PackLayout::largest_weight() and rounded.
 void pack_block(Network const& network, PackLayout const& layout, WeightSource& source, BlockId block,
                 std::span<std::byte> memory);
 

@@ -1,11 +1,13 @@
 #include "kernels/primitives.hpp"
 
 #include <array>
+#include <cmath>
 #include <dnnl.hpp>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "kernels/host.hpp"
 #include "units/buffer.hpp"
@@ -41,29 +43,70 @@ dnnl::engine host_engine() {
     return dnnl::engine(dnnl::engine::kind::cpu, 0);
 }
 
-memory::desc activation_desc(int n, int h, int w, int c, Tag tag = Tag::nhwc) {
-    return {{n, c, h, w}, DataType::f32, tag};
+DataType data_type(ElementType type) {
+    switch (type) {
+        case ElementType::float32:
+            return DataType::f32;
+        case ElementType::bfloat16:
+            return DataType::bf16;
+        case ElementType::int8:
+            return DataType::s8;
+        case ElementType::uint8:
+            return DataType::u8;
+    }
+    contract_failed("precondition", "type is an ElementType", __FILE__, __LINE__);
 }
-memory::desc activation_desc(TensorShape s) {
-    return activation_desc(s.n, s.h, s.w, s.c);
+
+DataType weight_type(Convolution const& c) {
+    return c.precision == Precision::int8 ? DataType::s8 : data_type(activation_type(c.precision));
+}
+
+memory::desc activation_desc(TensorShape s, ElementType type, Tag tag = Tag::nhwc) {
+    return {{s.n, s.c, s.h, s.w}, data_type(type), tag};
 }
 
 memory::dims weight_dims(Convolution const& c) {
     return {c.out_channels, c.in_channels, c.kernel, c.kernel};
 }
 
-dnnl::primitive_attr attributes(Destination destination, Activation activation) {
-    dnnl::post_ops operations;
-    if (destination == Destination::add) operations.append_sum(1.0F);
-    if (activation == Activation::relu) {
-#if DNNL_VERSION_MAJOR >= 3
-        operations.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-#else
-        operations.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-#endif
-    }
+dnnl::primitive_attr plain_attributes() {
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    return attributes;
+}
+
+// 8 bits: oneDNN 2 scales accumulator and bias to the destination's units, then adds what lies there and clips; oneDNN
+// 3 scales the accumulator to real numbers, adds the bias and what lies there, and scales the result.
+dnnl::primitive_attr attributes(Destination destination, Activation activation, Elements const& elements) {
+    auto attributes = plain_attributes();
+    bool const quantised = !elements.units.empty();
+    dnnl::post_ops operations;
+#if DNNL_VERSION_MAJOR >= 3
+    if (destination == Destination::add) {
+        if (quantised)
+            operations.append_sum(elements.added, 0, data_type(elements.added_type));
+        else
+            operations.append_sum(1.0F);
+    }
+    if (activation == Activation::relu) operations.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+    if (quantised) {
+        attributes.set_scales_mask(DNNL_ARG_WEIGHTS, 1);
+        attributes.set_scales_mask(DNNL_ARG_DST, 0);
+    }
+#else
+    if (destination == Destination::add) {
+        if (quantised)
+            operations.append_sum(elements.added / elements.written, data_type(elements.added_type));
+        else
+            operations.append_sum(1.0F);
+    }
+    if (activation == Activation::relu) operations.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+    if (quantised) {
+        std::vector<float> scales;
+        for (float unit : elements.units) scales.push_back(unit / elements.written);
+        attributes.set_output_scales(2, scales);
+    }
+#endif
     attributes.set_post_ops(operations);
     return attributes;
 }
@@ -73,9 +116,10 @@ using ConvolutionDesc = dnnl::convolution_forward::primitive_desc;
 // oneDNN's first implementation whose name contains `name`, for images laid out as the tag says; if it has one.
 std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution const& c, int images, Tag tag,
                                          dnnl::algorithm algorithm, std::string_view name, memory::desc const& weights,
-                                         dnnl::primitive_attr const& attributes) {
-    auto const source = activation_desc(images, c.in_height, c.in_width, c.in_channels, tag);
-    auto const destination = activation_desc(images, c.out_height, c.out_width, c.out_channels, tag);
+                                         Elements const& elements, dnnl::primitive_attr const& attributes) {
+    auto const source = activation_desc({images, c.in_height, c.in_width, c.in_channels}, elements.source, tag);
+    auto const destination =
+        activation_desc({images, c.out_height, c.out_width, c.out_channels}, elements.destination, tag);
     auto const bias = memory::desc({c.out_channels}, DataType::f32, Tag::x);
     auto const stride = memory::dims{c.stride, c.stride};
     auto const padding = memory::dims{c.padding, c.padding};
@@ -102,13 +146,15 @@ std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution
 // Winograd: of one image with its channels in blocks of 16.
 std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution const& c, int batch,
                                          ConvolutionAlgorithm algorithm, memory::desc const& weights,
-                                         dnnl::primitive_attr const& attributes) {
+                                         Elements const& elements, dnnl::primitive_attr const& attributes) {
     auto const winograd = [&](std::string_view name) {
-        return find_desc(engine, c, 1, Tag::nChw16c, dnnl::algorithm::convolution_winograd, name, weights, attributes);
+        return find_desc(engine, c, 1, Tag::nChw16c, dnnl::algorithm::convolution_winograd, name, weights, elements,
+                         attributes);
     };
     switch (algorithm) {
         case ConvolutionAlgorithm::direct:
-            return find_desc(engine, c, batch, Tag::nhwc, dnnl::algorithm::convolution_direct, "", weights, attributes);
+            return find_desc(engine, c, batch, Tag::nhwc, dnnl::algorithm::convolution_direct, "", weights, elements,
+                             attributes);
         case ConvolutionAlgorithm::winograd_2x3:
             return winograd("wino_2x3");
         case ConvolutionAlgorithm::winograd_4x3:
@@ -118,19 +164,21 @@ std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution
 }
 
 ConvolutionDesc get_desc(dnnl::engine const& engine, Convolution const& c, int batch, ConvolutionAlgorithm algorithm,
-                         memory::desc const& weights, dnnl::primitive_attr const& attributes) {
-    auto desc = checked(text(c), [&] { return find_desc(engine, c, batch, algorithm, weights, attributes); });
+                         memory::desc const& weights, Elements const& elements,
+                         dnnl::primitive_attr const& attributes) {
+    auto desc = checked(text(c), [&] { return find_desc(engine, c, batch, algorithm, weights, elements, attributes); });
     if (!desc) throw EnvironmentError("oneDNN " + text(c), "has no " + std::string(to_string(algorithm)) + " for it");
     return std::move(*desc);
 }
 
 dnnl::pooling_forward::primitive_desc pooling_desc(dnnl::engine const& engine, dnnl::algorithm algorithm,
                                                    TensorShape input, TensorShape output, memory::dims const& stride,
-                                                   memory::dims const& kernel, memory::dims const& padding) {
-    auto const source = activation_desc(input);
-    auto const destination = activation_desc(output);
+                                                   memory::dims const& kernel, memory::dims const& padding,
+                                                   ElementType type) {
+    auto const source = activation_desc(input, type);
+    auto const destination = activation_desc(output, type);
     auto const kind = dnnl::prop_kind::forward_inference;
-    auto const attributes_here = attributes(Destination::overwrite, Activation::none);
+    auto const attributes_here = plain_attributes();
     return checked("pooling", [&] {
 #if DNNL_VERSION_MAJOR >= 3
         return dnnl::pooling_forward::primitive_desc(engine, kind, algorithm, source, destination, stride, kernel,
@@ -154,12 +202,12 @@ std::string join(memory::dims const& values) {
 
 // In whatever format oneDNN likes.
 memory::desc any_weights(Convolution const& c) {
-    return {weight_dims(c), DataType::f32, Tag::any};
+    return {weight_dims(c), weight_type(c), Tag::any};
 }
 
 // The activation does not change which format oneDNN prefers; these stand for all.
-dnnl::primitive_attr usual_attributes() {
-    return attributes(Destination::overwrite, Activation::relu);
+dnnl::primitive_attr usual_attributes(Elements const& elements) {
+    return attributes(Destination::overwrite, Activation::relu, elements);
 }
 
 std::string describe(memory::desc const& desc) {
@@ -202,20 +250,27 @@ memory placeholder(memory::desc const& desc, dnnl::engine const& engine) {
 struct WeightFormat::Impl {
     ConvolutionAlgorithm algorithm;
     memory::desc desc;
+    DataType plain;
 };
 
 bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm) {
     if (algorithm == ConvolutionAlgorithm::direct) return true;
+    if (convolution.precision != Precision::float32) return false;
     return checked(text(convolution), [&] {
-        return find_desc(host_engine(), convolution, 1, algorithm, any_weights(convolution), usual_attributes())
+        return find_desc(host_engine(), convolution, 1, algorithm, any_weights(convolution), {}, usual_attributes({}))
             .has_value();
     });
 }
 
-WeightFormat::WeightFormat(Convolution const& convolution, ConvolutionAlgorithm algorithm) {
+WeightFormat::WeightFormat(Convolution const& convolution, ConvolutionAlgorithm algorithm, ElementType source) {
+    bool const quantised = convolution.precision == Precision::int8;
+    // Scales do not change what oneDNN prefers, either.
+    std::vector<float> const units(quantised ? static_cast<std::size_t>(convolution.out_channels) : 0, 1.0F);
+    Elements const elements{source, activation_type(convolution.precision), units};
     auto const desc = get_desc(checked("engine", host_engine), convolution, 1, algorithm, any_weights(convolution),
-                               usual_attributes());
-    impl_ = std::make_shared<Impl const>(Impl{algorithm, desc.weights_desc()});
+                               elements, usual_attributes(elements));
+    impl_ =
+        std::make_shared<Impl const>(Impl{algorithm, desc.weights_desc(), quantised ? DataType::s8 : DataType::f32});
 }
 
 ConvolutionAlgorithm WeightFormat::algorithm() const {
@@ -232,7 +287,7 @@ std::string WeightFormat::description() const {
     return algorithm + ":" + describe_winograd(impl_->desc);
 }
 
-void WeightFormat::pack(std::span<float const> plain, std::span<std::byte> packed) const {
+void WeightFormat::pack(std::span<std::byte const> plain, std::span<std::byte> packed) const {
     SKIPSTONE_EXPECT(packed.size() == bytes());
     checked("reorder", [&] {
         auto const engine = host_engine();
@@ -241,9 +296,9 @@ void WeightFormat::pack(std::span<float const> plain, std::span<std::byte> packe
 #else
         auto const dims = impl_->desc.dims();
 #endif
-        auto const desc = memory::desc(dims, DataType::f32, Tag::abcd);
+        auto const desc = memory::desc(dims, impl_->plain, Tag::abcd);
         SKIPSTONE_EXPECT(desc.get_size() == plain.size_bytes());
-        auto source = memory(desc, engine, const_cast<float*>(plain.data()));
+        auto source = memory(desc, engine, const_cast<std::byte*>(plain.data()));
         auto destination = memory(impl_->desc, engine, packed.data());
         auto stream = dnnl::stream(engine);
         dnnl::reorder(source, destination).execute(stream, source, destination);
@@ -279,6 +334,14 @@ struct Primitive::Impl {
     std::string implementation;
     std::unordered_map<int, memory> arguments;
     std::optional<Blocked> blocked;
+    std::vector<std::vector<float>> scales;  // what arguments point to with oneDNN 3
+
+    void add_scales(int argument, std::vector<float> values, dnnl::engine const& engine) {
+        scales.push_back(std::move(values));
+        auto const count = static_cast<memory::dim>(scales.back().size());
+        arguments.emplace(argument,
+                          memory({{count}, DataType::f32, Tag::x}, engine, static_cast<void*>(scales.back().data())));
+    }
 
     template <class Desc>
     Impl(dnnl::primitive made, Desc const& desc, dnnl::engine const& engine, dnnl::stream stream_here)
@@ -292,10 +355,12 @@ struct Primitive::Impl {
 
     // source and destination, which the convolution reads and writes now, become plain ones of one image.
     void block(Convolution const& c, int images, Destination what, dnnl::engine const& engine) {
-        auto inner_source =
-            std::exchange(source, placeholder(activation_desc(1, c.in_height, c.in_width, c.in_channels), engine));
+        auto inner_source = std::exchange(
+            source,
+            placeholder(activation_desc({1, c.in_height, c.in_width, c.in_channels}, ElementType::float32), engine));
         auto inner_destination = std::exchange(
-            destination, placeholder(activation_desc(1, c.out_height, c.out_width, c.out_channels), engine));
+            destination,
+            placeholder(activation_desc({1, c.out_height, c.out_width, c.out_channels}, ElementType::float32), engine));
         dnnl::reorder const enter(source, inner_source), load(destination, inner_destination),
             leave(inner_destination, destination);
         blocked = Blocked{std::move(inner_source), std::move(inner_destination), enter, load, leave, images,
@@ -310,7 +375,7 @@ struct Primitive::Impl {
     }
 
     void run(Arguments const& with) {
-        source.set_data_handle(const_cast<float*>(with.source));
+        source.set_data_handle(const_cast<std::byte*>(with.source));
         destination.set_data_handle(with.destination);
         scratchpad.set_data_handle(with.scratchpad);
         if (weights) {
@@ -329,10 +394,10 @@ struct Primitive::Impl {
         auto* const first = with.scratchpad + aligned(scratchpad.get_desc().get_size());
         inner_source.set_data_handle(first);
         inner_destination.set_data_handle(first + aligned(inner_source.get_desc().get_size()));
-        auto const step_in = source.get_desc().get_size() / sizeof(float);
-        auto const step_out = destination.get_desc().get_size() / sizeof(float);
+        auto const step_in = source.get_desc().get_size();
+        auto const step_out = destination.get_desc().get_size();
         for (std::size_t image = 0; image < static_cast<std::size_t>(images); ++image) {
-            source.set_data_handle(const_cast<float*>(with.source + image * step_in));
+            source.set_data_handle(const_cast<std::byte*>(with.source + image * step_in));
             destination.set_data_handle(with.destination + image * step_out);
             enter.execute(stream, source, inner_source);
             if (adds) load.execute(stream, destination, inner_destination);
@@ -365,10 +430,11 @@ PrimitiveFactory& PrimitiveFactory::operator=(PrimitiveFactory&&) noexcept = def
 PrimitiveFactory::~PrimitiveFactory() = default;
 
 Primitive PrimitiveFactory::convolution(Convolution const& convolution, int batch, WeightFormat const& format,
-                                        Destination destination, Activation activation) const {
+                                        Destination destination, Activation activation,
+                                        Elements const& elements) const {
     auto const algorithm = format.algorithm();
-    auto const desc =
-        get_desc(impl_->engine, convolution, batch, algorithm, format.impl_->desc, attributes(destination, activation));
+    auto const desc = get_desc(impl_->engine, convolution, batch, algorithm, format.impl_->desc, elements,
+                               attributes(destination, activation, elements));
     return checked(text(convolution), [&] {
         auto impl =
             std::make_unique<Primitive::Impl>(dnnl::convolution_forward(desc), desc, impl_->engine, impl_->stream);
@@ -377,12 +443,20 @@ Primitive PrimitiveFactory::convolution(Convolution const& convolution, int batc
         impl->arguments.emplace(DNNL_ARG_WEIGHTS, impl->weights);
         impl->arguments.emplace(DNNL_ARG_BIAS, impl->bias);
         if (algorithm != ConvolutionAlgorithm::direct) impl->block(convolution, batch, destination, impl_->engine);
+#if DNNL_VERSION_MAJOR >= 3
+        if (!elements.units.empty()) {
+            impl->add_scales(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, {elements.units.begin(), elements.units.end()},
+                             impl_->engine);
+            impl->add_scales(DNNL_ARG_ATTR_SCALES | DNNL_ARG_DST, {elements.written}, impl_->engine);
+        }
+#endif
         return Primitive(std::move(impl));
     });
 }
 
-Primitive PrimitiveFactory::max_pool(TensorShape input, TensorShape output) const {
-    auto const desc = pooling_desc(impl_->engine, dnnl::algorithm::pooling_max, input, output, {2, 2}, {3, 3}, {1, 1});
+Primitive PrimitiveFactory::max_pool(TensorShape input, TensorShape output, ElementType type) const {
+    auto const desc =
+        pooling_desc(impl_->engine, dnnl::algorithm::pooling_max, input, output, {2, 2}, {3, 3}, {1, 1}, type);
     return checked("max pooling", [&] {
         return Primitive(
             std::make_unique<Primitive::Impl>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
@@ -391,11 +465,50 @@ Primitive PrimitiveFactory::max_pool(TensorShape input, TensorShape output) cons
 
 Primitive PrimitiveFactory::global_average(TensorShape input) const {
     auto const desc = pooling_desc(impl_->engine, dnnl::algorithm::pooling_avg_exclude_padding, input,
-                                   {input.n, 1, 1, input.c}, {1, 1}, {input.h, input.w}, {0, 0});
+                                   {input.n, 1, 1, input.c}, {1, 1}, {input.h, input.w}, {0, 0}, ElementType::float32);
     return checked("average pooling", [&] {
         return Primitive(
             std::make_unique<Primitive::Impl>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
     });
+}
+
+Primitive PrimitiveFactory::conversion(TensorShape shape, ElementType from, ElementType to, float scale) const {
+    bool const narrows = from == ElementType::float32;
+    auto attributes_here = plain_attributes();
+    return checked("conversion", [&] {
+#if DNNL_VERSION_MAJOR >= 3
+        int const side = narrows ? DNNL_ARG_DST : DNNL_ARG_SRC;
+        if (scale != 1) attributes_here.set_scales_mask(side, 0);
+#else
+        attributes_here.set_output_scales(0, {narrows ? 1 / scale : scale});
+#endif
+        auto const desc = dnnl::reorder::primitive_desc(impl_->engine, activation_desc(shape, from), impl_->engine,
+                                                        activation_desc(shape, to), attributes_here);
+        auto impl = std::make_unique<Primitive::Impl>(dnnl::reorder(desc), desc, impl_->engine, impl_->stream);
+#if DNNL_VERSION_MAJOR >= 3
+        if (scale != 1) impl->add_scales(DNNL_ARG_ATTR_SCALES | side, {scale}, impl_->engine);
+#endif
+        return Primitive(std::move(impl));
+    });
+}
+
+bool has_wide_sums() {
+    constexpr auto vnni = static_cast<unsigned>(dnnl_cpu_isa_avx512_core_vnni);
+    constexpr auto vnni_of_avx2 = static_cast<unsigned>(dnnl_cpu_isa_avx2_vnni);
+    // A set's number has the bits of all sets that it contains.
+    auto const isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+    return (isa & vnni) == vnni || (isa & vnni_of_avx2) == vnni_of_avx2;
+}
+
+std::vector<float> stored_bias(std::vector<float> const& bias, std::vector<float> const& units) {
+#if DNNL_VERSION_MAJOR >= 3
+    SKIPSTONE_EXPECT(bias.size() == units.size());
+    return bias;
+#else
+    std::vector<float> stored;
+    for (std::size_t o = 0; o < bias.size(); ++o) stored.push_back(std::nearbyint(bias[o] / units.at(o)));
+    return stored;
+#endif
 }
 
 std::string instruction_set() {

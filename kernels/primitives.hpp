@@ -4,13 +4,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "model/convolution_choice.hpp"
 #include "model/network.hpp"
 #include "model/tensor.hpp"
 
-// All that Skipstone uses of oneDNN, in terms of its own; private to this room. Activations are float32 [N,H,W,C]
-// throughout.
+// All that Skipstone uses of oneDNN, in terms of its own; private to this room. Activations are [N,H,W,C] throughout.
 namespace skipstone::kernels {
 
 enum class Destination {
@@ -19,21 +19,38 @@ enum class Destination {
 };  // what a convolution does with what lies in its destination (bias, then sum, then activation)
 enum class Activation { none, relu };
 
-// oneDNN has that algorithm for the convolution on this host. Direct is always there.
+// oneDNN has that algorithm for the convolution on this host. Direct is always there; others compute in float32.
 bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm);
+
+// Whether sums of products of 8-bit numbers are 32 bits wide all the way; else pairs of products meet in 16 bits
+// (processors without VNNI).
+bool has_wide_sums();
+
+// What int8 convolutions are to read as their bias: `bias` is in real numbers, units[o] is the worth of one unit of
+// channel o's accumulator.
+std::vector<float> stored_bias(std::vector<float> const& bias, std::vector<float> const& units);
+
+// What a convolution reads and writes. int8 convolutions only: `units` as above, and what one unit of the destination
+// is worth as it is written and, with Destination::add, of what lies in it before.
+struct Elements {
+    ElementType source = ElementType::float32, destination = ElementType::float32;
+    std::span<float const> units = {};
+    float written = 1, added = 1;
+    ElementType added_type = ElementType::float32;
+};
 
 // How a convolution's weights lie in memory: what oneDNN prefers on this host for one image. It serves every batch
 // size.
 class WeightFormat {
   public:
-    // Throws EnvironmentError when oneDNN has no such convolution.
-    WeightFormat(Convolution const& convolution, ConvolutionAlgorithm algorithm);
+    // source: what the convolution reads. Throws EnvironmentError when oneDNN has no such convolution.
+    WeightFormat(Convolution const& convolution, ConvolutionAlgorithm algorithm, ElementType source);
 
     ConvolutionAlgorithm algorithm() const;
     std::size_t bytes() const;        // with padding
     std::string description() const;  // dimensions, strides and inner blocks: equal if and only if the formats are
-    // plain: [O,I,k,k]. packed: bytes(), aligned to 64.
-    void pack(std::span<float const> plain, std::span<std::byte> packed) const;
+    // plain: [O,I,k,k], 8-bit for an int8 convolution, else float32. packed: bytes(), aligned to 64.
+    void pack(std::span<std::byte const> plain, std::span<std::byte> packed) const;
 
   private:
     friend class PrimitiveFactory;
@@ -48,8 +65,8 @@ void multiply(int n, std::span<float const> a, std::span<float const> b, std::sp
 class Primitive {
   public:
     struct Arguments {
-        float const* source = nullptr;
-        float* destination = nullptr;
+        std::byte const* source = nullptr;
+        std::byte* destination = nullptr;
         std::byte const* weights = nullptr;  // convolutions only; never written
         float const* bias = nullptr;         // convolutions only
         std::byte* scratchpad = nullptr;     // scratchpad_bytes(), aligned to 64
@@ -80,9 +97,11 @@ class PrimitiveFactory {
 
     // By the format's algorithm. Winograd goes image by image: the same bits for every batch size.
     Primitive convolution(Convolution const& convolution, int batch, WeightFormat const& format,
-                          Destination destination, Activation activation) const;
-    Primitive max_pool(TensorShape input, TensorShape output) const;  // 3x3, stride 2, padding 1
-    Primitive global_average(TensorShape input) const;                // [N,H,W,C] to [N,1,1,C]
+                          Destination destination, Activation activation, Elements const& elements) const;
+    Primitive max_pool(TensorShape input, TensorShape output, ElementType type) const;  // 3x3, stride 2, padding 1
+    Primitive global_average(TensorShape input) const;  // float32 [N,H,W,C] to [N,1,1,C]
+    // From one type to another; scale: what one unit of the 8-bit side is worth.
+    Primitive conversion(TensorShape shape, ElementType from, ElementType to, float scale) const;
 
   private:
     struct Impl;

@@ -73,6 +73,13 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
             drop_options(table, Network(config::load_network_profile(table.network, invocation.profiles)));
             return {};
         }
+        case config::FileKind::calibration: {
+            auto const calibration = config::load_calibration(file, invocation.profiles);
+            auto profile = config::load_network_profile(calibration.network, invocation.profiles);
+            profile.input = calibration.input;
+            check_calibration(calibration, Network(profile));
+            return {};
+        }
         case config::FileKind::sweep: {
             std::string wrong;
             auto const resolve = sweep_program(invocation, "", 1).resolve;
@@ -124,7 +131,7 @@ std::string version_text() {
 Action add_check_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CheckOptions>();
     app.add_option("files", options->files,
-                   "scenarios, sweeps, profiles, accuracy tables, instances (JSON), weights, traces")
+                   "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, traces")
         ->required()
         ->type_name("FILE...");
     app.add_flag("--digest", options->digest,

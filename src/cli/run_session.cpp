@@ -192,8 +192,19 @@ void warn_of_foreign_input_size(Scenario const& scenario) {
                      trained, trained, *scenario.network.input);
 }
 
+void warn_of_foreign_precision(Scenario const& scenario) {
+    auto const here = scenario.network.profile.precision, measured = scenario.accuracy.precision;
+    if (here != measured)
+        std::fprintf(stderr,
+                     "skipstone: warning: the accuracies of %s were measured in %s, network.precision is %s: measure "
+                     "them with \"skipstone study --precision %s\"\n",
+                     scenario.accuracy.name.c_str(), std::string(to_string(measured)).c_str(),
+                     std::string(to_string(here)).c_str(), std::string(to_string(here)).c_str());
+}
+
 kernels::PackLayout layout_of(Scenario const& scenario, Network const& network) {
-    return kernels::PackLayout(network, choices_of(scenario.network.convolutions, network));
+    return kernels::PackLayout(network, choices_of(scenario.network.convolutions, network),
+                               scenario.network.calibration.value_or(Calibration()));
 }
 
 kernels::WeightsOrigin weights_of(Scenario const& scenario) {
@@ -215,7 +226,9 @@ void serve(Transport& transport, HostClock const& clock, Waker& waker, Scenario 
 Stage prepare(RunRequest const& request, int ranks) {
     auto scenario = request.load_scenario();
     check_ranks(scenario, ranks);
+    scenario = with_calibration(std::move(scenario));
     warn_of_foreign_input_size(scenario);
+    warn_of_foreign_precision(scenario);
     auto network = network_of(scenario);
     Course(scenario, network);
     auto output =

@@ -33,8 +33,8 @@ using namespace study;
 namespace fs = std::filesystem;
 
 struct StudyOptions {
-    std::string network, weights, data, output, remark;
-    std::optional<std::string> final_data, drops, modes, share;
+    std::string network, weights, data, output, remark, precision = "float32";
+    std::optional<std::string> final_data, drops, modes, share, calibration;
     std::optional<std::size_t> limit, final_limit, final_count;
     std::size_t batch = 32;
     std::optional<int> threads;
@@ -108,11 +108,13 @@ std::string drops_text(StudyOptions const& options, StudyPlan const& plan) {
     return plan.choice == StudyPlan::Choice::greedy || drops == "none" ? drops : fs::path(drops).filename().string();
 }
 
-Identity identity(StudyOptions const& options, Workplace const& workplace, StudyPlan const& plan) {
+Identity identity(StudyOptions const& options, Workplace const& workplace, Calibration const& calibration,
+                  StudyPlan const& plan) {
     Identity identity{{"program", SKIPSTONE_VERSION},
                       {"oneDNN", kernels::onednn_version()},
                       {"instruction set", kernels::instruction_set()},
                       {"network", workplace.network().name()},
+                      {"precision", std::string(to_string(workplace.network().precision()))},
                       {"weights", workplace.weights().sha256}};
     for (std::size_t d = 0; d < workplace.data_sets(); ++d) {
         std::string const name = d == 0 ? "data" : "final data";
@@ -126,6 +128,7 @@ Identity identity(StudyOptions const& options, Workplace const& workplace, Study
         sets += (sets.empty() ? "" : ", ") + dropped_text(set, workplace.network()) +
                 (set.mode == BlockMode::direct ? " direct" : "");
     identity.emplace_back("sets", sets);
+    if (!calibration.ranges.empty()) identity.emplace_back("calibration", config::calibration_text(calibration));
     if (options.final_data) identity.emplace_back("final count", std::to_string(plan.final_count));
     return identity;
 }
@@ -205,15 +208,16 @@ fs::path with_ending(fs::path path, std::string const& stem_end, char const* ext
 }
 
 // Rank 0's part. world: nullptr where it is alone.
-int lead(StudyOptions const& options, Workplace const& workplace, StudyPlan const& plan, int threads,
-         mpi::Communicator const* world) {
+int lead(StudyOptions const& options, Workplace const& workplace, Calibration const& calibration, StudyPlan const& plan,
+         int threads, mpi::Communicator const* world) {
     auto const& network = workplace.network();
     Team team(workplace, threads, world);  // before anything can fail: other ranks wait for it
-    Journal journal(options.output + ".journal", identity(options, workplace, plan),
+    Journal journal(options.output + ".journal", identity(options, workplace, calibration, plan),
                     options.restart ? Journal::Start::anew : Journal::Start::resume);
     on_signals(OnSignal::remember);
     auto const begin = std::chrono::steady_clock::now();
-    std::printf("%s on %zu images of %s, %zu worker%s\n", network.name().c_str(), workplace.data(0).size(),
+    std::printf("%s in %s on %zu images of %s, %zu worker%s\n", network.name().c_str(),
+                std::string(to_string(network.precision())).c_str(), workplace.data(0).size(),
                 workplace.data(0).name().c_str(), team.workers(), team.workers() == 1 ? "" : "s");
     std::fflush(stdout);
     Report report;
@@ -259,14 +263,29 @@ int lead(StudyOptions const& options, Workplace const& workplace, StudyPlan cons
 struct Prepared {
     Network network;
     kernels::WeightsInfo weights;
+    Calibration calibration;  // of an int8 network
     std::vector<DataSet> data;
     StudyPlan plan;
 
     // host: the ranks of this host, or nullptr.
     Workplace workplace(StudyOptions const& options, mpi::Communicator const* host) {
-        return {pack(network, weights, host), weights, std::move(data), options.batch};
+        return {pack(network, weights, calibration, host), weights, std::move(data), options.batch};
     }
 };
+
+Calibration calibration_of(StudyOptions const& options, Network const& network, kernels::WeightsInfo const& weights,
+                           Invocation const& invocation) {
+    if (network.precision() != Precision::int8) {
+        if (options.calibration) throw InputError("--calibration: goes with --precision int8 alone");
+        return {};
+    }
+    if (!options.calibration)
+        throw InputError("--precision int8: needs --calibration; make one with \"skipstone calibrate --weights " +
+                         options.weights + " --data IMAGES -o FILE.toml\"");
+    auto calibration = config::load_calibration(*options.calibration, invocation.profiles);
+    check_calibration(calibration, network, weights.sha256);
+    return calibration;
+}
 
 // Checks first what costs nothing.
 Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
@@ -278,12 +297,14 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
         config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
     profile.classes = info.classes;
     profile.input = info.input_size;
+    profile.precision = parse_precision(options.precision);
     Network network(std::move(profile));
+    auto calibration = calibration_of(options, network, info, invocation);
     std::vector<DataSet> data;
     data.emplace_back(options.data, options.limit, info.classes);
     if (options.final_data) data.emplace_back(*options.final_data, options.final_limit, info.classes);
     auto plan = make_plan(options, network);
-    return {std::move(network), std::move(info), std::move(data), std::move(plan)};
+    return {std::move(network), std::move(info), std::move(calibration), std::move(data), std::move(plan)};
 }
 
 int threads_of(StudyOptions const& options, std::size_t ranks_here) {
@@ -328,7 +349,7 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
         return done;
     }
     try {
-        return lead(options, *workplace, prepared->plan, threads, &world);
+        return lead(options, *workplace, prepared->calibration, prepared->plan, threads, &world);
     } catch (InputError const& error) {  // the others were told to end
         std::fprintf(stderr, "skipstone: %s\n", error.what());
         return bad_input;
@@ -338,7 +359,7 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
 int study_here(StudyOptions const& options, Invocation const& invocation) {
     auto prepared = prepare(options, invocation);
     auto const workplace = prepared.workplace(options, nullptr);
-    return lead(options, workplace, prepared.plan, threads_of(options, 1), nullptr);
+    return lead(options, workplace, prepared.calibration, prepared.plan, threads_of(options, 1), nullptr);
 }
 
 int study_command(StudyOptions const& options, Invocation const& invocation) {
@@ -392,6 +413,13 @@ Action add_study_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("--share", options->share,
                    "off: every set runs on its own, for comparison; on (default): what sets have in common runs once")
         ->type_name("on|off");
+    app.add_option("--precision", options->precision, "what the network computes in")
+        ->type_name("float32|bfloat16|int8")
+        ->capture_default_str();
+    app.add_option("--calibration", options->calibration,
+                   "of --precision int8: a file that \"skipstone calibrate\" wrote, or a name under "
+                   "profiles/calibrations")
+        ->type_name("FILE");
     app.add_option("--remark", options->remark, "a remark for the table")->type_name("TEXT");
     app.add_flag("--restart", options->restart, "forget what an interrupted study of this table had finished");
     app.footer(

@@ -52,6 +52,7 @@ FileKind kind_of(Value const& table) {
          {FileKind::sweep,
           {"format", "version", "scenario", "name", "repetitions", "seeds", "set", "grid", "list", "point"}}}};
     if (text_of(table, "format") == "skipstone-accuracy") return FileKind::accuracy_table;
+    if (text_of(table, "format") == "skipstone-calibration") return FileKind::calibration;
     if (text_of(table, "format") == "skipstone-sweep") return FileKind::sweep;
     FileKind best = FileKind::unknown;
     std::ptrdiff_t most = 0;
@@ -82,6 +83,8 @@ std::string_view to_string(FileKind kind) {
             return "fault profile";
         case FileKind::accuracy_table:
             return "accuracy table";
+        case FileKind::calibration:
+            return "calibration";
         case FileKind::sweep:
             return "sweep";
         case FileKind::instance:

@@ -12,6 +12,7 @@ enum class FileKind {
     link_profile,
     fault_profile,
     accuracy_table,
+    calibration,
     sweep,
     instance,  // JSON, "format": "skipstone-instance"
     hdf5,      // weights or a trace: the HDF5 signature

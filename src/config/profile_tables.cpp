@@ -128,6 +128,11 @@ AccuracyRow read_accuracy_row(TableReader reader) {
 
 }  // namespace
 
+std::optional<Precision> read_precision(TableReader& reader) {
+    return reader.choice<Precision>(
+        "precision", {{"float32", Precision::float32}, {"bfloat16", Precision::bfloat16}, {"int8", Precision::int8}});
+}
+
 NetworkProfile read_network_profile(TableReader reader) {
     NetworkProfile profile;
     profile.name = name_of(reader);
@@ -256,6 +261,7 @@ AccuracyTable read_accuracy_table(TableReader reader, std::string const& name) {
     AccuracyTable table;
     table.name = reader.text("name").value_or(name);
     table.network = reader.required("network", reader.text("network"), "the network that was measured");
+    table.precision = read_precision(reader).value_or(table.precision);
     table.dataset = reader.text("dataset").value_or("");
     table.samples = reader.integer("samples", 0, any_integer).value_or(0);
     table.source = reader.text("source").value_or("");
@@ -317,8 +323,9 @@ std::string link_lines(LinkModel const& links) {
 
 std::string accuracy_lines(AccuracyTable const& table) {
     std::string text = line("format", "\"skipstone-accuracy\"") + line("version", "1") +
-                       line("network", toml_string(table.network)) + line("dataset", toml_string(table.dataset)) +
-                       line("samples", std::to_string(table.samples));
+                       line("network", toml_string(table.network)) +
+                       line("precision", toml_string(to_string(table.precision))) +
+                       line("dataset", toml_string(table.dataset)) + line("samples", std::to_string(table.samples));
     if (!table.source.empty()) text += line("source", toml_string(table.source));
     return text;
 }

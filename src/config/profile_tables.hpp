@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,9 @@ Device read_device_profile(TableReader reader);
 LinkModel read_link_profile(TableReader reader);
 // name: what the table is called when it has no `name` of its own.
 AccuracyTable read_accuracy_table(TableReader reader, std::string const& name);
+
+// The key `precision`; none when missing.
+std::optional<Precision> read_precision(TableReader& reader);
 
 // `base` with the keys that the table has; unknown keys are left to the caller's finish(). The device's name is not
 // touched. A compute_seconds table replaces the one of `base`; a mac_rate without one drops it, since the measured

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "config/calibration_table.hpp"
 #include "config/fault_section.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
@@ -28,6 +29,8 @@ std::string_view folder_name(ProfileKind kind) {
             return "faults";
         case ProfileKind::accuracy:
             return "accuracy";
+        case ProfileKind::calibration:
+            return "calibrations";
         case ProfileKind::scenario:
             return "scenarios";
     }
@@ -46,6 +49,8 @@ std::string_view noun(ProfileKind kind) {
             return "fault profile";
         case ProfileKind::accuracy:
             return "accuracy table";
+        case ProfileKind::calibration:
+            return "calibration";
         case ProfileKind::scenario:
             return "scenario";
     }
@@ -167,6 +172,11 @@ AccuracyTable load_accuracy_table(std::string const& name_or_path, ProfileFolder
     return read_accuracy_table(TableReader(table, ""), name_or_path);
 }
 
+Calibration load_calibration(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
+    Value const table = read_toml_file(find_profile(ProfileKind::calibration, name_or_path, folders, folder));
+    return read_calibration(TableReader(table, ""), name_or_path);
+}
+
 std::string device_profile_text(Device const& device, std::string const& source) {
     return "name = " + toml_string(device.name) + "\nsource = " + toml_string(source) + "\n" + device_lines(device);
 }
@@ -183,6 +193,10 @@ std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance c
     add("remark", provenance.remark);
     if (provenance.input > 0) text += "input = " + std::to_string(provenance.input) + "\n";
     return text + accuracy_rows(table, "row");
+}
+
+std::string calibration_text(Calibration const& calibration) {
+    return calibration_lines(calibration, "ranges");
 }
 
 }  // namespace skipstone::config

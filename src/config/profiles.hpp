@@ -7,19 +7,21 @@
 #include <vector>
 
 #include "model/accuracy_table.hpp"
+#include "model/calibration.hpp"
 #include "model/device.hpp"
 #include "model/fault.hpp"
 #include "model/link.hpp"
 #include "model/network.hpp"
 
-// Profiles: networks, devices, links, faults, accuracy tables and scenarios that a name stands for. A name is looked up
-// as NAME.toml in the kind's folder under each of the profile folders; what contains a '/' or ends in .toml is a path,
-// relative to a given folder first, then to the current one.
+// Profiles: networks, devices, links, faults, accuracy tables, calibrations and scenarios that a name stands for. A
+// name is looked up as NAME.toml in the kind's folder under each of the profile folders; what contains a '/' or ends in
+// .toml is a path, relative to a given folder first, then to the current one.
 namespace skipstone::config {
 
-enum class ProfileKind { network, device, link, fault, accuracy, scenario };
+enum class ProfileKind { network, device, link, fault, accuracy, calibration, scenario };
 
-// Folders that hold networks/, devices/, links/, faults/, accuracy/ and scenarios/; the first one that has a name wins.
+// Folders that hold networks/, devices/, links/, faults/, accuracy/, calibrations/ and scenarios/; the first one that
+// has a name wins.
 struct ProfileFolders {
     std::vector<std::filesystem::path> roots;
 };
@@ -51,6 +53,8 @@ FaultModel load_fault_profile(std::string const& name_or_path, ProfileFolders co
                               std::filesystem::path const& folder = {});
 AccuracyTable load_accuracy_table(std::string const& name_or_path, ProfileFolders const& folders,
                                   std::filesystem::path const& folder = {});
+Calibration load_calibration(std::string const& name_or_path, ProfileFolders const& folders,
+                             std::filesystem::path const& folder = {});
 
 // A device profile's TOML text; loads to the same device. source: where its numbers come from.
 std::string device_profile_text(Device const& device, std::string const& source);
@@ -62,5 +66,8 @@ struct AccuracyProvenance {
 };
 // An accuracy table's TOML text; loads to the same table, its name (the file's) excepted.
 std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance const& provenance = {});
+
+// A calibration's TOML text; loads to the same calibration, its name (the file's) excepted.
+std::string calibration_text(Calibration const& calibration);
 
 }  // namespace skipstone::config

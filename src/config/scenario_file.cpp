@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "config/calibration_table.hpp"
 #include "config/fault_section.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
@@ -213,14 +214,22 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
             reader.fail("weights", error.what());
         }
     }
-    network.precision = reader.text("precision").value_or(network.precision);
-    if (network.precision != "float32")
-        reader.fail("precision", "is \"" + network.precision + "\"; only \"float32\" is there so far");
     network.convolutions = reader
                                .choice<ConvolutionPolicy>("convolutions", {{"standard", ConvolutionPolicy::standard},
                                                                            {"measured", ConvolutionPolicy::measured},
                                                                            {"direct", ConvolutionPolicy::direct}})
                                .value_or(network.convolutions);
+    network.profile.precision = read_precision(reader).value_or(network.profile.precision);
+    std::string given;
+    if (Value const* value = reader.get("calibration"); value && value->type == Value::Type::text) given = value->text;
+    network.calibration = profile_at(
+        reader, "calibration", ProfileKind::calibration, context,
+        [&](std::string const& path) { return load_calibration(path, context.folders); },
+        [](TableReader table) { return read_calibration(std::move(table), "inline"); });
+    if (network.calibration && !given.empty()) network.calibration->name = given;
+    if (network.calibration && network.profile.precision != Precision::int8)
+        reader.fail("calibration", "has no effect on a " + std::string(to_string(network.profile.precision)) +
+                                       " network; leave it out, or choose precision = \"int8\"");
     reader.finish();
     return network;
 }
@@ -616,9 +625,12 @@ std::string scenario_text(Scenario const& scenario) {
     if (network.weights) text += line("weights", toml_string(*network.weights));
     if (network.input) text += line("input", number(*network.input));
     if (network.classes) text += line("classes", number(*network.classes));
-    text += line("precision", toml_string(network.precision));
+    text += line("precision", toml_string(to_string(network.profile.precision)));
     text += line("convolutions", toml_string(std::string(to_string(network.convolutions))));
     text += "[network.profile]\n" + network_lines(network.profile);
+    if (network.calibration)
+        text += "\n[network.calibration]\n" + line("name", toml_string(network.calibration->name)) +
+                calibration_lines(*network.calibration, "network.calibration.ranges");
 
     text += "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
             accuracy_lines(scenario.accuracy) + accuracy_rows(scenario.accuracy, "accuracy.table.row");

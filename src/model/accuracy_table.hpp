@@ -32,6 +32,7 @@ struct AccuracyTable {
     long samples = 0;
     std::string source;
     std::vector<AccuracyRow> rows;
+    Precision precision = Precision::float32;  // that it was measured in
 };
 
 // One choice of y for a request: the blocks that are dropped (in `skip` mode, ascending) and g of that.

@@ -10,11 +10,10 @@ namespace skipstone {
 
 namespace {
 
-constexpr std::int64_t element_bytes = 4;  // float32: the paper's b
-
 Convolution convolution(std::string name, std::string batch_norm, TensorShape input, int out_channels, int kernel,
-                        int stride) {
+                        int stride, Precision precision) {
     Convolution c;
+    c.precision = precision;
     c.name = std::move(name);
     c.batch_norm = std::move(batch_norm);
     c.in_channels = input.c;
@@ -47,7 +46,7 @@ void account(Block& block) {
         block.memory_bytes += block.skip_memory_bytes;
         block.weight_bytes += block.projection->weight_bytes();
     }
-    block.output_bytes = block.output.bytes();
+    block.output_bytes = block.output.bytes(activation_type(block.path.back().precision));
 }
 
 Block make_stem(NetworkProfile const& profile) {
@@ -56,7 +55,8 @@ Block make_stem(NetworkProfile const& profile) {
     block.role = Block::Role::stem;
     block.input = {1, profile.input, profile.input, 3};
     bool const imagenet = profile.stem == StemKind::imagenet;
-    block.path.push_back(convolution("conv1", "bn1", block.input, profile.width, imagenet ? 7 : 3, imagenet ? 2 : 1));
+    block.path.push_back(
+        convolution("conv1", "bn1", block.input, profile.width, imagenet ? 7 : 3, imagenet ? 2 : 1, profile.precision));
     block.output = output_of(block.path.front());
     if (imagenet) {  // 3x3 max-pool, stride 2, padding 1
         block.output.h = (block.output.h - 1) / 2 + 1;
@@ -77,8 +77,8 @@ Block make_residual(NetworkProfile const& profile, int stage, int index, TensorS
     auto add = [&](int channels, int kernel, int stride_here) {
         auto const number = std::to_string(block.path.size() + 1);
         auto const from = block.path.empty() ? input : output_of(block.path.back());
-        block.path.push_back(
-            convolution(prefix + "conv" + number, prefix + "bn" + number, from, channels, kernel, stride_here));
+        block.path.push_back(convolution(prefix + "conv" + number, prefix + "bn" + number, from, channels, kernel,
+                                         stride_here, profile.precision));
     };
     if (profile.block == BlockKind::bottleneck) {
         bool const first = profile.variant == Variant::v1;
@@ -95,7 +95,8 @@ Block make_residual(NetworkProfile const& profile, int stage, int index, TensorS
     } else {
         block.shortcut = profile.shortcut;
         if (block.shortcut == Shortcut::projection)
-            block.projection = convolution(prefix + "downsample.0", prefix + "downsample.1", input, outer, 1, stride);
+            block.projection = convolution(prefix + "downsample.0", prefix + "downsample.1", input, outer, 1, stride,
+                                           profile.precision);
     }
     account(block);
     return block;
@@ -107,7 +108,8 @@ Block make_head(NetworkProfile const& profile, TensorShape input) {
     block.role = Block::Role::head;
     block.input = input;
     bool const imagenet = profile.stem == StemKind::imagenet;
-    block.path.push_back(convolution(imagenet ? "fc" : "linear", "", {1, 1, 1, input.c}, profile.classes, 1, 1));
+    block.path.push_back(
+        convolution(imagenet ? "fc" : "linear", "", {1, 1, 1, input.c}, profile.classes, 1, 1, Precision::float32));
     block.output = output_of(block.path.front());
     account(block);
     return block;
@@ -145,11 +147,11 @@ Macs Convolution::macs() const {
 }
 
 Bytes Convolution::input_bytes() const {
-    return Bytes(element_bytes * in_channels * in_height * in_width);
+    return TensorShape{1, in_height, in_width, in_channels}.bytes(activation_type(precision));
 }
 
 Bytes Convolution::weight_bytes() const {
-    return Bytes(element_bytes * in_channels * kernel * kernel * out_channels);
+    return TensorShape{out_channels, kernel, kernel, in_channels}.bytes(activation_type(precision));
 }
 
 Network::Network(NetworkProfile profile) : profile_(std::move(profile)) {
@@ -193,6 +195,14 @@ Macs Network::total_macs() const {
     Macs total{};
     for (auto const& block : blocks_) total += block.macs;
     return total;
+}
+
+Bytes Network::input_bytes() const {
+    return input_shape().bytes(activation_type(precision()));
+}
+
+ElementType Network::output_type(BlockId id) const {
+    return activation_type(block(id).path.back().precision);
 }
 
 std::string_view to_string(BlockMode mode) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/precision.hpp"
 #include "model/tensor.hpp"
 #include "units/id.hpp"
 #include "units/quantity.hpp"
@@ -29,6 +30,7 @@ struct NetworkProfile {
     Variant variant = Variant::v1;
     int input = 224;  // input height and width, 3 channels
     int classes = 10;
+    Precision precision = Precision::float32;  // the scenario's choice: no key of a profile
 };
 
 // One convolution (square kernel) or the fully connected layer (kernel 1 on a 1x1 image).
@@ -38,10 +40,11 @@ struct Convolution {
     int in_channels = 0, out_channels = 0;
     int kernel = 1, stride = 1, padding = 0;
     int in_height = 0, in_width = 0, out_height = 0, out_width = 0;
+    Precision precision = Precision::float32;  // the network's; the fully connected layer is always float32
 
     Macs macs() const;           // n_in k k n_out H_out W_out (Eq. 2)
-    Bytes input_bytes() const;   // 4 bytes per element of its input (Eq. 1)
-    Bytes weight_bytes() const;  // 4 bytes per weight, without bias
+    Bytes input_bytes() const;   // b = element_bytes(precision) per element of its input (Eq. 1)
+    Bytes weight_bytes() const;  // b per weight, without bias
 };
 
 // A stage of the network that runs on one device: stem, s2b1 … s5b3, head.
@@ -57,7 +60,7 @@ struct Block {
 
     Macs macs{};           // c_j (Eq. 2)
     Bytes memory_bytes{};  // m_j (Eq. 1)
-    Bytes output_bytes{};  // K_j
+    Bytes output_bytes{};  // K_j = b per element of the output; the logits are float32
     Bytes weight_bytes{};
     Macs skip_macs{};  // what remains of c_j when the block is dropped: the projection, or 0
     Bytes skip_memory_bytes{};
@@ -76,6 +79,7 @@ class Network {
 
     NetworkProfile const& profile() const { return profile_; }
     std::string const& name() const { return profile_.name; }
+    Precision precision() const { return profile_.precision; }
     std::vector<Block> const& blocks() const { return blocks_; }
     Block const& block(BlockId id) const { return blocks_.at(id.index()); }
     std::size_t size() const { return blocks_.size(); }
@@ -88,6 +92,9 @@ class Network {
     std::vector<WeightTensor> weight_tensors() const;
     Macs total_macs() const;
     TensorShape input_shape() const { return blocks_.front().input; }
+    Bytes input_bytes() const;  // of an image: b per element
+    // What a block hands on.
+    ElementType output_type(BlockId block) const;
 
   private:
     NetworkProfile profile_;

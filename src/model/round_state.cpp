@@ -90,7 +90,7 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
     instance.residual = scenario.objective.residual;
     instance.memory = scenario.objective.memory;
     instance.source = source_device(scenario);
-    instance.input = network.input_shape().bytes();
+    instance.input = network.input_bytes();
     instance.blocks = instance_blocks(network);
     instance.accuracy = drops;
     instance.devices.reserve(scenario.fleet.size());

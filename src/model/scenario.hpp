@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/accuracy_table.hpp"
+#include "model/calibration.hpp"
 #include "model/convolution_choice.hpp"
 #include "model/device.hpp"
 #include "model/fault.hpp"
@@ -26,11 +27,11 @@ struct Scenario {
     std::uint64_t seed = 1;
 
     struct NetworkSection {
-        NetworkProfile profile;              // with the scenario's own variant
-        std::optional<int> input;            // the scenario's own; else the weights', else the profile's
-        std::optional<int> classes;          // likewise
-        std::optional<std::string> weights;  // path of a weights file; none: He-initialised from the seed
-        std::string precision = "float32";
+        NetworkProfile profile;                  // with the scenario's own variant and precision
+        std::optional<int> input;                // the scenario's own; else the weights', else the profile's
+        std::optional<int> classes;              // likewise
+        std::optional<std::string> weights;      // path of a weights file; none: He-initialised from the seed
+        std::optional<Calibration> calibration;  // of an int8 network
         ConvolutionPolicy convolutions = ConvolutionPolicy::standard;
     } network;
 

@@ -59,6 +59,7 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
     auto const& weights = workplace.weights();
     AccuracyTable table;
     table.network = workplace.network().name();
+    table.precision = workplace.network().precision();
     table.dataset = data.name();
     table.samples = static_cast<long>(data.size());
     table.source = "measured by skipstone study with the weights " + file_name(weights.file) + " (sha256 " +
@@ -81,6 +82,7 @@ std::string json_text(Workplace const& workplace, Measurement const& measurement
     Json json{{"format", "skipstone-study"},
               {"version", 1},
               {"network", network.name()},
+              {"precision", to_string(network.precision())},
               {"input", network.profile().input},
               {"classes", weights.classes},
               {"samples", data.size()},

@@ -19,7 +19,8 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
                        Provenance const& provenance);
 
 // The same as JSON, and more:
-//   {"format": "skipstone-study", "version": 1, "network", "input", "classes", "samples", "drops", "batch", "date",
+//   {"format": "skipstone-study", "version": 1, "network", "precision", "input", "classes", "samples", "drops",
+//   "batch", "date",
 //    "software", "instruction_set", "remark", "data": {"name", "sha256"}, "weights": {"name", "sha256"},
 //    "rows": [{"dropped": [names], "mode", "accuracy", "correct", "samples", "confidence": [low, high],
 //              "memory_gain_bytes", "computation_gain_macs", "confusion": [true class][predicted class]}, …],

@@ -61,10 +61,10 @@ class Walk {
 
 }  // namespace
 
-kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights,
+kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights, Calibration const& calibration,
                             mpi::Communicator const* host) {
     kernels::use_threads(1);  // workers are threads themselves
-    kernels::PackLayout layout(network, kernels::standard_choices(network));
+    kernels::PackLayout layout(network, kernels::standard_choices(network), calibration);
     kernels::WeightsOrigin const origin{weights.file, 0};
     return host == nullptr ? kernels::PackedNetwork::alone(network, std::move(layout), origin)
                            : kernels::PackedNetwork::among(*host, network, std::move(layout), origin);

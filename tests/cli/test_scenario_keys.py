@@ -54,10 +54,14 @@ class Network(ProgramTest):
         self.assertEqual(hundred["macs"][-1], 10 * ten["macs"][-1])
         self.assertEqual(hundred["output_bytes"][-1], 400)
 
-    def test_precision_is_float32(self):
-        self.run_scenario({"network.precision": "float32"})
-        result = self.skipstone("run", self.scenario({"network.precision": "int8"}), code=2)
-        self.assertIn("network.precision", result.err)
+    def test_precision(self):
+        exact = self.run_scenario().blocks
+        for precision, times in (("bfloat16", 2), ("int8", 4)):
+            blocks = self.run_scenario({"network.precision": precision}).blocks
+            for column in ("memory_bytes", "output_bytes", "weight_bytes"):
+                self.assertEqual(list(blocks[column][:-1] * times), list(exact[column][:-1]), (precision, column))
+                self.assertEqual(blocks[column][-1], exact[column][-1])
+            self.assertEqual(list(blocks["macs"]), list(exact["macs"]))
 
     def test_weights(self):
         write_weights(self.path("weights.h5"), favourite=6)

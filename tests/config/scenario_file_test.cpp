@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(a_short_scenario_gets_the_documented_defaults) {
     BOOST_TEST(!s.network.input.has_value());
     BOOST_TEST(!s.network.classes.has_value());
     BOOST_TEST(!s.network.weights.has_value());
-    BOOST_TEST(s.network.precision == "float32");
+    BOOST_TEST((s.network.profile.precision == Precision::float32));
     BOOST_TEST(s.accuracy.name == "khan2023-table2");
     BOOST_TEST(s.requests.rate == 3.0);
     BOOST_TEST(!s.requests.count.has_value());
@@ -56,8 +56,8 @@ BOOST_AUTO_TEST_CASE(the_seed_and_the_network_reach_the_scenario) {
          Variant::v1_5));
     BOOST_TEST(parsed(scenario_with("network", "profile = \"resnet50\"\ninput = 96")).network.input.value() == 96);
     BOOST_TEST(parsed(scenario_with("network", "profile = \"resnet50\"\nclasses = 7")).network.classes.value() == 7);
-    BOOST_TEST(parsed(scenario_with("network", "profile = \"resnet50\"\nprecision = \"float32\"")).network.precision ==
-               "float32");
+    BOOST_TEST((parsed(scenario_with("network", "profile = \"resnet50\"\nprecision = \"bfloat16\""))
+                    .network.profile.precision == Precision::bfloat16));
     Scenario const inline_profile = parsed(scenario_with(
         "network", "[network.profile]\nname = \"resnet50\"\nstages = [3, 4, 6, 3]\nblock = \"bottleneck\"\nwidth = 8"));
     BOOST_TEST(inline_profile.network.profile.width == 8);
@@ -288,7 +288,19 @@ BOOST_AUTO_TEST_CASE(bad_input_says_where_it_is_and_what_would_be_right) {
          "network.variant: \"v2\" is none of its values; write \"v1\" or \"v1.5\""},
         {"network", "profile = \"resnet20-cifar\"\nvariant = \"v1\"", "network.variant: has no effect on basic blocks"},
         {"network", "profile = \"resnet50\"\nprecision = \"float16\"",
-         "network.precision: is \"float16\"; only \"float32\" is there so far"},
+         "network.precision: \"float16\" is none of its values; write \"float32\", \"bfloat16\" or \"int8\""},
+        {"network", "profile = \"resnet50\"\ncalibration = {}",
+         "network.calibration.format: is missing; it gives the kind of file: \"skipstone-calibration\""},
+        {"network",
+         "profile = \"resnet50\"\ncalibration = {format = \"skipstone-calibration\", version = 1, "
+         "network = \"resnet50\", input = 224, ranges = {input = 1}}",
+         "network.calibration: has no effect on a float32 network; leave it out, or choose precision = \"int8\""},
+        {"network",
+         "profile = \"resnet50\"\nprecision = \"int8\"\ncalibration = {format = \"skipstone-calibration\", "
+         "version = 1, network = \"resnet50\", input = 224, ranges = {input = 0}}",
+         "network.calibration.ranges.input: is 0"},
+        {"network", "profile = \"resnet50\"\nprecision = \"int8\"\ncalibration = \"nothing-like-it\"",
+         "network.calibration: there is no calibration \"nothing-like-it\""},
         {"network", "profile = \"resnet50\"\ninput = 0",
          "network.input: is 0; it must be a whole number from 1 to 4096"},
         {"network", "profile = \"resnet50\"\ninput = 2.5", "network.input: is 2.5; it must be a whole number"},

@@ -44,6 +44,35 @@ BOOST_AUTO_TEST_CASE(resnet50_costs_what_the_paper_prints) {
     BOOST_TEST(network.block(BlockId(0)).weight_bytes.value() == 37'632);
 }
 
+// The paper's b: K_j, m_j and weights follow the size of an element; the classifier stays float32.
+BOOST_AUTO_TEST_CASE(bytes_follow_the_precision) {
+    struct Oracle {
+        Precision precision;
+        std::int64_t image, stem_output, stage2_output, stage2_memory, stem_weights, skip_memory;
+        ElementType handed_on;
+    };
+    for (auto const& oracle :
+         {Oracle{Precision::bfloat16, 301'056, 401'408, 1'605'632, 2'408'448, 18'816, 1'605'632, ElementType::bfloat16},
+          Oracle{Precision::int8, 150'528, 200'704, 802'816, 1'204'224, 9'408, 802'816, ElementType::uint8}}) {
+        auto profile = resnet50();
+        profile.precision = oracle.precision;
+        Network const network(profile), exact(resnet50());
+        auto const block = [&](char const* name) -> Block const& { return network.block(*network.find(name)); };
+        BOOST_TEST(network.input_bytes().value() == oracle.image);
+        BOOST_TEST(block("stem").output_bytes.value() == oracle.stem_output);
+        BOOST_TEST(block("s2b1").output_bytes.value() == oracle.stage2_output);
+        BOOST_TEST(block("s2b2").memory_bytes.value() == oracle.stage2_memory);
+        BOOST_TEST(block("stem").weight_bytes.value() == oracle.stem_weights);
+        BOOST_TEST(block("s3b1").skip_memory_bytes.value() == oracle.skip_memory);
+        BOOST_TEST(block("head").memory_bytes.value() == 8'192);
+        BOOST_TEST(block("head").output_bytes.value() == 40);
+        BOOST_TEST(block("head").weight_bytes.value() == 81'920);
+        BOOST_TEST((network.output_type(BlockId(3)) == oracle.handed_on));
+        BOOST_TEST((network.output_type(BlockId(17)) == ElementType::float32));
+        BOOST_TEST(network.total_macs().value() == exact.total_macs().value());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_dropped_projection_block_keeps_its_projection) {
     Network const network(resnet50());
     auto const& block = network.block(*network.find("s3b1"));

@@ -1,0 +1,98 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "emulator/image_supply.hpp"
+#include "images/image_source.hpp"
+#include "kernels/algorithms.hpp"
+#include "kernels/host.hpp"
+#include "kernels/packed_network.hpp"
+#include "kernels/ranges.hpp"
+#include "kernels/weights.hpp"
+#include "study/study_table.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CalibrateOptions {
+    std::string weights, network, data, output;
+    int count = 512;
+};
+
+int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
+    if (options.count < 1) throw InputError("--count: must be 1 or more");
+    if (fs::path(options.output).extension() != ".toml")
+        throw InputError("--output " + options.output + ": must end in .toml");
+    auto const info = kernels::read_weights_info(options.weights);
+    auto profile =
+        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
+    profile.classes = info.classes;
+    profile.input = info.input_size;
+    Network const network(profile);
+    images::ImageSource const source(options.data);
+    auto const count = static_cast<std::size_t>(options.count);
+    if (count > source.size())
+        throw InputError({options.data, 0, ""},
+                         "holds " + std::to_string(source.size()) + " images, and --count is " + std::to_string(count));
+    Scenario scenario;
+    scenario.network.weights = options.weights;
+    emulator::ImageSupply const supply(scenario, network, options.data);
+
+    kernels::use_threads(kernels::usual_threads());
+    auto const packed = kernels::PackedNetwork::alone(
+        network, kernels::PackLayout(network, kernels::standard_choices(network)), {options.weights, 0});
+    auto compute = packed.make_kernels();
+    ProgressBar bar(static_cast<int>(2 * count));
+    Calibration calibration{"",
+                            network.name(),
+                            info.input_size,
+                            info.sha256,
+                            fs::path(options.data).filename().string(),
+                            options.count,
+                            "skipstone calibrate, " + std::string(kernels::range_method) + ", instruction set " +
+                                kernels::instruction_set(),
+                            {}};
+    calibration.ranges = kernels::find_ranges(
+        network, compute, count, [&](std::size_t i) { return supply.image(static_cast<std::int64_t>(i)); },
+        [&](std::size_t done_now) { bar.advance(static_cast<int>(done_now), "images (twice each)"); });
+    bar.clear();
+    study::write_file(options.output, config::calibration_text(calibration));
+    std::printf("%s: ranges of %zu tensors of %s, from %d images\n", options.output.c_str(), calibration.ranges.size(),
+                network.name().c_str(), options.count);
+    return done;
+}
+
+}  // namespace
+
+Action add_calibrate_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<CalibrateOptions>();
+    app.add_option("--weights", options->weights, "trained weights (HDF5)")->required()->type_name("FILE");
+    app.add_option("--network", options->network, "network profile; default: the one that the weights name")
+        ->type_name("PROFILE");
+    app.add_option("--data", options->data,
+                   "images like those that are to be classified, but not those that accuracies are measured on: a "
+                   "picture, a folder, or a CIFAR-10 batch (.bin, .bin.xz)")
+        ->required()
+        ->type_name("PATH");
+    app.add_option("--count", options->count, "how many of them, from the first on")
+        ->type_name("N")
+        ->capture_default_str();
+    app.add_option("-o,--output", options->output, "calibration to write")->required()->type_name("FILE.toml");
+    app.footer(
+        "An int8 network needs to know what range of numbers each of its tensors has. Then:\n"
+        "  skipstone study --precision int8 --calibration FILE.toml --weights … --data … -o TABLE.toml\n"
+        "  skipstone run … --set network.precision=int8 --set network.calibration=FILE.toml --weights …");
+    return [options, &invocation] { return calibrate(*options, invocation); };
+}
+
+}  // namespace skipstone::cli

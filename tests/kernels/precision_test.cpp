@@ -1,0 +1,342 @@
+#include <algorithm>
+#include <bit>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/host.hpp"
+#include "kernels/network_kernels.hpp"
+#include "kernels/ranges.hpp"
+#include "networks.hpp"
+#include "reference.hpp"
+#include "units/error.hpp"
+
+using namespace skipstone;
+using namespace skipstone::kernels;
+
+namespace {
+
+// bfloat16: a block's largest error over its largest output, against double precision with the same input; 8 bits of
+// mantissa, and a block rounds three to four times. int8: its largest error over its output's range; weights and what
+// is inside are rounded to 1/255 or 1/127 of their largest value; to 1/63 for weights without VNNI, and 1/31 for those
+// of the first convolution, which oneDNN halves.
+double bound(Precision precision, BlockId block) {
+    if (precision == Precision::bfloat16) return 0.025;
+    if (PackLayout::largest_weight() == 127) return 0.025;
+    return block.index() == 0 ? 0.05 : 0.03;
+}
+
+NetworkProfile in(Precision precision, NetworkProfile profile) {
+    profile.precision = precision;
+    return profile;
+}
+
+std::vector<BlockMode> modes(Block const& block) {
+    if (!block.is_residual()) return {BlockMode::full};
+    return {BlockMode::full, BlockMode::skip, BlockMode::direct};
+}
+
+// Nothing special, and no variances near zero: channels that are hundreds of times larger than others are not what one
+// scale per tensor is for.
+class EvenerWeights : public WeightSource {
+  public:
+    EvenerWeights(Network const& network, std::uint64_t seed) : uneven_(network, seed) {}
+    WeightValues read(std::string_view name) override {
+        auto tensor = uneven_.read(name);
+        if (name.ends_with(".running_var"))
+            for (auto& value : tensor.values) value += 0.5F;
+        return tensor;
+    }
+
+  private:
+    UnevenWeights uneven_;
+};
+
+// What the blocks of the float32 network read when an image runs through it, and the largest magnitudes that come up
+// when each block does with that in all of its modes.
+struct Exact {
+    std::vector<Tensor> inputs;
+    Calibration calibration;
+};
+
+Exact run_exactly(NetworkProfile profile, WeightSource& source, int batch) {
+    profile.precision = Precision::float32;
+    Network const network(profile);
+    PackLayout const layout(network);
+    auto const memory = packed(network, layout, source);
+    NetworkKernels kernels(network, layout, memory.bytes());
+    Exact exact{{}, {"measured", network.name(), profile.input, "", "", 1, "", {}}};
+    kernels.observe([&](std::string_view tensor, std::span<float const> values) {
+        auto& range = exact.calibration.ranges[std::string(tensor)];
+        for (float value : values) range = std::max(range, static_cast<double>(std::abs(value)));
+    });
+    auto shape = network.input_shape();
+    shape.n = batch;
+    auto tensor = random_tensor(shape, 3);
+    for (std::size_t b = 0; b < network.size(); ++b) {
+        exact.inputs.push_back(tensor.clone());
+        for (auto mode : modes(network.blocks()[b])) {
+            auto output = kernels.run(BlockId(b), mode, exact.inputs.back().clone());
+            if (mode == BlockMode::full) tensor = std::move(output);
+        }
+    }
+    return exact;
+}
+
+// The first images of a batch.
+Tensor first_of(Tensor const& all, int batch) {
+    auto shape = all.shape();
+    shape.n = batch;
+    Tensor some(shape);
+    std::ranges::copy(all.values().first(shape.elements()), some.values().begin());
+    return some;
+}
+
+struct Fixture {
+    Network network;
+    EvenerWeights weights;
+    Exact exact;
+    PackLayout layout;
+    Buffer memory;
+    NetworkKernels kernels;
+
+    Fixture(NetworkProfile const& profile, int batch)
+        : network(profile),
+          weights(network, 7),
+          exact(run_exactly(profile, weights, batch)),
+          layout(network, {}, exact.calibration),
+          memory(packed(network, layout, weights)),
+          kernels(network, layout, memory.bytes()) {}
+
+    float scale(BlockId block) const {
+        return network.precision() == Precision::int8 ? layout.scale(output_tensor(network, block)) : 1;
+    }
+    // float32 values as the block hands them on.
+    Tensor encode(Tensor const& values, BlockId block) const {
+        Tensor coded(values.shape(), network.output_type(block));
+        for (std::size_t i = 0; i < values.values().size(); ++i) {
+            float const value = values.values()[i];
+            if (coded.type() == ElementType::uint8) {
+                coded.bytes()[i] = static_cast<std::byte>(std::min(255L, std::lround(value / scale(block))));
+            } else {
+                auto const word = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+                std::memcpy(coded.bytes().data() + 2 * i, &word, 2);
+            }
+        }
+        return coded;
+    }
+    double error(Tensor const& coded, Tensor const& expected, BlockId block) const {
+        auto const relative = relative_error(decode(coded, block), expected);
+        if (coded.type() != ElementType::uint8) return relative;
+        return relative * *std::ranges::max_element(expected.values()) / (255 * scale(block));
+    }
+    Tensor decode(Tensor const& coded, BlockId block) const {
+        if (coded.type() == ElementType::float32) return coded.clone();
+        Tensor values(coded.shape());
+        for (std::size_t i = 0; i < values.values().size(); ++i) {
+            if (coded.type() == ElementType::uint8) {
+                values.values()[i] = static_cast<float>(coded.bytes()[i]) * scale(block);
+            } else {
+                std::uint16_t word = 0;
+                std::memcpy(&word, coded.bytes().data() + 2 * i, 2);
+                values.values()[i] = std::bit_cast<float>(std::uint32_t{word} << 16);
+            }
+        }
+        return values;
+    }
+};
+
+void check_blocks(NetworkProfile const& profile, std::vector<int> const& batches) {
+    Fixture f(profile, *std::ranges::max_element(batches));
+    double worst = 0;
+    for (int batch : batches)
+        for (std::size_t b = 0; b < f.network.size(); ++b) {
+            auto const before = BlockId(b == 0 ? 0 : b - 1);
+            auto const plain = first_of(f.exact.inputs[b], batch);
+            auto const input = b == 0 ? plain.clone() : f.encode(plain, before);
+            auto const meant = f.decode(input, before);
+            for (auto mode : modes(f.network.blocks()[b])) {
+                auto const expected = reference_block(f.network.blocks()[b], mode, f.weights, meant);
+                auto const output = f.kernels.run(BlockId(b), mode, input.clone());
+                BOOST_TEST((output.type() == f.network.output_type(BlockId(b))));
+                auto const error = f.error(output, expected, BlockId(b));
+                worst = std::max(worst, error);
+                BOOST_TEST(error <= bound(profile.precision, BlockId(b)),
+                           f.network.name()
+                               << " " << to_string(profile.precision) << " batch " << batch << " "
+                               << f.network.blocks()[b].name << " " << to_string(mode) << ": relative error " << error);
+            }
+        }
+    BOOST_TEST_MESSAGE(f.network.name() << " " << to_string(profile.precision) << " " << instruction_set()
+                                        << ": worst relative error " << worst);
+}
+
+bool has_bfloat16() {
+    return instruction_set().find("avx512") != std::string::npos;
+}
+
+std::vector<Precision> short_precisions() {
+    if (has_bfloat16()) return {Precision::bfloat16, Precision::int8};
+    return {Precision::int8};
+}
+
+std::vector<float> logits(Network const& network, NetworkKernels& kernels) {
+    auto tensor = random_tensor(network.input_shape(), 3);
+    for (std::size_t b = 0; b < network.size(); ++b)
+        tensor = kernels.run(BlockId(b), BlockMode::full, std::move(tensor));
+    return {tensor.values().begin(), tensor.values().end()};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(precision)
+
+BOOST_AUTO_TEST_CASE(resnet50_blocks_are_near_the_reference_in_every_precision) {
+    for (auto const precision : short_precisions()) check_blocks(in(precision, resnet50(64, {2, 2, 2, 2})), {1, 3});
+}
+
+BOOST_AUTO_TEST_CASE(resnet20_blocks_are_near_the_reference_in_every_precision) {
+    for (auto const precision : short_precisions()) check_blocks(in(precision, resnet20()), {5, 1});
+}
+
+BOOST_AUTO_TEST_CASE(channels_that_fill_no_vector_are_right_in_every_precision) {
+    for (auto const precision : short_precisions())
+        check_blocks(in(precision, {.name = "odd",
+                                    .stages = {1, 2},
+                                    .width = 5,
+                                    .expansion = 3,
+                                    .shortcut = Shortcut::zero_pad,
+                                    .input = 37,
+                                    .classes = 7}),
+                     {1, 3});
+}
+
+// What a dropped block would have computed must not be missed: its input stands in its output's place.
+BOOST_AUTO_TEST_CASE(a_skipped_identity_block_passes_on_what_a_block_put_out_in_every_precision) {
+    for (auto const precision : short_precisions()) {
+        Fixture f(in(precision, resnet20()), 1);
+        auto const stem = f.kernels.run(BlockId(0), BlockMode::full, f.exact.inputs[0].clone());
+        auto const skipped = f.kernels.run(BlockId(1), BlockMode::skip, stem.clone());
+        BOOST_TEST((stem.type() == skipped.type()));
+        BOOST_TEST(std::ranges::equal(stem.bytes(), skipped.bytes()));
+    }
+}
+
+// Every product is the largest there can be: two of them do not fit into 16 bits.
+BOOST_AUTO_TEST_CASE(large_weights_and_activations_do_not_saturate) {
+    class Ones : public WeightSource {
+      public:
+        explicit Ones(Network const& network) : plain_(network, 1) {}
+        WeightValues read(std::string_view name) override {
+            auto tensor = plain_.read(name);
+            auto const value = tensor.shape.size() > 1 || name.ends_with(".running_var") || name.ends_with(".weight");
+            std::ranges::fill(tensor.values, value ? 1.0F : 0.0F);
+            return tensor;
+        }
+
+      private:
+        HeWeights plain_;
+    };
+    Network const network(in(Precision::int8, resnet20()));
+    Ones source(network);
+    Calibration calibration{"", network.name(), 32, "", "", 1, "", {}};
+    for (auto const& tensor : calibrated_tensors(network)) calibration.ranges[tensor] = 1000;
+    calibration.ranges["layer1.0.conv1"] = 255 * 9 * 16;
+    calibration.ranges["stem.output"] = 255;
+    PackLayout const layout(network, {}, calibration);
+    auto const memory = packed(network, layout, source);
+    NetworkKernels kernels(network, layout, memory.bytes());
+    Tensor full_range({1, 32, 32, 16}, ElementType::uint8);
+    std::ranges::fill(full_range.bytes(), std::byte{255});
+    // Inside: 255 everywhere but at the edges; its sum of 9 · 16 of them is far out of the output's range.
+    auto const output = kernels.run(BlockId(1), BlockMode::direct, std::move(full_range));
+    BOOST_TEST(std::ranges::all_of(output.bytes(), [](std::byte value) { return value == std::byte{255}; }));
+
+    calibration.ranges["stem.output"] = 255.0 * 9 * 16 * 9 * 16;  // now the output fits, and the input is enormous
+    PackLayout const wide(network, {}, calibration);
+    auto const wide_memory = packed(network, wide, source);
+    NetworkKernels wide_kernels(network, wide, wide_memory.bytes());
+    Tensor one({1, 32, 32, 16}, ElementType::uint8);
+    std::ranges::fill(one.bytes(), std::byte{0});
+    auto const zero = wide_kernels.run(BlockId(1), BlockMode::direct, std::move(one));
+    BOOST_TEST(std::ranges::all_of(zero.bytes(), [](std::byte value) { return value == std::byte{0}; }));
+}
+
+BOOST_AUTO_TEST_CASE(no_kernel_is_oneDNNs_slow_reference_in_any_precision) {
+    for (auto const precision : short_precisions())
+        for (auto const& profile : {resnet50(), resnet20()}) {
+            Fixture f(in(precision, profile), 1);
+            for (std::size_t b = 0; b < f.network.size(); ++b) {
+                auto const text = f.kernels.implementation(BlockId(b));
+                BOOST_TEST(text.find(f.network.blocks()[b].path.front().name + ": ") != std::string::npos, text);
+                BOOST_TEST(text.find("ref") == std::string::npos, text);
+            }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(packed_weights_shrink_with_the_precision_and_have_digests_of_their_own) {
+    PackLayout const exact{Network(resnet50())};
+    for (auto const precision : short_precisions()) {
+        Fixture f(in(precision, resnet50()), 1);
+        auto const times = 4.0 / static_cast<double>(element_bytes(precision));
+        BOOST_TEST(static_cast<double>(exact.bytes()) / static_cast<double>(f.layout.bytes()) > 0.95 * times);
+        BOOST_TEST(exact.digest() != f.layout.digest());
+    }
+    Network const network(in(Precision::int8, resnet20()));
+    Calibration one{"", network.name(), 32, "", "", 1, "", {}};
+    for (auto const& tensor : calibrated_tensors(network)) one.ranges[tensor] = 1;
+    auto other = one;
+    other.ranges["layer1.0.conv1"] = 2;
+    BOOST_TEST(PackLayout(network, {}, one).digest() == PackLayout(network, {}, one).digest());
+    BOOST_TEST(PackLayout(network, {}, one).digest() != PackLayout(network, {}, other).digest());
+}
+
+BOOST_AUTO_TEST_CASE(instances_agree_to_the_bit_in_every_precision) {
+    for (auto const precision : short_precisions()) {
+        Fixture f(in(precision, resnet50(96)), 1);
+        NetworkKernels second(f.network, f.layout, f.memory.bytes());
+        BOOST_TEST(logits(f.network, f.kernels) == logits(f.network, second));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(ranges_cover_what_a_network_computes) {
+    Network const network(resnet20());
+    PackLayout const layout(network);
+    HeWeights source(network, 5);
+    auto const memory = packed(network, layout, source);
+    NetworkKernels kernels(network, layout, memory.bytes());
+    std::map<std::string, double> largest;
+    kernels.observe([&](std::string_view tensor, std::span<float const> values) {
+        for (float value : values)
+            largest[std::string(tensor)] = std::max(largest[std::string(tensor)], double{std::abs(value)});
+    });
+    auto const image = [&](std::size_t i) { return random_tensor(network.input_shape(), i); };
+    for (std::size_t i = 0; i < 3; ++i) {
+        auto tensor = image(i);
+        for (std::size_t b = 0; b < network.size(); ++b)
+            tensor = kernels.run(BlockId(b), BlockMode::full, std::move(tensor));
+    }
+    auto const ranges = find_ranges(network, kernels, 3, image, [](std::size_t) {});
+    BOOST_TEST(ranges.size() == calibrated_tensors(network).size());
+    for (auto const& [tensor, range] : ranges) {
+        BOOST_TEST(range <= largest.at(tensor) * (1 + 1e-6), tensor);
+        BOOST_TEST(range > 0.2 * largest.at(tensor), tensor);
+    }
+    // Evenly spread values are worth keeping all.
+    BOOST_TEST(ranges.at("input") > 0.95);
+    BOOST_TEST((find_ranges(network, kernels, 3, image, [](std::size_t) {}) == ranges));
+}
+
+BOOST_AUTO_TEST_CASE(a_processor_without_bfloat16_is_told) {
+    if (has_bfloat16()) return;
+    BOOST_CHECK_EXCEPTION(
+        PackLayout(Network(in(Precision::bfloat16, resnet20()))), InputError, [](InputError const& error) {
+            return std::string(error.what()).find("precision bfloat16: cannot be computed") != std::string::npos;
+        });
+}
+
+BOOST_AUTO_TEST_SUITE_END()

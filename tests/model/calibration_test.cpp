@@ -1,0 +1,75 @@
+#include "model/calibration.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+#include "tests/network_profiles.hpp"
+#include "units/error.hpp"
+
+using namespace skipstone;
+using namespace skipstone::test;
+
+namespace {
+
+Network int8(NetworkProfile profile) {
+    profile.precision = Precision::int8;
+    return Network(profile);
+}
+
+Calibration complete(Network const& network) {
+    Calibration calibration{"mine", network.name(), network.profile().input, "abc", "some", 1, "", {}};
+    for (auto const& tensor : calibrated_tensors(network)) calibration.ranges[tensor] = 2;
+    return calibration;
+}
+
+auto says(std::string const& part) {
+    return [part](InputError const& error) { return std::string(error.what()).find(part) != std::string::npos; };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(calibration)
+
+BOOST_AUTO_TEST_CASE(tensors_that_may_stand_for_each_other_share_a_range) {
+    auto const network = int8(resnet20());
+    auto const output = [&](char const* block) { return output_tensor(network, *network.find(block)); };
+    BOOST_TEST(output("stem") == "stem.output");
+    BOOST_TEST(output("s2b3") == "stem.output");
+    BOOST_TEST(output("s3b1") == "s3b1.output");
+    BOOST_TEST(output("s3b3") == "s3b1.output");
+    auto const large = int8(resnet50());
+    BOOST_TEST(output_tensor(large, *large.find("s2b1")) == "s2b1.output");
+}
+
+// The image; two inner convolutions of 16 blocks, four projections, the stem's and four stages' outputs.
+BOOST_AUTO_TEST_CASE(every_tensor_that_is_stored_in_8_bits_has_a_range) {
+    auto const network = int8(resnet50());
+    auto const tensors = calibrated_tensors(network);
+    BOOST_TEST(tensors.size() == 1u + 2 * 16 + 4 + 5);
+    BOOST_TEST(std::ranges::count(tensors, "layer2.0.downsample.0") == 1);
+    BOOST_TEST(largest_value(network, "layer2.0.downsample.0") == 127);
+    BOOST_TEST(largest_value(network, "input") == 127);
+    BOOST_TEST(largest_value(network, "s3b1.output") == 255);
+    BOOST_TEST(path_tensor(network, BlockId(1), 0) == "stem.output");
+    BOOST_TEST(path_tensor(network, BlockId(1), 1) == "layer1.0.conv1");
+    BOOST_TEST(path_tensor(network, BlockId(1), 3) == "s2b1.output");
+}
+
+BOOST_AUTO_TEST_CASE(a_calibration_belongs_to_network_size_and_weights) {
+    auto const network = int8(resnet20());
+    auto const good = complete(network);
+    BOOST_CHECK_NO_THROW(check_calibration(good, network, "abc"));
+    BOOST_CHECK_EXCEPTION(check_calibration(good, network, "abd"), InputError, says("was made with the weights of"));
+    BOOST_CHECK_EXCEPTION(check_calibration(good, network, ""), InputError, says("these are random weights"));
+    BOOST_CHECK_EXCEPTION(check_calibration(good, int8(resnet50())), InputError, says("is for resnet20-cifar"));
+    BOOST_CHECK_EXCEPTION(check_calibration(good, int8(resnet20(64))), InputError, says("was made at 32 x 32"));
+    auto lacking = good;
+    lacking.ranges.erase("layer1.0.conv1");
+    BOOST_CHECK_EXCEPTION(check_calibration(lacking, network), InputError, says("has no range of layer1.0.conv1"));
+    auto flat = good;
+    flat.ranges["input"] = 0;
+    BOOST_CHECK_EXCEPTION(check_calibration(flat, network), InputError, says("must be positive"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
