@@ -11,6 +11,7 @@
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "kernels/packed_weights.hpp"
+#include "model/calibration.hpp"
 #include "units/buffer.hpp"
 #include "units/error.hpp"
 
@@ -38,10 +39,10 @@ double resident_bytes() {
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-double bytes_moved(Block const& block, int batch) {
+double bytes_moved(Block const& block, int batch, double element) {
     double bytes = 0;
     auto const add = [&](Convolution const& c) {
-        double const outputs = 4.0 * c.out_channels * c.out_height * c.out_width;
+        double const outputs = element * c.out_channels * c.out_height * c.out_width;
         bytes += static_cast<double>(c.weight_bytes().value()) +
                  batch * (static_cast<double>(c.input_bytes().value()) + outputs);
     };
@@ -57,23 +58,35 @@ Tensor images(TensorShape shape, int batch) {
     return tensor;
 }
 
+// Ranges that an int8 network can compute with, whatever its weights are.
+Calibration made_up(Network const& network) {
+    Calibration calibration;
+    calibration.network = network.name();
+    calibration.input = network.profile().input;
+    for (auto const& tensor : calibrated_tensors(network)) calibration.ranges.emplace(tensor, 1);
+    return calibration;
+}
+
 }  // namespace
 
 std::optional<NetworkTiming> time_network(Network const& network, TimingSettings const& settings,
                                           std::function<bool()> const& go_on) {
     SKIPSTONE_EXPECT(settings.passes >= 1 && settings.batch >= 1);
     use_threads(settings.threads);
-    PackLayout const layout(network, settings.choices);
+    PackLayout const layout(network, settings.choices,
+                            network.precision() == Precision::int8 ? made_up(network) : Calibration());
     Buffer memory(layout.bytes());
-    std::fill_n(reinterpret_cast<float*>(memory.data()), memory.size() / sizeof(float), 0.001F);
+    std::ranges::fill(memory.bytes(), std::byte{0x3a});  // an ordinary number of every type: 0.0007, or 58
     NetworkKernels kernels(network, layout, memory.bytes());
 
     std::vector<double> first(network.size()), whole;
+    std::vector<Tensor> inputs;
     std::vector<std::vector<double>> within(network.size()), alone(network.size());
     for (int pass = 0; pass <= settings.passes; ++pass) {  // the first one compiles
         auto activations = images(network.input_shape(), settings.batch);
         double sum = 0;
         for (std::size_t b = 0; b < network.size(); ++b) {
+            if (pass == 0) inputs.push_back(activations.clone());
             auto const begin = Clock::now();
             activations = kernels.run(BlockId(b), BlockMode::full, std::move(activations));
             auto const seconds = seconds_since(begin);
@@ -88,9 +101,8 @@ std::optional<NetworkTiming> time_network(Network const& network, TimingSettings
         if (!go_on()) return std::nullopt;
     }
     for (std::size_t b = 0; b < network.size(); ++b) {
-        auto const input = images(network.blocks()[b].input, settings.batch);
         for (int i = 0; i <= settings.passes; ++i) {
-            auto taken = input.clone();
+            auto taken = inputs[b].clone();
             auto const begin = Clock::now();
             auto const output = kernels.run(BlockId(b), BlockMode::full, std::move(taken));
             if (i > 0) alone[b].push_back(seconds_since(begin));
@@ -98,12 +110,13 @@ std::optional<NetworkTiming> time_network(Network const& network, TimingSettings
         if (!go_on()) return std::nullopt;
     }
 
+    auto const element = static_cast<double>(element_bytes(network.precision()));
     NetworkTiming timing;
     timing.network = network.name();
     timing.input = network.profile().input;
     timing.threads = settings.threads;
     timing.batch = settings.batch;
-    timing.precision = "float32";
+    timing.precision = to_string(network.precision());
     timing.convolutions = settings.convolutions;
     timing.median = quantile(whole, 0.5);
     timing.p99 = quantile(whole, 0.99);
@@ -112,7 +125,7 @@ std::optional<NetworkTiming> time_network(Network const& network, TimingSettings
         auto const& block = network.blocks()[b];
         timing.blocks.push_back({block.name, quantile(within[b], 0.5), quantile(within[b], 0.99),
                                  quantile(alone[b], 0.5), Seconds(first[b]), block.macs * settings.batch,
-                                 bytes_moved(block, settings.batch), kernels.implementation(BlockId(b))});
+                                 bytes_moved(block, settings.batch, element), kernels.implementation(BlockId(b))});
     }
     return timing;
 }

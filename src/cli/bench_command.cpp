@@ -34,6 +34,7 @@ struct BenchOptions {
     std::string network = "resnet50";
     std::optional<int> input;
     std::vector<int> threads{1}, batches{1};
+    std::vector<std::string> precisions{"float32"};
     int passes = 20;
     std::string convolutions = "standard";
     bool choose = false, json = false, no_keep = false;
@@ -46,8 +47,9 @@ ConvolutionPolicy policy_of(std::string const& word) {
     throw InputError("--convolutions " + word + ": there are standard, measured and direct");
 }
 
-Network network_of(BenchOptions const& options, Invocation const& invocation) {
+Network network_of(BenchOptions const& options, Precision precision, Invocation const& invocation) {
     auto profile = config::load_network_profile(options.network, invocation.profiles);
+    profile.precision = precision;
     if (options.input) profile.input = *options.input;
     return Network(profile);
 }
@@ -95,10 +97,26 @@ std::optional<ConvolutionChoices> choose(Network const& network, int passes) {
     return measured->choices;
 }
 
+std::optional<NetworkTiming> time(Network const& network, kernels::TimingSettings const& settings) {
+    ProgressBar progress(settings.passes + 1 + static_cast<int>(network.size()));
+    auto const what = std::string(to_string(network.precision())) + ", " + std::to_string(settings.threads) +
+                      " threads, batch " + std::to_string(settings.batch);
+    int done = 0;
+    auto timing = kernels::time_network(network, settings, [&] {
+        progress.advance(++done, what);
+        return !stop_requested();
+    });
+    progress.clear();
+    return timing;
+}
+
 int bench(BenchOptions const& options, Invocation const& invocation) {
     check(options);
     auto policy = policy_of(options.convolutions);
-    auto const network = network_of(options, invocation);
+    auto const network = network_of(options, Precision::float32, invocation);
+    std::vector<Network> networks;
+    for (auto const& precision : options.precisions)
+        networks.push_back(network_of(options, parse_precision(precision), invocation));
     on_signals(OnSignal::remember);
     HostProfile profile;
     profile.host = this_host();
@@ -114,17 +132,12 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
         choices = choices_of(policy, network);
     }
     for (int const threads : options.threads)
-        for (int const batch : options.batches) {
-            ProgressBar progress(options.passes + 1 + static_cast<int>(network.size()));
-            int done = 0;
-            auto const timing = kernels::time_network(network, {threads, batch, options.passes, policy, choices}, [&] {
-                progress.advance(++done, std::to_string(threads) + " threads, batch " + std::to_string(batch));
-                return !stop_requested();
-            });
-            progress.clear();
-            if (!timing) return interrupted + last_signal();
-            profile.timings.push_back(*timing);
-        }
+        for (int const batch : options.batches)
+            for (auto const& contender : networks) {
+                auto const timing = time(contender, {threads, batch, options.passes, policy, choices});
+                if (!timing) return interrupted + last_signal();
+                profile.timings.push_back(*timing);
+            }
     double const drift = std::abs(kernels::fma_peak() / profile.limits.fma_flop_s - 1);
 
     if (options.json) {
@@ -176,6 +189,10 @@ Action add_bench_command(CLI::App& app, Invocation const& invocation) {
         ->capture_default_str();
     app.add_option("--batch", options->batches, "numbers of images at a time")
         ->type_name("N[,N...]")
+        ->delimiter(',')
+        ->capture_default_str();
+    app.add_option("--precision", options->precisions, "what the network computes in, as in network.precision")
+        ->type_name("NAME[,NAME...]")
         ->delimiter(',')
         ->capture_default_str();
     app.add_option("--passes", options->passes, "through the network, of each setting")

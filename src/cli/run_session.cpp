@@ -121,8 +121,7 @@ std::optional<std::vector<double>> profiled_blocks(Stage const& stage) {
         std::ranges::count(stage.hosts, stage.hosts.front()) != static_cast<std::ptrdiff_t>(stage.hosts.size()))
         return std::nullopt;
     auto const profile = profile_of_this_host();
-    return profile ? block_seconds(*profile, stage.network, scenario.network.precision, scenario.network.convolutions)
-                   : std::nullopt;
+    return profile ? block_seconds(*profile, stage.network, scenario.network.convolutions) : std::nullopt;
 }
 
 // Rank 0's part, once the nodes serve.

@@ -45,11 +45,11 @@ std::optional<HostProfile> profile_of_this_host() {
 }
 
 std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Network const& network,
-                                                 std::string const& precision, ConvolutionPolicy policy) {
+                                                 ConvolutionPolicy policy) {
     NetworkTiming wanted;
     wanted.network = network.name();
     wanted.input = network.profile().input;
-    wanted.precision = precision;
+    wanted.precision = to_string(network.precision());
     wanted.convolutions = policy;
     auto const found = std::ranges::find_if(profile.timings, [&](auto const& t) { return t.same_setting(wanted); });
     if (found == profile.timings.end() || found->blocks.size() != network.size()) return std::nullopt;

@@ -18,7 +18,7 @@ std::optional<HostProfile> profile_of_this_host();
 // Host seconds of each block, one image on one thread, in a pass through the network; nothing where the profile has not
 // timed this network, or its blocks are others by now.
 std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Network const& network,
-                                                 std::string const& precision, ConvolutionPolicy policy);
+                                                 ConvolutionPolicy policy);
 
 // What a policy means for a network on this host. Throws InputError where "measured" is wanted and nothing was.
 ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network);

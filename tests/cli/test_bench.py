@@ -54,6 +54,13 @@ class Bench(ProgramTest):
         self.bench(*QUICK)  # measured again: replaced
         self.assertEqual(len(self.kept()["timings"]), 4)
 
+    def test_every_precision_moves_its_own_bytes(self):
+        self.bench(*QUICK, "--precision", "float32,int8")
+        wide, narrow = (timing["blocks"][1] for timing in self.kept()["timings"])
+        self.assertEqual([timing["precision"] for timing in self.kept()["timings"]], ["float32", "int8"])
+        self.assertEqual(wide["bytes"], 4 * narrow["bytes"])
+        self.assertEqual(wide["macs"], narrow["macs"])
+
     def test_passes_are_counted(self):
         self.bench("--network", "resnet20-cifar", "--passes", "1")
         for block in self.kept()["timings"][0]["blocks"]:
@@ -119,6 +126,7 @@ class Bench(ProgramTest):
     def test_bad_input(self):
         for arguments, said in ((("--network", "resnet21"), "resnet20-cifar"), (("--threads", "0"), "--threads 0"), (("--threads", "5000"), "--threads"),
                                 (("--batch", "0"), "--batch 0"), (("--passes", "0"), "--passes 0"), (("--input", "0"), "--input 0"),
+                                (("--precision", "float16"), "bfloat16"),
                                 (("--convolutions", "fastest"), "standard, measured and direct"),
                                 ((*QUICK, "--host-profile", "nowhere/h.json/x"), "h.json"), ((*QUICK, "--device-profile", "no/d.toml"), "d.toml")):
             result = self.bench(*arguments, code=2)

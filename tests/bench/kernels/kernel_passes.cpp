@@ -1,0 +1,84 @@
+// kernel_passes PROFILES NETWORK INPUT PRECISION CONVOLUTIONS WEIGHTS IMAGES [CALIBRATION]
+// Passes through a network for compare.py. IMAGES: float32 [N,H,W,3] as raw bytes. For each line "K" on the standard
+// input K passes are run, and a line with their seconds comes back; at the end of the input, a line with the logits.
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "config/profiles.hpp"
+#include "kernels/algorithms.hpp"
+#include "kernels/host.hpp"
+#include "kernels/packed_network.hpp"
+#include "kernels/weights.hpp"
+
+using namespace skipstone;
+
+namespace {
+
+Tensor images_from(std::string const& file, TensorShape shape) {
+    std::ifstream stream(file, std::ios::binary);
+    std::vector<char> const bytes(std::istreambuf_iterator<char>(stream), {});
+    auto const one = shape.elements() * sizeof(float);
+    if (bytes.empty() || bytes.size() % one != 0) throw std::runtime_error(file + ": no whole images");
+    shape.n = static_cast<int>(bytes.size() / one);
+    Tensor images(shape);
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(images.values().data()));
+    return images;
+}
+
+int serve(std::vector<std::string> const& words) {
+    kernels::use_threads(kernels::usual_threads());
+    config::ProfileFolders const folders{{words[0]}};
+    auto profile = config::load_network_profile(words[1], folders);
+    auto const info = kernels::read_weights_attributes(words[5]);
+    profile.input = std::stoi(words[2]);
+    profile.classes = info.classes;
+    profile.precision = parse_precision(words[3]);
+    Network const network(profile);
+    auto const choices = words[4] == "direct" ? ConvolutionChoices{} : kernels::standard_choices(network);
+    auto const calibration = words.size() > 7 ? config::load_calibration(words[7], folders) : Calibration();
+    auto const packed =
+        kernels::PackedNetwork::alone(network, kernels::PackLayout(network, choices, calibration), {words[5], 0});
+    auto kernels = packed.make_kernels();
+    auto const images = images_from(words[6], network.input_shape());
+    Tensor logits;
+    auto const pass = [&] {
+        auto activations = images.clone();
+        auto const begin = std::chrono::steady_clock::now();
+        for (std::size_t b = 0; b < network.size(); ++b)
+            activations = kernels.run(BlockId(b), BlockMode::full, std::move(activations));
+        std::chrono::duration<double> const taken = std::chrono::steady_clock::now() - begin;
+        logits = std::move(activations);
+        return taken.count();
+    };
+    pass();  // compiles
+    for (int passes = 0; std::cin >> passes;) {
+        for (int i = 0; i < passes; ++i) std::printf("%.9f ", pass());
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+    for (auto const value : logits.values()) std::printf("%.9g ", static_cast<double>(value));
+    std::printf("\n");
+    return 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) try {
+    if (count != 8 && count != 9) {
+        std::fprintf(
+            stderr,
+            "usage: kernel_passes PROFILES NETWORK INPUT PRECISION standard|direct WEIGHTS IMAGES [CALIBRATION]\n");
+        return 2;
+    }
+    return serve({words + 1, words + count});
+} catch (std::exception const& error) {
+    std::fprintf(stderr, "kernel_passes: %s\n", error.what());
+    return 1;
+}
