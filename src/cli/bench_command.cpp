@@ -212,8 +212,8 @@ Action add_bench_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("FILE");
     app.add_flag("--no-keep", options->no_keep, "write no host profile");
     app.footer(
-        "The host profile in the cache (SKIPSTONE_CACHE, else ~/.cache/skipstone) is what `run --dilation auto` and\n"
-        "the estimates of `sweep` and `study` go by; measure on a host that does nothing else.");
+        "`run --dilation auto` goes by the host profile in the cache (SKIPSTONE_CACHE, else ~/.cache/skipstone);\n"
+        "measure on a host that does nothing else.");
     return [options, &invocation] { return bench(*options, invocation); };
 }
 

@@ -22,12 +22,6 @@ BOOST_AUTO_TEST_CASE(writes_and_reads_ranges_of_points) {
         BOOST_CHECK_THROW(parse_ranges(wrong, 20), InputError);
 }
 
-BOOST_AUTO_TEST_CASE(quotes_cells_that_need_it) {
-    BOOST_TEST(csv_cell("400 J") == "400 J");
-    BOOST_TEST(csv_cell("a,b") == "\"a,b\"");
-    BOOST_TEST(csv_cell("say \"x\"\n") == "\"say \"\"x\"\"\n\"");
-}
-
 BOOST_AUTO_TEST_CASE(writes_numbers_that_read_back_the_same) {
     Table table;
     table.parameters = {"objective.alpha"};
