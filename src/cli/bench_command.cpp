@@ -134,7 +134,9 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
     for (int const threads : options.threads)
         for (int const batch : options.batches)
             for (auto const& contender : networks) {
-                auto const timing = time(contender, {threads, batch, options.passes, policy, choices});
+                bool const chosen = contender.precision() == Precision::float32;  // others are computed directly
+                auto const timing =
+                    time(contender, {threads, batch, options.passes, policy, chosen ? choices : ConvolutionChoices()});
                 if (!timing) return interrupted + last_signal();
                 profile.timings.push_back(*timing);
             }

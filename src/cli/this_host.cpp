@@ -63,6 +63,7 @@ std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Net
 }
 
 ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) {
+    if (network.precision() != Precision::float32) return {};
     switch (policy) {
         case ConvolutionPolicy::direct:
             return {};

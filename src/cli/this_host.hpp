@@ -20,7 +20,8 @@ std::optional<HostProfile> profile_of_this_host();
 std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Network const& network,
                                                  ConvolutionPolicy policy);
 
-// What a policy means for a network on this host. Throws InputError where "measured" is wanted and nothing was.
+// What a policy means for a network on this host; other precisions than float32 are computed directly. Throws
+// InputError where "measured" is wanted and nothing was.
 ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network);
 
 // "layer1.0.conv2: winograd-4x3; …", of those that are not direct.

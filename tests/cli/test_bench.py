@@ -74,6 +74,12 @@ class Bench(ProgramTest):
         self.assertIn("resnet20-cifar at 32", self.kept()["choices"])
         self.skipstone("run", scenario, "-o", "t.h5", environment={"SKIPSTONE_CACHE": str(self.cache)})
 
+    def test_winograd_is_for_float32_alone(self):
+        self.bench("--passes", "1", "--precision", "float32,int8", "--input", "112")  # resnet50, which has some by rule
+        self.assertEqual([timing["precision"] for timing in self.kept()["timings"]], ["float32", "int8"])
+        scenario = self.scenario({"network.convolutions": "measured", "network.precision": "int8", "emulation.kernels": True})
+        self.skipstone("run", scenario, "-o", "t.h5", environment={"SKIPSTONE_CACHE": str(self.path("other"))})  # nothing measured there
+
     def test_a_device_profile_that_runs(self):
         result = self.bench(*QUICK, "--device-profile", "host.toml")
         self.skipstone("check", "host.toml")
