@@ -214,8 +214,10 @@ Action add_bench_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("FILE");
     app.add_flag("--no-keep", options->no_keep, "write no host profile");
     app.footer(
-        "`run --dilation auto` goes by the host profile in the cache (SKIPSTONE_CACHE, else ~/.cache/skipstone);\n"
-        "measure on a host that does nothing else.");
+        "`run --dilation auto`, the estimate of `sweep expand` and that of `study` go by the host profile in the "
+        "cache\n"
+        "(SKIPSTONE_CACHE, else ~/.cache/skipstone); measure on a host that does nothing else.\n"
+        "  skipstone bench --json > bench.json && analysis/plot_bench.py bench.json      a picture of it");
     return [options, &invocation] { return bench(*options, invocation); };
 }
 

@@ -290,7 +290,11 @@ Action expand_action(CLI::App& app, SweepOptions& options, Invocation const& inv
         ->check(CLI::Range(1, 4096));
     app.footer(
         "The manifest is CSV: index (from 0), id, name, seed and the parameters, a line per point. The id is made\n"
-        "from the resolved scenario: what does not change it leaves the point done.");
+        "from the resolved scenario: what does not change it leaves the point done. The estimate is the mean of what "
+        "is\n"
+        "done; else a few points are run for it, their kernels counted by this host's profile if `skipstone bench` "
+        "made\n"
+        "one for the network.");
     return [&] { return expand(options, invocation); };
 }
 

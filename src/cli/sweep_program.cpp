@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,9 +16,12 @@
 #include "analysis/summary.hpp"
 #include "cli/launcher.hpp"
 #include "cli/run_session.hpp"
+#include "cli/this_host.hpp"
 #include "cli/trace_analysis.hpp"
 #include "config/scenario_file.hpp"
 #include "emulator/course.hpp"
+#include "emulator/dilation.hpp"
+#include "emulator/host_clock.hpp"
 #include "emulator/setup.hpp"
 #include "kernels/weights.hpp"
 #include "sweep/process.hpp"
@@ -75,6 +80,34 @@ int run_here(Scenario const& scenario, std::filesystem::path const& trace, std::
     return run_alone(request);
 }
 
+// Reads the host's profile when it is first asked.
+class Forecasts {
+  public:
+    explicit Forecasts(int threads) : threads_(threads) {}
+
+    std::optional<sweep::KernelForecast> operator()(Scenario const& scenario) {
+        auto const network = emulator::network_of(scenario);
+        sweep::KernelForecast forecast;
+        if (scenario.emulation.kernels) {
+            if (!asked_) profile_ = profile_of_this_host();
+            asked_ = true;
+            auto known = profile_ ? block_seconds(*profile_, network, scenario.network.convolutions) : std::nullopt;
+            if (!known) return std::nullopt;
+            forecast.block_seconds = *std::move(known);
+        }
+        forecast.threads = std::min(static_cast<std::size_t>(threads_), scenario.fleet.size());
+        forecast.dilation =
+            emulator::automatic_dilation(scenario, network, forecast.block_seconds,
+                                         static_cast<int>(scenario.fleet.size()) + 1, emulator::usable_cores());
+        return forecast;
+    }
+
+  private:
+    int threads_;
+    bool asked_ = false;
+    std::optional<HostProfile> profile_;
+};
+
 }  // namespace
 
 sweep::Program sweep_program(Invocation const& invocation, std::string const& launcher, int threads) {
@@ -92,6 +125,9 @@ sweep::Program sweep_program(Invocation const& invocation, std::string const& la
         analysis::Options options;
         options.detail = analysis::Detail::totals;
         return analysis::summary_row(analyze_trace(trace::Reader(trace.string()), invocation, std::move(options)));
+    };
+    program.forecast = [forecasts = std::make_shared<Forecasts>(threads)](Scenario const& scenario) {
+        return (*forecasts)(scenario);
     };
     program.host_figures = {"plan_host_mean_s"};
     auto const version = version_text();

@@ -9,9 +9,11 @@
 #include <fstream>
 #include <optional>
 #include <set>
+#include <span>
 #include <system_error>
 #include <vector>
 
+#include "model/event.hpp"
 #include "sweep/process.hpp"
 #include "trace/reader.hpp"
 #include "units/error.hpp"
@@ -50,7 +52,8 @@ class ScratchFolder {
 struct Sample {
     double seconds = 0;
     bool cut_off = false;
-    int signal = 0;  // SIGINT or SIGTERM came meanwhile
+    bool forecast = false;  // what computing costs is the program's forecast
+    int signal = 0;         // SIGINT or SIGTERM came meanwhile
 };
 
 // Seconds that `work` takes in a process of its own; none when it fails.
@@ -75,27 +78,51 @@ std::optional<Sample> timed(std::function<int()> const& work, fs::path const& er
     return sample;
 }
 
-// What a run of the point costs: host seconds, or for the wall clock the emulated ones times the dilation.
+// Host seconds that a trace's computations cost, one after the other.
+double kernel_seconds(trace::Reader const& reader, std::vector<double> const& block_seconds) {
+    double sum = 0;
+    auto const& blocks = reader.header().blocks;
+    reader.for_each_batch<Event>(1 << 16, [&](std::span<Event const> events) {
+        for (auto const& event : events)
+            if (auto const b = static_cast<std::size_t>(event.block);
+                event.kind == EventKind::compute && b < block_seconds.size() && blocks.at(b).macs > 0)
+                sum += block_seconds[b] * static_cast<double>(event.macs) / static_cast<double>(blocks[b].macs);
+    });
+    return sum;
+}
+
+// What a run of the point costs: host seconds, or for the wall clock the emulated ones times the dilation. Where a
+// forecast says what computing costs, it is run without.
 std::optional<Sample> sample(Scenario scenario, Program const& program) {
     ScratchFolder const folder;
     auto const trace = folder.path() / "trace.h5";
     bool const wall = scenario.emulation.clock == ClockKind::wall;
-    if (wall) {
+    bool const asks = wall ? !scenario.emulation.dilation : scenario.emulation.kernels;
+    auto const forecast = asks ? program.forecast(scenario) : std::nullopt;
+    if (wall || forecast) {
         scenario.emulation.clock = ClockKind::virtual_time;
         scenario.emulation.kernels = false;
     }
-    auto const seconds = folder.path() / "emulated";
+    auto const figures = folder.path() / "figures";
     auto const work = [&] {
         if (int const status = program.run(scenario, trace); status != 0) return status;
         trace::Reader const reader(trace.string());
-        std::ofstream(seconds) << reader.read<trace::RoundRow>().back().end_s;
+        std::ofstream(figures) << reader.read<trace::RoundRow>().back().end_s << ' '
+                               << (forecast ? kernel_seconds(reader, forecast->block_seconds) : 0);
         return 0;
     };
     auto measured = timed(work, folder.path() / "errors.txt");
-    if (!wall || !measured || measured->cut_off) return measured;
-    std::ifstream(seconds) >> measured->seconds;
-    measured->seconds *= scenario.emulation.dilation.value_or(1);
-    measured->cut_off = !scenario.emulation.dilation;
+    if (!measured) return measured;
+    measured->forecast = forecast.has_value();
+    if (measured->cut_off) return measured;
+    double emulated = 0, kernels = 0;
+    std::ifstream(figures) >> emulated >> kernels;
+    if (wall) {
+        measured->seconds = emulated * scenario.emulation.dilation.value_or(forecast ? forecast->dilation : 1);
+        measured->cut_off = asks && !forecast;
+    } else if (forecast) {
+        measured->seconds += kernels / static_cast<double>(forecast->threads);
+    }
     return measured;
 }
 
@@ -134,7 +161,7 @@ Estimate estimate(config::Sweep const& sweep, config::ProfileFolders const& fold
         if (!cost) {
             double sum = 0;
             std::size_t count = 0;
-            bool at_least = false;
+            bool at_least = false, forecast = false;
             for (std::size_t i = 0; i < std::min(most_samples, left.size()); ++i) {
                 auto const& point = *left[(2 * i + 1) * left.size() / (2 * std::min(most_samples, left.size()))];
                 auto const resolved = program.resolve(scenario_of(sweep, sweep.points[point.index], folders));
@@ -143,6 +170,7 @@ Estimate estimate(config::Sweep const& sweep, config::ProfileFolders const& fold
                 if (one->signal != 0) ::raise(one->signal);
                 sum += one->seconds;
                 at_least = at_least || one->cut_off;
+                forecast = forecast || one->forecast;
                 ++count;
             }
             if (count == 0) {
@@ -152,8 +180,10 @@ Estimate estimate(config::Sweep const& sweep, config::ProfileFolders const& fold
             }
             cost = Cost{sum / static_cast<double>(count), at_least,
                         clock == ClockKind::wall
-                            ? "what " + std::to_string(count) + " points emulate, times their dilation"
-                            : "the mean of " + std::to_string(count) + " that were run to measure it"};
+                            ? "what " + std::to_string(count) + " points emulate, times their dilation" +
+                                  (forecast ? " by this host's profile" : "")
+                            : "the mean of " + std::to_string(count) + " that were run to measure it" +
+                                  (forecast ? ", and this host's profile for the kernels" : "")};
         }
         auto const at_a_time = static_cast<double>(std::min(clock == ClockKind::wall ? wall_jobs : jobs, left.size()));
         estimate.seconds += cost->seconds * static_cast<double>(left.size()) / at_a_time;

@@ -18,7 +18,8 @@ struct Estimate {
 };
 
 // From the points that are done; else from a few that are left, which are run for it, 10 s each at most, and thrown
-// away. Points with the wall clock: what they emulate, times their dilation. jobs, wall_jobs: as in RunOptions.
+// away; what computing costs is the program's forecast, where it has one. Points with the wall clock: what they emulate,
+// times their dilation. jobs, wall_jobs: as in RunOptions.
 Estimate estimate(config::Sweep const& sweep, config::ProfileFolders const& folders, Manifest const& manifest,
                   Folder const& folder, Program const& program, std::size_t jobs, std::size_t wall_jobs);
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,20 @@ namespace skipstone::sweep {
 // What a trace adds up to, in the order of a table's columns.
 using Summarise = std::function<config::Figures(std::filesystem::path const& trace)>;
 
+// What computing a scenario's network costs on this host.
+struct KernelForecast {
+    std::vector<double> block_seconds;  // of a whole block, one image on one thread; empty: nothing is computed
+    std::size_t threads = 1;            // that compute at a time under the virtual clock
+    double dilation = 1;                // what "auto" comes to with a rank per device here
+};
+
 // What a point needs of the program. `run` and `summarise` are called in a process of the point's own.
 struct Program {
     Resolve resolve;
     // Writes the trace of a scenario; returns the exit status. What it says of a failure goes to standard error.
     std::function<int(Scenario const& scenario, std::filesystem::path const& trace)> run;
     Summarise summarise;
+    std::function<std::optional<KernelForecast>(Scenario const& scenario)> forecast;  // nothing: not known
     std::vector<std::string> host_figures;  // names of figures that depend on the host under the virtual clock, too
     std::string software;                   // version and revision
     std::string identity;  // SHA-256 of the executable: whose summaries can be trusted to be this program's

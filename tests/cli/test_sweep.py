@@ -8,13 +8,14 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import time
 import unittest
 
 import h5py
 
-from support import PROGRAM, ProgramTest, scenario_text
+from support import ALONE, PROGRAM, ProgramTest, scenario_text
 
 HEAD = 'format = "skipstone-sweep"\nversion = 1\nscenario = "base.toml"\n'
 GRID = "repetitions = 3\n[grid]\nobjective.alpha = [0, 0.5, 1]\nrequests.count = [1, 2]\n"
@@ -61,6 +62,70 @@ class SweepTest(ProgramTest):
         for part in parts:
             self.assertIn(part, result.err)
         self.assertFalse((self.folder / "sweep").exists())
+
+
+class Estimating(SweepTest):
+    """What the estimate makes of what bench measured on this host."""
+
+    def setUp(self):
+        super().setUp()
+        self.where = {"SKIPSTONE_CACHE": str(self.path("cache"))}
+
+    def profile(self, seconds):
+        """A host on which every block takes so long."""
+        hosts = pathlib.Path(self.path("cache"), "hosts")
+        if not hosts.exists():
+            self.skipstone("bench", "--network", "resnet20-cifar", "--passes", "1", environment=self.where)
+        (file,) = hosts.glob("*.json")
+        profile = json.loads(file.read_text())
+        for block in profile["timings"][0]["blocks"]:
+            block["median_s"] = seconds
+        file.write_text(json.dumps(profile))
+        return len(profile["timings"][0]["blocks"])
+
+    def estimate(self, file, code=0):
+        return self.skipstone("sweep", "expand", file, "--folder", self.path("out"), environment=self.where, code=code).out
+
+    def seconds_a_point(self, said):
+        return float(re.search(r"([\d.e+]+) s a point", said)[1])
+
+    def test_kernels_cost_what_the_host_profile_says(self):
+        changes = ALONE | {"emulation.kernels": True, "objective.alpha": 0, "requests.count": 1}
+        file = self.sweep("repetitions = 4\n[set]\nrounds.count = 2\n", changes)
+        said = self.estimate(file)
+        self.assertRegex(said, "4 points to run, about .* run to measure it")
+        self.assertNotIn("profile", said)
+        self.assertLess(self.seconds_a_point(said), 10)
+        blocks = self.profile(100)
+        said = self.estimate(file)
+        self.assertIn("and this host's profile for the kernels", said)
+        self.assertAlmostEqual(self.seconds_a_point(said), 2 * blocks * 100, delta=10)
+        self.profile(50)
+        self.assertAlmostEqual(self.seconds_a_point(self.estimate(file)), 2 * blocks * 50, delta=10)
+        file = self.sweep("repetitions = 4\n[set]\nrounds.count = 2\n", changes | {"emulation.kernels": False})
+        self.assertNotIn("profile", self.estimate(file))
+
+    def test_what_is_dropped_costs_nothing(self):
+        table = {"format": "skipstone-accuracy", "version": 1, "network": "resnet20-cifar",
+                 "row": [{"dropped": [], "accuracy": 0.8}, {"dropped": ["s2b2"], "accuracy": 0.9}]}
+        file = self.sweep("", ALONE | {"emulation.kernels": True, "objective.alpha": 0, "requests.count": 1, "rounds.count": 1,
+                                       "accuracy.table": table})
+        blocks = self.profile(100)
+        self.assertAlmostEqual(self.seconds_a_point(self.estimate(file)), (blocks - 1) * 100, delta=10)
+
+    def test_automatic_dilation_is_known_from_the_host_profile(self):
+        changes = {"emulation.clock": "wall", "emulation.kernels": True}
+        file = self.sweep("repetitions = 2\n", changes)
+        said = self.estimate(file)
+        self.assertIn("at least", said)
+        self.profile(10)
+        slow = self.estimate(file)
+        self.assertRegex(slow, "about .* times their dilation by this host's profile")
+        self.profile(20)
+        self.assertAlmostEqual(self.seconds_a_point(self.estimate(file)) / self.seconds_a_point(slow), 2, delta=0.02)
+        computes_nothing = self.estimate(self.sweep("repetitions = 2\n", changes | {"emulation.kernels": False}))
+        self.assertIn("about", computes_nothing)
+        self.assertAlmostEqual(self.seconds_a_point(computes_nothing), self.seconds_a_point(said), delta=0.01)
 
 
 class Expanding(SweepTest):
