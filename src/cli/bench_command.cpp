@@ -41,12 +41,6 @@ struct BenchOptions {
     std::string device_profile, host_profile;
 };
 
-ConvolutionPolicy policy_of(std::string const& word) {
-    for (auto const& [policy, name] : convolution_policy_names)
-        if (name == word) return policy;
-    throw InputError("--convolutions " + word + ": there are standard, measured and direct");
-}
-
 Network network_of(BenchOptions const& options, Precision precision, Invocation const& invocation) {
     auto profile = config::load_network_profile(options.network, invocation.profiles);
     profile.precision = precision;
@@ -112,7 +106,7 @@ std::optional<NetworkTiming> time(Network const& network, kernels::TimingSetting
 
 int bench(BenchOptions const& options, Invocation const& invocation) {
     check(options);
-    auto policy = policy_of(options.convolutions);
+    auto policy = parse_convolutions(options.convolutions);
     auto const network = network_of(options, Precision::float32, invocation);
     std::vector<Network> networks;
     for (auto const& precision : options.precisions)

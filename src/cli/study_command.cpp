@@ -8,6 +8,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/signals.hpp"
+#include "cli/this_host.hpp"
 #include "emulator/host_clock.hpp"
 #include "kernels/host.hpp"
 #include "mpi/communicator.hpp"
@@ -34,7 +36,7 @@ namespace fs = std::filesystem;
 
 struct StudyOptions {
     std::string network, weights, data, output, remark, precision = "float32";
-    std::optional<std::string> final_data, drops, modes, share, calibration;
+    std::optional<std::string> final_data, drops, modes, share, calibration, convolutions;
     std::optional<std::size_t> limit, final_limit, final_count;
     std::size_t batch = 32;
     std::optional<int> threads;
@@ -108,8 +110,21 @@ std::string drops_text(StudyOptions const& options, StudyPlan const& plan) {
     return plan.choice == StudyPlan::Choice::greedy || drops == "none" ? drops : fs::path(drops).filename().string();
 }
 
-Identity identity(StudyOptions const& options, Workplace const& workplace, Calibration const& calibration,
-                  StudyPlan const& plan) {
+// How convolutions are computed.
+struct Convolutions {
+    ConvolutionPolicy policy = ConvolutionPolicy::direct;
+    ConvolutionChoices choices;
+};
+
+// What a study is about beside the workplace.
+struct Task {
+    StudyPlan plan;
+    Convolutions convolutions;
+    Calibration calibration;  // of an int8 network
+};
+
+Identity identity(StudyOptions const& options, Workplace const& workplace, Task const& task) {
+    auto const& [plan, convolutions, calibration] = task;
     Identity identity{{"program", SKIPSTONE_VERSION},
                       {"oneDNN", kernels::onednn_version()},
                       {"instruction set", kernels::instruction_set()},
@@ -121,6 +136,8 @@ Identity identity(StudyOptions const& options, Workplace const& workplace, Calib
         identity.emplace_back(name, workplace.data(d).sha256());
         identity.emplace_back(name + " images", std::to_string(workplace.data(d).size()));
     }
+    identity.emplace_back("convolutions", std::string(to_string(convolutions.policy)));
+    identity.emplace_back("algorithms", choices_text(convolutions.choices));
     identity.emplace_back("batch", std::to_string(workplace.batch()));
     identity.emplace_back("drops", drops_text(options, plan));
     std::string sets;
@@ -149,9 +166,25 @@ std::string duration(double seconds) {
     return std::to_string(whole / 3600) + " h " + std::to_string(whole / 60 % 60) + " min";
 }
 
+// Seconds that a study takes by what was measured on this host; nothing where its network was not. Other hosts of a job
+// are taken to be like this one.
+std::optional<double> expected_seconds(Workplace const& workplace, ConvolutionPolicy policy, double passes,
+                                       std::size_t workers) {
+    auto const profile = profile_of_this_host();
+    if (!profile) return std::nullopt;
+    auto known = block_seconds(*profile, workplace.network(), policy, static_cast<int>(workplace.batch()));
+    if (!known) known = block_seconds(*profile, workplace.network(), policy);
+    if (!known) return std::nullopt;
+    return passes * std::reduce(known->begin(), known->end()) / static_cast<double>(workers);
+}
+
 // A bar on a terminal, a line now and then elsewhere.
 class Report {
   public:
+    // expects: how long it takes was said already; else its first images tell.
+    Report(std::size_t workers, std::size_t batch, bool expects)
+        : workers_(workers), batch_(batch), said_total_(expects) {}
+
     void operator()(StudyProgress const& progress) {
         if (progress.what != what_) {
             what_ = progress.what;
@@ -160,6 +193,12 @@ class Report {
                 print("going on: " + std::to_string(progress.known) + " of " + std::to_string(progress.batches) +
                       " batches are in the journal");
             said_ = Clock::now();
+        }
+        if (auto const fresh = progress.done - progress.known; !said_total_ && fresh >= workers_) {
+            said_total_ = true;
+            double const spent = std::chrono::duration<double>(Clock::now() - begin_).count();
+            print("about " + duration(spent + progress.seconds_left) + " in all, by its first " +
+                  std::to_string(fresh * batch_) + " images");
         }
         auto const left = progress.seconds_left < 0 ? "" : ", about " + duration(progress.seconds_left) + " left";
         bar_->advance(static_cast<int>(progress.done), "batches" + left + " (" + what_ + ")");
@@ -178,9 +217,11 @@ class Report {
         std::fflush(stdout);
     }
 
+    std::size_t workers_, batch_;
+    bool said_total_;
     std::string what_;
     std::unique_ptr<ProgressBar> bar_;
-    Clock::time_point said_;
+    Clock::time_point begin_ = Clock::now(), said_;
 };
 
 std::string result_table(Measurement const& measurement, Network const& network) {
@@ -207,20 +248,30 @@ fs::path with_ending(fs::path path, std::string const& stem_end, char const* ext
     return path.parent_path() / (path.stem().string() + stem_end + extension);
 }
 
-// Rank 0's part. world: nullptr where it is alone.
-int lead(StudyOptions const& options, Workplace const& workplace, Calibration const& calibration, StudyPlan const& plan,
-         int threads, mpi::Communicator const* world) {
+// Rank 0's part. world: nullptr where it is alone; hosts: of the job.
+int lead(StudyOptions const& options, Workplace const& workplace, Task const& task, int threads,
+         mpi::Communicator const* world, int hosts) {
     auto const& network = workplace.network();
+    auto const& plan = task.plan;
     Team team(workplace, threads, world);  // before anything can fail: other ranks wait for it
-    Journal journal(options.output + ".journal", identity(options, workplace, calibration, plan),
+    Journal journal(options.output + ".journal", identity(options, workplace, task),
                     options.restart ? Journal::Start::anew : Journal::Start::resume);
     on_signals(OnSignal::remember);
     auto const begin = std::chrono::steady_clock::now();
     std::printf("%s in %s on %zu images of %s, %zu worker%s\n", network.name().c_str(),
                 std::string(to_string(network.precision())).c_str(), workplace.data(0).size(),
                 workplace.data(0).name().c_str(), team.workers(), team.workers() == 1 ? "" : "s");
+    auto const passes = image_passes(workplace, plan, journal);
+    auto const at_a_time = std::min(team.workers(), static_cast<std::size_t>(hosts * emulator::usable_cores()));
+    auto const expected = expected_seconds(workplace, task.convolutions.policy, passes, at_a_time);
+    if (expected)
+        std::printf(
+            "about %s by this host's profile: as much as %.0f images through the whole network, %.3g ms each, "
+            "%zu at a time\n",
+            duration(*expected).c_str(), passes,
+            1e3 * *expected * static_cast<double>(at_a_time) / std::max(passes, 1.0), at_a_time);
     std::fflush(stdout);
-    Report report;
+    Report report(team.workers(), workplace.batch(), expected.has_value());
     auto const result = conduct(workplace, plan, team, journal, std::ref(report), stop_requested());
     report.clear();
     if (!result) {
@@ -230,8 +281,13 @@ int lead(StudyOptions const& options, Workplace const& workplace, Calibration co
     }
     double const spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
-    Provenance provenance{std::string("skipstone ") + SKIPSTONE_VERSION + " (" + SKIPSTONE_REVISION + ")", today(),
-                          kernels::instruction_set(), drops_text(options, plan), options.remark};
+    Provenance provenance{std::string("skipstone ") + SKIPSTONE_VERSION + " (" + SKIPSTONE_REVISION + ")",
+                          today(),
+                          kernels::instruction_set(),
+                          drops_text(options, plan),
+                          options.remark,
+                          std::string(to_string(task.convolutions.policy)),
+                          choices_text(task.convolutions.choices)};
     fs::path const output(options.output);
     auto const write = [&](Measurement const& measurement, std::string const& stem_end, Provenance const& about) {
         auto const json = with_ending(output, stem_end, ".json"), toml = with_ending(output, stem_end, ".toml");
@@ -263,13 +319,13 @@ int lead(StudyOptions const& options, Workplace const& workplace, Calibration co
 struct Prepared {
     Network network;
     kernels::WeightsInfo weights;
-    Calibration calibration;  // of an int8 network
     std::vector<DataSet> data;
-    StudyPlan plan;
+    Task task;
 
     // host: the ranks of this host, or nullptr.
     Workplace workplace(StudyOptions const& options, mpi::Communicator const* host) {
-        return {pack(network, weights, calibration, host), weights, std::move(data), options.batch};
+        return {pack(network, weights, task.convolutions.choices, task.calibration, host), weights, std::move(data),
+                options.batch};
     }
 };
 
@@ -287,6 +343,16 @@ Calibration calibration_of(StudyOptions const& options, Network const& network, 
     return calibration;
 }
 
+Convolutions convolutions_of(StudyOptions const& options, Network const& network) {
+    if (network.precision() != Precision::float32) {
+        if (options.convolutions)
+            throw InputError("--convolutions: goes with --precision float32 alone; others are computed directly");
+        return {};
+    }
+    auto const policy = parse_convolutions(options.convolutions.value_or("standard"));
+    return {policy, choices_of(policy, network)};
+}
+
 // Checks first what costs nothing.
 Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     check_numbers(options);
@@ -300,11 +366,15 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     profile.precision = parse_precision(options.precision);
     Network network(std::move(profile));
     auto calibration = calibration_of(options, network, info, invocation);
+    auto convolutions = convolutions_of(options, network);
     std::vector<DataSet> data;
     data.emplace_back(options.data, options.limit, info.classes);
     if (options.final_data) data.emplace_back(*options.final_data, options.final_limit, info.classes);
     auto plan = make_plan(options, network);
-    return {std::move(network), std::move(info), std::move(calibration), std::move(data), std::move(plan)};
+    return {std::move(network),
+            std::move(info),
+            std::move(data),
+            {std::move(plan), std::move(convolutions), std::move(calibration)}};
 }
 
 int threads_of(StudyOptions const& options, std::size_t ranks_here) {
@@ -349,7 +419,8 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
         return done;
     }
     try {
-        return lead(options, *workplace, prepared->calibration, prepared->plan, threads, &world);
+        int const hosts = (world.size() + host.size() - 1) / host.size();
+        return lead(options, *workplace, prepared->task, threads, &world, hosts);
     } catch (InputError const& error) {  // the others were told to end
         std::fprintf(stderr, "skipstone: %s\n", error.what());
         return bad_input;
@@ -359,7 +430,7 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
 int study_here(StudyOptions const& options, Invocation const& invocation) {
     auto prepared = prepare(options, invocation);
     auto const workplace = prepared.workplace(options, nullptr);
-    return lead(options, workplace, prepared.calibration, prepared.plan, threads_of(options, 1), nullptr);
+    return lead(options, workplace, prepared.task, threads_of(options, 1), nullptr, 1);
 }
 
 int study_command(StudyOptions const& options, Invocation const& invocation) {
@@ -420,11 +491,18 @@ Action add_study_command(CLI::App& app, Invocation const& invocation) {
                    "of --precision int8: a file that \"skipstone calibrate\" wrote, or a name under "
                    "profiles/calibrations")
         ->type_name("FILE");
+    app.add_option(
+           "--convolutions", options->convolutions,
+           "of --precision float32: standard (default: Winograd where a rule says that it pays), measured (what "
+           "`skipstone bench --choose` found on this host), direct (never); as network.convolutions of a run")
+        ->type_name("standard|measured|direct");
     app.add_option("--remark", options->remark, "a remark for the table")->type_name("TEXT");
     app.add_flag("--restart", options->restart, "forget what an interrupted study of this table had finished");
     app.footer(
         "An interrupted study (Ctrl-C, or killed) goes on where it was when the same call is repeated.\n"
-        "Ranks share the work: mpirun -n 4 skipstone study … gives the same table.");
+        "Ranks share the work: mpirun -n 4 skipstone study … gives the same table.\n"
+        "How long it takes is said at once where `skipstone bench` measured this host with the network (best with\n"
+        "--batch as here, and --input as the weights'), else after its first images.");
     return [options, &invocation] { return study_command(*options, invocation); };
 }
 

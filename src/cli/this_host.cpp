@@ -45,8 +45,9 @@ std::optional<HostProfile> profile_of_this_host() {
 }
 
 std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Network const& network,
-                                                 ConvolutionPolicy policy) {
+                                                 ConvolutionPolicy policy, int batch) {
     NetworkTiming wanted;
+    wanted.batch = batch;
     wanted.network = network.name();
     wanted.input = network.profile().input;
     wanted.precision = to_string(network.precision());
@@ -56,10 +57,18 @@ std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Net
     std::vector<double> seconds;
     for (std::size_t b = 0; b < network.size(); ++b) {
         auto const& block = found->blocks[b];
-        if (block.block != network.blocks()[b].name || block.macs != network.blocks()[b].macs) return std::nullopt;
-        seconds.push_back(block.median.value());
+        auto const macs = network.blocks()[b].macs * batch;
+        bool const other_classes = b + 1 == network.size() && block.macs.value() > 0;
+        if (block.block != network.blocks()[b].name || (block.macs != macs && !other_classes)) return std::nullopt;
+        seconds.push_back(block.median.value() / batch * (block.macs == macs ? 1 : macs / block.macs));
     }
     return seconds;
+}
+
+ConvolutionPolicy parse_convolutions(std::string const& word) {
+    for (auto const& [policy, name] : convolution_policy_names)
+        if (name == word) return policy;
+    throw InputError("--convolutions " + word + ": there are standard, measured and direct");
 }
 
 ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) {
@@ -75,9 +84,10 @@ ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) 
     auto const key = choices_key(network.profile().name, network.profile().input);
     if (auto const profile = profile_of_this_host())
         if (auto const found = profile->choices.find(key); found != profile->choices.end()) return found->second;
-    throw InputError("network.convolutions: is \"measured\", but nothing was measured on this host for " + key +
-                     "; `skipstone bench --choose --network " + network.profile().name + " --input " +
-                     std::to_string(network.profile().input) + "` does it");
+    throw InputError(
+        "network.convolutions (or --convolutions) is \"measured\", but nothing was measured on this host for " + key +
+        "; `skipstone bench --choose --network " + network.profile().name + " --input " +
+        std::to_string(network.profile().input) + "` does it");
 }
 
 std::string choices_text(ConvolutionChoices const& choices) {

@@ -265,7 +265,8 @@ AccuracyTable read_accuracy_table(TableReader reader, std::string const& name) {
     table.dataset = reader.text("dataset").value_or("");
     table.samples = reader.integer("samples", 0, any_integer).value_or(0);
     table.source = reader.text("source").value_or("");
-    for (auto const* key : {"date", "weights", "weights_sha256", "software", "remark"}) reader.text(key);
+    for (auto const* key : {"date", "weights", "weights_sha256", "software", "remark", "convolutions"})
+        reader.text(key);
     reader.integer("input", 1, any_integer);
     for (TableReader& row : reader.required("row", reader.tables("row"), "its rows, [[row]] each"))
         table.rows.push_back(read_accuracy_row(std::move(row)));

@@ -191,6 +191,7 @@ std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance c
     add("weights_sha256", provenance.weights_sha256);
     add("software", provenance.software);
     add("remark", provenance.remark);
+    add("convolutions", provenance.convolutions);
     if (provenance.input > 0) text += "input = " + std::to_string(provenance.input) + "\n";
     return text + accuracy_rows(table, "row");
 }

@@ -105,6 +105,16 @@ bool measure_chain(Workplace const& workplace, Measuring& measuring, double ahea
     return true;
 }
 
+// Of one pass, counted in images through the whole network.
+double passes_left(Workplace const& workplace, std::size_t data, std::vector<DropSet> const& sets, Sharing sharing,
+                   std::map<std::size_t, Predictions> const& known) {
+    auto const& network = workplace.network();
+    auto images = workplace.data(data).size();
+    for (auto const& [batch, predictions] : known) images -= workplace.images_of(data, batch);
+    return static_cast<double>(images) *
+           (PrefixTree(network, sets, sharing).macs() / PrefixTree(network, {DropSet{}}, sharing).macs());
+}
+
 void sort_by_accuracy(std::vector<MeasuredSet>& sets) {
     std::ranges::stable_sort(sets, [](MeasuredSet const& a, MeasuredSet const& b) {
         auto const rank = [](MeasuredSet const& m) {
@@ -115,6 +125,34 @@ void sort_by_accuracy(std::vector<MeasuredSet>& sets) {
 }
 
 }  // namespace
+
+double image_passes(Workplace const& workplace, StudyPlan const& plan, Journal const& journal) {
+    double passes = 0;
+    std::size_t number = 0;
+    auto const add = [&](std::size_t data, std::vector<DropSet> const& sets) {
+        passes += passes_left(workplace, data, sets, plan.sharing, journal.batches(number++));
+    };
+    auto tried = plan.drops.sets;
+    if (plan.choice == StudyPlan::Choice::greedy) {
+        auto left = identity_blocks(workplace.network());
+        for (DropSet chain; !left.empty(); left.pop_back()) {  // as if the last blocks went first
+            std::vector<DropSet> sets;
+            if (tried.empty()) sets.push_back(chain);
+            for (auto const block : left) sets.push_back(with(chain, block));
+            add(0, sets);
+            tried.insert(tried.end(), sets.begin(), sets.end());
+            chain = with(chain, left.back());
+        }
+    } else {
+        add(0, tried);
+    }
+    if (workplace.data_sets() > 1) {
+        std::erase_if(tried, [](DropSet const& set) { return set.mode != BlockMode::skip; });
+        tried.resize(std::min(tried.size(), plan.final_count + 1));
+        add(1, tried);
+    }
+    return passes;
+}
 
 std::optional<StudyResult> conduct(Workplace const& workplace, StudyPlan const& plan, Team& team, Journal& journal,
                                    std::function<void(StudyProgress const&)> const& report,

@@ -49,6 +49,10 @@ struct StudyProgress {
     double seconds_left = 0;  // of the whole study, an estimate; negative: not known yet
 };
 
+// How many images' way through the whole network a study costs as much as, but for what the journal has. What shows on
+// the way alone (greedy's chain, the sets that are measured again) is assumed.
+double image_passes(Workplace const& workplace, StudyPlan const& plan, Journal const& journal);
+
 // Measures. Greedy starts from nothing and always adds the identity block whose drop, on top of the others, leaves the
 // most images right (of equals, the later block), until none is left; every set that it tried is in the result. Nothing
 // when `stop` came true; the journal then has what is finished.

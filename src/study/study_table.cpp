@@ -67,7 +67,7 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
     for (auto const& set : measurement.sets) table.rows.push_back(row_of(set, workplace.network()));
     auto text = config::accuracy_table_text(
         table, {provenance.date, file_name(weights.file), weights.sha256, provenance.software, provenance.remark,
-                workplace.network().profile().input});
+                provenance.convolutions, workplace.network().profile().input});
     if (!not_run.empty()) text += "\n# Not run:\n";
     for (auto const& block : not_run)
         text += "# " + block.block + ", mode " + std::string(to_string(block.mode)) + ": " + block.reason + "\n";
@@ -83,6 +83,7 @@ std::string json_text(Workplace const& workplace, Measurement const& measurement
               {"version", 1},
               {"network", network.name()},
               {"precision", to_string(network.precision())},
+              {"convolutions", {{"policy", provenance.convolutions}, {"chosen", provenance.chosen}}},
               {"input", network.profile().input},
               {"classes", weights.classes},
               {"samples", data.size()},

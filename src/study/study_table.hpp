@@ -11,6 +11,7 @@ namespace skipstone::study {
 // What a table says of how it came about, beside what the workplace knows.
 struct Provenance {
     std::string software, date, instruction_set, drops, remark;
+    std::string convolutions, chosen;  // the policy, and what it came to
 };
 
 // An accuracy table (design.md section 3): dataset is the data's name; rows have `correct`, `samples`, `confidence`
@@ -21,8 +22,9 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
 // The same as JSON, and more:
 //   {"format": "skipstone-study", "version": 1, "network", "precision", "input", "classes", "samples", "drops",
 //   "batch", "date",
-//    "software", "instruction_set", "remark", "data": {"name", "sha256"}, "weights": {"name", "sha256"},
-//    "rows": [{"dropped": [names], "mode", "accuracy", "correct", "samples", "confidence": [low, high],
+//    "convolutions": {"policy", "chosen": "NAME: ALGORITHM; …"}, "software", "instruction_set", "remark", "data":
+//    {"name", "sha256"}, "weights": {"name", "sha256"}, "rows": [{"dropped": [names], "mode", "accuracy", "correct",
+//    "samples", "confidence": [low, high],
 //              "memory_gain_bytes", "computation_gain_macs", "confusion": [true class][predicted class]}, …],
 //    "not_run": [{"block", "mode", "reason"}, …], "chain": [names; greedy only]}
 // Confusion matrices are left out above 100 classes.

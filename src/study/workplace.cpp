@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
 #include "units/error.hpp"
 
@@ -61,10 +60,11 @@ class Walk {
 
 }  // namespace
 
-kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights, Calibration const& calibration,
+kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights,
+                            ConvolutionChoices const& choices, Calibration const& calibration,
                             mpi::Communicator const* host) {
     kernels::use_threads(1);  // workers are threads themselves
-    kernels::PackLayout layout(network, kernels::standard_choices(network), calibration);
+    kernels::PackLayout layout(network, choices, calibration);
     kernels::WeightsOrigin const origin{weights.file, 0};
     return host == nullptr ? kernels::PackedNetwork::alone(network, std::move(layout), origin)
                            : kernels::PackedNetwork::among(*host, network, std::move(layout), origin);

@@ -12,6 +12,7 @@
 #include "kernels/packed_network.hpp"
 #include "kernels/weights.hpp"
 #include "model/calibration.hpp"
+#include "model/convolution_choice.hpp"
 #include "model/network.hpp"
 #include "mpi/communicator.hpp"
 #include "study/data_set.hpp"
@@ -22,9 +23,11 @@ namespace skipstone::study {
 // The classes that a batch's images were taken for, set by set: [sets, images of the batch].
 using Predictions = std::vector<std::uint32_t>;
 
-// A network's weights for workers of one thread each. calibration: of an int8 network. host: the ranks of this host,
-// collective over them; nullptr where there are no ranks. Throws InputError as PackedNetwork does.
-kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights, Calibration const& calibration,
+// A network's weights for workers of one thread each. choices: of a float32 network; calibration: of an int8 one. host:
+// the ranks of this host, collective over them; nullptr where there are no ranks. Throws InputError as PackedNetwork
+// does.
+kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& weights,
+                            ConvolutionChoices const& choices, Calibration const& calibration,
                             mpi::Communicator const* host);
 
 // What every worker of a study reads: network, weights, images. Images are worked on in fixed batches: batch b holds

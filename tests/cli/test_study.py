@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -223,6 +224,62 @@ class Measured(StudyTest):
         known = {correct / NUMBER for (_, mode), correct in self.rows().items() if mode == "skip"}
         self.assertLessEqual(set(trace.requests["accuracy"][trace.requests["status"] == 1]), known)
 
+    def bench(self, seconds=None, **options):
+        """Has a host profile made; seconds: what each block of an image takes by it."""
+        where = {"SKIPSTONE_CACHE": str(self.path("cache"))}
+        self.skipstone("bench", "--network", "resnet20-cifar", "--passes", "1", *(f"--{key}={value}" for key, value in options.items()),
+                       environment=where)
+        (file,) = pathlib.Path(self.path("cache"), "hosts").glob("*.json")
+        profile = json.loads(file.read_text())
+        for timing in profile["timings"]:
+            for block in timing["blocks"]:
+                block["median_s"] = seconds
+        file.write_text(json.dumps(profile))
+        return where
+
+    def test_says_how_long_it_takes_from_the_host_profile(self):
+        out = self.measure("--drops", "none", "--threads", "1", "--batch", "10").out
+        self.assertRegex(out, "about .* s in all, by its first 10 images")
+        self.assertNotIn("profile", out)
+        where = self.bench(1)
+        out = self.measure("--drops", "none", "--threads", "1", environment=where).out
+        self.assertIn("about 22 min 0 s by this host's profile: as much as 120 images through the whole network, 1.1e+04 ms each, 1 at a time", out)
+        self.assertNotIn("by its first", out)
+        self.bench(0.1)
+        out = self.measure("--drops", "none", "--threads", "1", environment=where).out
+        self.assertIn("about 2 min 12 s by this host's profile", out)
+        # two sets that share all but their last blocks, and what is measured again
+        drops = self.write("last.toml", '[[row]]\ndropped = ["s4b3"]\n')
+        out = self.measure("--drops", drops, "--final-data", self.other_images, "--final-limit", "60", "--threads", "1", environment=where).out
+        self.assertRegex(out, r"as much as 18\d images")  # 120 + 60 and 64 multiply-adds of the head each
+        self.assertIn("by its first", self.measure("--drops", "none", "--convolutions", "direct", environment=where).out)
+
+    def test_says_how_long_is_left_of_what_was_interrupted(self):
+        where = self.bench(1)
+        said = self.measure("--drops", "greedy", "--threads", "1", environment=where, output="whole.toml").out
+        whole = int(re.search(r"as much as (\d+) images", said)[1])
+        self.assertGreater(whole, 3 * NUMBER)
+        self.interrupt(signal.SIGINT, "--drops", "greedy", "--batch", "4", "--threads", "1")
+        said = self.measure("--drops", "greedy", "--batch", "4", "--threads", "1", environment=where).out
+        left = int(re.search(r"as much as (\d+) images", said)[1])
+        self.assertTrue(0 < left < whole, f"{left} of {whole}")
+
+    def test_convolutions_are_chosen_and_told(self):
+        self.measure("--drops", "none")
+        self.assertEqual((self.table()["convolutions"], self.details()["convolutions"]), ("standard", {"policy": "standard", "chosen": ""}))
+        self.measure("--drops", "none", "--convolutions", "direct")
+        self.assertEqual(self.table()["convolutions"], "direct")
+        refused = self.measure("--drops", "none", "--convolutions", "measured", code=2).err
+        self.assertIn("bench --choose --network resnet20-cifar --input 32", refused)
+        where = self.bench(1)
+        (file,) = pathlib.Path(self.path("cache"), "hosts").glob("*.json")
+        profile = json.loads(file.read_text())
+        profile["choices"]["resnet20-cifar at 32"] = {"layer1.0.conv1": "winograd-2x3", "layer1.0.conv2": "direct"}
+        file.write_text(json.dumps(profile))
+        self.measure("--drops", "none", "--convolutions", "measured", environment=where)
+        self.assertEqual(self.details()["convolutions"], {"policy": "measured", "chosen": "layer1.0.conv1: winograd-2x3"})
+        self.assertEqual(self.table()["convolutions"], "measured")
+
     def test_every_option_has_an_effect(self):
         out = self.measure("--modes", "direct", "--limit", "50", "--batch", "7", "--threads", "3", "--remark", "a remark").out
         self.assertIn("3 workers", out)
@@ -304,7 +361,9 @@ class BadInput(StudyTest):
 
     def test_options(self):
         for arguments, said in ((["--modes", "skip,full"], '"full" is no mode'), (["--batch", "0"], "--batch"), (["--limit", "0"], "--limit"),
-                                (["--threads", "0"], "--threads"), (["--final-count", "3"], "--final-data"), (["--share", "maybe"], "--share")):
+                                (["--threads", "0"], "--threads"), (["--final-count", "3"], "--final-data"), (["--share", "maybe"], "--share"),
+                                (["--convolutions", "fastest"], "standard, measured and direct"),
+                                (["--precision", "bfloat16", "--convolutions", "direct"], "float32 alone")):
             self.refused(*arguments, said=said)
         self.refused(said="must end in .toml", output="t.txt")
         self.refused(said="cannot be written", output="no/folder/t.toml")

@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(an_accuracy_table_text_loads_as_the_same_table) {
     AccuracyTable const table = load_accuracy_table("khan2023-table1", shipped());
     Folder const folder("accuracy");
     auto const file = folder.write(
-        "t.toml", accuracy_table_text(table, {"2024-01-01", "w.h5", "abc", "skipstone 0.1.0", "a \"remark\""}));
+        "t.toml", accuracy_table_text(table, {"2024-01-01", "w.h5", "abc", "skipstone 0.1.0", "a \"remark\"", "direct"}));
     AccuracyTable const again = load_accuracy_table(file.string(), shipped());
     BOOST_TEST(again.network == table.network);
     BOOST_TEST(again.dataset == table.dataset);
