@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <utility>
 
 #include "kernels/network_kernels.hpp"
 #include "kernels/packed_weights.hpp"
 #include "kernels/primitives.hpp"
-#include "units/buffer.hpp"
+#include "kernels/shared_memory.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::kernels {
@@ -20,45 +23,83 @@ namespace {
 // What an algorithm must save before it takes the place of direct: less may be noise, and other bits the next time.
 constexpr double least_gain = 0.03;
 
-constexpr std::array algorithms{ConvolutionAlgorithm::direct, ConvolutionAlgorithm::winograd_2x3,
-                                ConvolutionAlgorithm::winograd_4x3};
+constexpr std::array others{ConvolutionAlgorithm::winograd_2x3, ConvolutionAlgorithm::winograd_4x3,
+                            ConvolutionAlgorithm::streamed, ConvolutionAlgorithm::streamed_winograd_2x3,
+                            ConvolutionAlgorithm::streamed_winograd_4x3};
 
-bool may_be_winograd(Convolution const& c) {
-    return c.precision == Precision::float32 && c.kernel == 3 && c.stride == 1;
+// Products of numbers per weight of the kernel's plane, and how often each weight is used for one image.
+struct Arrangement {
+    ConvolutionAlgorithm algorithm;
+    double elements;
+    double uses;
+};
+
+Arrangement arrangement_of(Convolution const& c, ConvolutionAlgorithm algorithm) {
+    auto const squares = [&](int m) { return std::ceil(1.0 * c.out_height / m) * std::ceil(1.0 * c.out_width / m); };
+    switch (algorithm) {
+        case ConvolutionAlgorithm::winograd_2x3:
+        case ConvolutionAlgorithm::streamed_winograd_2x3:
+            return {algorithm, 16, squares(2)};
+        case ConvolutionAlgorithm::winograd_4x3:
+        case ConvolutionAlgorithm::streamed_winograd_4x3:
+            return {algorithm, 36, squares(4)};
+        default:
+            return {algorithm, 1.0 * c.kernel * c.kernel, squares(1)};
+    }
 }
 
-// Of one algorithm's weights. Tiles of 4x4 outputs take 6x6 weights, tiles of 2x2 outputs 4x4.
-double weight_bytes(Convolution const& c, ConvolutionAlgorithm algorithm) {
-    int const edge = algorithm == ConvolutionAlgorithm::winograd_4x3 ? 6 : 4;
-    return 4.0 * edge * edge * c.in_channels * c.out_channels;
+// In times of one multiplication per pair of channels: to bring a weight from memory takes as long as 40 of them on a
+// core with AVX-512 (200 GFLOP/s, 10 GB/s).
+double cost(Arrangement const& arrangement) {
+    return arrangement.elements * (arrangement.uses + 40);
 }
 
 ConvolutionAlgorithm standard_choice(Convolution const& c) {
-    if (!may_be_winograd(c)) return ConvolutionAlgorithm::direct;
-    // With few channels the transforms cost what the multiplications save. The more there are, the more weights must
-    // come from far away, once per pass; small images have too few tiles to make up for that.
-    bool const pays = c.in_channels >= 64 && weight_bytes(c, ConvolutionAlgorithm::winograd_2x3) <= 2e6;
-    if (!pays || c.out_height < 20) return ConvolutionAlgorithm::direct;
-    auto const algorithm = c.out_height >= 48 && weight_bytes(c, ConvolutionAlgorithm::winograd_4x3) <= 1e6
-                               ? ConvolutionAlgorithm::winograd_4x3
-                               : ConvolutionAlgorithm::winograd_2x3;
-    return is_available(c, algorithm) ? algorithm : ConvolutionAlgorithm::direct;
+    auto best = arrangement_of(c, ConvolutionAlgorithm::streamed);
+    if (!is_available(c, best.algorithm)) return ConvolutionAlgorithm::direct;
+    for (auto const algorithm :
+         {ConvolutionAlgorithm::streamed_winograd_2x3, ConvolutionAlgorithm::streamed_winograd_4x3})
+        if (auto const other = arrangement_of(c, algorithm); is_available(c, algorithm) && cost(other) < cost(best))
+            best = other;
+    if (best.algorithm != ConvolutionAlgorithm::streamed) return best.algorithm;
+    // Streaming costs a copy of the image, and pays where weights are many and not used often.
+    bool const pays = static_cast<double>(c.weight_bytes().value()) >= 5e5 && best.uses >= 4 && best.uses <= 200;
+    return pays ? best.algorithm : ConvolutionAlgorithm::direct;
 }
 
-// The network with one algorithm wherever that is possible.
+// Of all convolutions with this kernel.
+ConvolutionChoices choices_for(Network const& network, int kernel, ConvolutionAlgorithm algorithm) {
+    ConvolutionChoices choices;
+    for (auto const& block : network.blocks())
+        for (auto const* c : convolutions(block))
+            if (c->kernel == kernel && is_available(*c, algorithm)) choices.emplace(c->name, algorithm);
+    return choices;
+}
+
+std::set<int> kernels_of(Network const& network) {
+    std::set<int> kernels;
+    for (auto const& block : network.blocks())
+        for (auto const* c : convolutions(block)) kernels.insert(c->kernel);
+    return kernels;
+}
+
+// The network with one algorithm for all its convolutions of one kernel, where that is possible.
 struct Contender {
-    Contender(Network const& network, ConvolutionAlgorithm algorithm)
-        : choices(uniform_choices(network, algorithm)),
+    Contender(Network const& network, int kernel_here, ConvolutionAlgorithm algorithm_here,
+              ConvolutionChoices choices_here)
+        : kernel(kernel_here),
+          algorithm(algorithm_here),
+          choices(std::move(choices_here)),
           layout(network, choices),
-          memory(layout.bytes()),
+          memory(SharedMemory::alone(layout.bytes())),
           kernels(network, layout, filled(memory)),
           seconds(network.size()) {}
 
     // Times do not depend on what the weights are, as long as numbers stay ordinary ones.
-    static std::span<std::byte const> filled(Buffer& memory) {
-        auto* const values = reinterpret_cast<float*>(memory.data());
-        std::fill_n(values, memory.size() / sizeof(float), 0.001F);
-        return memory.bytes();
+    static std::span<std::byte const> filled(SharedMemory& memory) {
+        auto const bytes = memory.bytes();
+        std::fill_n(reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float), 0.001F);
+        return bytes;
     }
 
     void pass(Network const& network, bool counts) {
@@ -74,12 +115,15 @@ struct Contender {
     }
 
     bool chooses_in(Block const& block) const {
-        return std::ranges::any_of(block.path, [&](Convolution const& c) { return choices.contains(c.name); });
+        return std::ranges::any_of(convolutions(block),
+                                   [&](Convolution const* c) { return choices.contains(c->name); });
     }
 
+    int kernel;
+    ConvolutionAlgorithm algorithm;
     ConvolutionChoices choices;
     PackLayout layout;
-    Buffer memory;
+    SharedMemory memory;
     NetworkKernels kernels;
     std::vector<std::vector<double>> seconds;  // per block, of the passes that count
 };
@@ -95,28 +139,29 @@ double median(std::vector<double> values) {
 ConvolutionChoices standard_choices(Network const& network) {
     ConvolutionChoices choices;
     for (auto const& block : network.blocks())
-        for (auto const& c : block.path)
-            if (auto const algorithm = standard_choice(c); algorithm != ConvolutionAlgorithm::direct)
-                choices.emplace(c.name, algorithm);
+        for (auto const* c : convolutions(block))
+            if (auto const algorithm = standard_choice(*c); algorithm != ConvolutionAlgorithm::direct)
+                choices.emplace(c->name, algorithm);
     return choices;
 }
 
 ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm algorithm) {
     ConvolutionChoices choices;
     if (algorithm == ConvolutionAlgorithm::direct) return choices;
-    for (auto const& block : network.blocks())
-        for (auto const& c : block.path)
-            if (may_be_winograd(c) && is_available(c, algorithm)) choices.emplace(c.name, algorithm);
+    for (int const kernel : kernels_of(network)) choices.merge(choices_for(network, kernel, algorithm));
     return choices;
 }
 
 std::optional<MeasuredChoices> measure_choices(Network const& network, int passes, std::function<bool()> const& go_on) {
     SKIPSTONE_EXPECT(passes >= 1);
-    std::vector<std::pair<ConvolutionAlgorithm, std::unique_ptr<Contender>>> contenders;
-    for (auto const algorithm : algorithms)
-        contenders.emplace_back(algorithm, std::make_unique<Contender>(network, algorithm));
+    std::vector<std::unique_ptr<Contender>> contenders;
+    contenders.push_back(std::make_unique<Contender>(network, 0, ConvolutionAlgorithm::direct, ConvolutionChoices()));
+    for (int const kernel : kernels_of(network))
+        for (auto const algorithm : others)
+            if (auto choices = choices_for(network, kernel, algorithm); !choices.empty())
+                contenders.push_back(std::make_unique<Contender>(network, kernel, algorithm, std::move(choices)));
     for (int pass = 0; pass <= passes; ++pass)  // the first one compiles
-        for (auto& [algorithm, contender] : contenders) {
+        for (auto& contender : contenders) {
             // The first of two finds nothing of its own in the caches.
             contender->pass(network, false);
             contender->pass(network, true);
@@ -128,21 +173,23 @@ std::optional<MeasuredChoices> measure_choices(Network const& network, int passe
     MeasuredChoices measured;
     for (std::size_t b = 0; b < network.size(); ++b) {
         auto const& block = network.blocks()[b];
-        Contender const* best = nullptr;
-        double least = 0;
-        for (auto const& [algorithm, contender] : contenders) {
-            bool const direct = algorithm == ConvolutionAlgorithm::direct;
-            if (contender->seconds[b].empty() || (!direct && !contender->chooses_in(block))) continue;
+        auto const direct = median(contenders.front()->seconds[b]);
+        std::map<int, std::pair<double, Contender const*>> best;  // by kernel
+        for (auto const& contender : contenders) {
+            if (contender != contenders.front() && !contender->chooses_in(block)) continue;
             auto const seconds = median(contender->seconds[b]);
-            measured.blocks.push_back({BlockId(b), algorithm, Seconds(seconds)});
-            if (best != nullptr && seconds >= least) continue;
-            best = contender.get();
-            least = direct ? seconds * (1 - least_gain) : seconds;
+            measured.blocks.push_back({BlockId(b), contender->kernel, contender->algorithm, Seconds(seconds)});
+            auto& [least, fastest] =
+                best.try_emplace(contender->kernel, direct * (1 - least_gain), nullptr).first->second;
+            if (seconds >= least) continue;
+            least = seconds;
+            fastest = contender.get();
         }
-        if (best == nullptr) continue;
-        for (auto const& c : block.path)
-            if (auto const found = best->choices.find(c.name); found != best->choices.end())
-                measured.choices.insert(*found);
+        for (auto const& [kernel, found] : best)
+            if (auto const* fastest = found.second)
+                for (auto const* c : convolutions(block))
+                    if (auto const chosen = fastest->choices.find(c->name); chosen != fastest->choices.end())
+                        measured.choices.insert(*chosen);
     }
     return measured;
 }

@@ -11,21 +11,24 @@
 namespace skipstone::kernels {
 
 // By a rule that depends on the host's instruction set and on shapes alone, so that hosts of one kind compute the same
-// bits: Winograd for 3x3 convolutions with stride 1 whose images are large and whose transformed weights are small.
+// bits. With AVX-512: what takes the least time on an ordinary core for one image, of the multiplications and of
+// bringing the weights from memory once; without: direct.
 ConvolutionChoices standard_choices(Network const& network);
 
 // One algorithm for every convolution that it can compute on this host.
 ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm algorithm);
 
-// Times of a block, computed by one algorithm wherever that is possible.
+// Times of a block whose convolutions of one kernel (k x k) are computed by one algorithm, all others directly; kernel
+// 0: all directly.
 struct BlockTimes {
     BlockId block;
+    int kernel;
     ConvolutionAlgorithm algorithm;
     Seconds median;
 };
 
 struct MeasuredChoices {
-    ConvolutionChoices choices;      // what was faster than direct by 3 % and more, block by block
+    ConvolutionChoices choices;      // what was faster than direct by 3 % and more, for each block and kernel
     std::vector<BlockTimes> blocks;  // of every block, by every algorithm that it has
 };
 

@@ -11,8 +11,8 @@
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "kernels/packed_weights.hpp"
+#include "kernels/shared_memory.hpp"
 #include "model/calibration.hpp"
-#include "units/buffer.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::kernels {
@@ -75,7 +75,7 @@ std::optional<NetworkTiming> time_network(Network const& network, TimingSettings
     use_threads(settings.threads);
     PackLayout const layout(network, settings.choices,
                             network.precision() == Precision::int8 ? made_up(network) : Calibration());
-    Buffer memory(layout.bytes());
+    auto const memory = SharedMemory::alone(layout.bytes());
     std::ranges::fill(memory.bytes(), std::byte{0x3a});  // an ordinary number of every type: 0.0007, or 58
     NetworkKernels kernels(network, layout, memory.bytes());
 

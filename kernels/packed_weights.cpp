@@ -21,13 +21,6 @@ std::size_t aligned(std::size_t bytes) {
     return (bytes + Buffer::alignment - 1) / Buffer::alignment * Buffer::alignment;
 }
 
-std::vector<Convolution const*> convolutions(Block const& block) {
-    std::vector<Convolution const*> all;
-    for (auto const& c : block.path) all.push_back(&c);
-    if (block.projection) all.push_back(&*block.projection);
-    return all;
-}
-
 struct Folded {
     std::vector<float> weights;  // [O,I,k,k]
     std::vector<float> bias;
@@ -96,6 +89,13 @@ WeightFormat make_format(Convolution const& c, ConvolutionAlgorithm algorithm, E
 }
 
 }  // namespace
+
+std::vector<Convolution const*> convolutions(Block const& block) {
+    std::vector<Convolution const*> all;
+    for (auto const& c : block.path) all.push_back(&c);
+    if (block.projection) all.push_back(&*block.projection);
+    return all;
+}
 
 struct PackLayout::Impl {
     struct Item {

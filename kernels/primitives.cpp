@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/host.hpp"
+#include "kernels/streamed_convolution.hpp"
 #include "units/buffer.hpp"
 #include "units/error.hpp"
 
@@ -159,6 +160,10 @@ std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution
             return winograd("wino_2x3");
         case ConvolutionAlgorithm::winograd_4x3:
             return winograd("wino_4x3");
+        case ConvolutionAlgorithm::streamed:
+        case ConvolutionAlgorithm::streamed_winograd_2x3:
+        case ConvolutionAlgorithm::streamed_winograd_4x3:
+            break;
     }
     return std::nullopt;
 }
@@ -249,12 +254,14 @@ memory placeholder(memory::desc const& desc, dnnl::engine const& engine) {
 
 struct WeightFormat::Impl {
     ConvolutionAlgorithm algorithm;
-    memory::desc desc;
+    Convolution convolution;
+    memory::desc desc;  // none if streamed
     DataType plain;
 };
 
 bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm) {
     if (algorithm == ConvolutionAlgorithm::direct) return true;
+    if (is_streamed(algorithm)) return StreamedConvolution::is_available(convolution, algorithm);
     if (convolution.precision != Precision::float32) return false;
     return checked(text(convolution), [&] {
         return find_desc(host_engine(), convolution, 1, algorithm, any_weights(convolution), {}, usual_attributes({}))
@@ -263,14 +270,20 @@ bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm
 }
 
 WeightFormat::WeightFormat(Convolution const& convolution, ConvolutionAlgorithm algorithm, ElementType source) {
+    if (is_streamed(algorithm)) {
+        if (!is_available(convolution, algorithm))
+            throw EnvironmentError(text(convolution), "has no " + std::string(to_string(algorithm)) + " on this host");
+        impl_ = std::make_shared<Impl const>(Impl{algorithm, convolution, {}, DataType::f32});
+        return;
+    }
     bool const quantised = convolution.precision == Precision::int8;
     // Scales do not change what oneDNN prefers, either.
     std::vector<float> const units(quantised ? static_cast<std::size_t>(convolution.out_channels) : 0, 1.0F);
     Elements const elements{source, activation_type(convolution.precision), units};
     auto const desc = get_desc(checked("engine", host_engine), convolution, 1, algorithm, any_weights(convolution),
                                elements, usual_attributes(elements));
-    impl_ =
-        std::make_shared<Impl const>(Impl{algorithm, desc.weights_desc(), quantised ? DataType::s8 : DataType::f32});
+    impl_ = std::make_shared<Impl const>(
+        Impl{algorithm, convolution, desc.weights_desc(), quantised ? DataType::s8 : DataType::f32});
 }
 
 ConvolutionAlgorithm WeightFormat::algorithm() const {
@@ -278,17 +291,27 @@ ConvolutionAlgorithm WeightFormat::algorithm() const {
 }
 
 std::size_t WeightFormat::bytes() const {
+    if (is_streamed(impl_->algorithm)) return StreamedConvolution::weight_bytes(impl_->convolution, impl_->algorithm);
     return impl_->desc.get_size();
 }
 
 std::string WeightFormat::description() const {
     auto const algorithm = std::string(to_string(impl_->algorithm));
+    if (is_streamed(impl_->algorithm))
+        return algorithm + ":" + StreamedConvolution::weight_format(impl_->convolution, impl_->algorithm);
     if (impl_->algorithm == ConvolutionAlgorithm::direct) return algorithm + ":" + describe(impl_->desc);
     return algorithm + ":" + describe_winograd(impl_->desc);
 }
 
 void WeightFormat::pack(std::span<std::byte const> plain, std::span<std::byte> packed) const {
     SKIPSTONE_EXPECT(packed.size() == bytes());
+    if (is_streamed(impl_->algorithm)) {
+        auto const floats = [](auto bytes) { return bytes.size() / sizeof(float); };
+        StreamedConvolution::pack(impl_->convolution, impl_->algorithm,
+                                  {reinterpret_cast<float const*>(plain.data()), floats(plain)},
+                                  {reinterpret_cast<float*>(packed.data()), floats(packed)});
+        return;
+    }
     checked("reorder", [&] {
         auto const engine = host_engine();
 #if DNNL_VERSION_MAJOR >= 3
@@ -319,6 +342,26 @@ struct PrimitiveFactory::Impl {
 };
 
 struct Primitive::Impl {
+    virtual ~Impl() = default;
+    virtual void run(Arguments const& with) = 0;
+    virtual std::size_t scratchpad_bytes() const = 0;
+    virtual std::string implementation() const = 0;
+};
+
+namespace {
+
+struct Streamed : Primitive::Impl {
+    StreamedConvolution convolution;
+    std::string name;
+
+    Streamed(StreamedConvolution made, ConvolutionAlgorithm algorithm)
+        : convolution(std::move(made)), name(std::string(to_string(algorithm)) + ":avx512_core") {}
+    void run(Primitive::Arguments const& with) override { convolution.run(with); }
+    std::size_t scratchpad_bytes() const override { return convolution.scratchpad_bytes(); }
+    std::string implementation() const override { return name; }
+};
+
+struct OneDnn : Primitive::Impl {
     // A convolution on channels in blocks of 16, between activations that are not: its source is reordered before, its
     // destination behind it (and before, where it adds to what is there).
     struct Blocked {
@@ -331,7 +374,7 @@ struct Primitive::Impl {
     dnnl::primitive primitive;
     dnnl::stream stream;
     memory source, destination, weights, bias, scratchpad;  // weights and bias: convolutions only
-    std::string implementation;
+    std::string name;
     std::unordered_map<int, memory> arguments;
     std::optional<Blocked> blocked;
     std::vector<std::vector<float>> scales;  // what arguments point to with oneDNN 3
@@ -344,13 +387,13 @@ struct Primitive::Impl {
     }
 
     template <class Desc>
-    Impl(dnnl::primitive made, Desc const& desc, dnnl::engine const& engine, dnnl::stream stream_here)
+    OneDnn(dnnl::primitive made, Desc const& desc, dnnl::engine const& engine, dnnl::stream stream_here)
         : primitive(std::move(made)),
           stream(std::move(stream_here)),
           source(placeholder(desc.src_desc(), engine)),
           destination(placeholder(desc.dst_desc(), engine)),
           scratchpad(placeholder(desc.scratchpad_desc(), engine)),
-          implementation(desc.impl_info_str()),
+          name(desc.impl_info_str()),
           arguments{{DNNL_ARG_SRC, source}, {DNNL_ARG_DST, destination}, {DNNL_ARG_SCRATCHPAD, scratchpad}} {}
 
     // source and destination, which the convolution reads and writes now, become plain ones of one image.
@@ -367,14 +410,20 @@ struct Primitive::Impl {
                           what == Destination::add};
     }
 
-    std::size_t scratchpad_bytes() const {
+    std::string implementation() const override { return name; }
+
+    std::size_t scratchpad_bytes() const override {
         auto const bytes = aligned(scratchpad.get_desc().get_size());
         if (!blocked) return bytes;
         return bytes + aligned(blocked->source.get_desc().get_size()) +
                aligned(blocked->destination.get_desc().get_size());
     }
 
-    void run(Arguments const& with) {
+    void run(Primitive::Arguments const& with) override {
+        checked(name, [&] { execute(with); });
+    }
+
+    void execute(Primitive::Arguments const& with) {
         source.set_data_handle(const_cast<std::byte*>(with.source));
         destination.set_data_handle(with.destination);
         scratchpad.set_data_handle(with.scratchpad);
@@ -383,13 +432,13 @@ struct Primitive::Impl {
             bias.set_data_handle(const_cast<float*>(with.bias));
         }
         if (blocked)
-            run_blocked(with);
+            execute_blocked(with);
         else
             primitive.execute(stream, arguments);
         stream.wait();
     }
 
-    void run_blocked(Arguments const& with) {
+    void execute_blocked(Primitive::Arguments const& with) {
         auto& [inner_source, inner_destination, enter, load, leave, images, adds] = *blocked;
         auto* const first = with.scratchpad + aligned(scratchpad.get_desc().get_size());
         inner_source.set_data_handle(first);
@@ -407,6 +456,8 @@ struct Primitive::Impl {
     }
 };
 
+}  // namespace
+
 Primitive::Primitive(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Primitive::Primitive(Primitive&&) noexcept = default;
 Primitive& Primitive::operator=(Primitive&&) noexcept = default;
@@ -417,11 +468,11 @@ std::size_t Primitive::scratchpad_bytes() const {
 }
 
 std::string Primitive::implementation() const {
-    return impl_->implementation;
+    return impl_->implementation();
 }
 
 void Primitive::run(Arguments const& arguments) {
-    checked(impl_->implementation, [&] { impl_->run(arguments); });
+    impl_->run(arguments);
 }
 
 PrimitiveFactory::PrimitiveFactory() : impl_(checked("engine", [] { return std::make_unique<Impl>(); })) {}
@@ -433,11 +484,13 @@ Primitive PrimitiveFactory::convolution(Convolution const& convolution, int batc
                                         Destination destination, Activation activation,
                                         Elements const& elements) const {
     auto const algorithm = format.algorithm();
+    if (is_streamed(algorithm))
+        return Primitive(std::make_unique<Streamed>(
+            StreamedConvolution(convolution, algorithm, batch, destination, activation), algorithm));
     auto const desc = get_desc(impl_->engine, convolution, batch, algorithm, format.impl_->desc, elements,
                                attributes(destination, activation, elements));
     return checked(text(convolution), [&] {
-        auto impl =
-            std::make_unique<Primitive::Impl>(dnnl::convolution_forward(desc), desc, impl_->engine, impl_->stream);
+        auto impl = std::make_unique<OneDnn>(dnnl::convolution_forward(desc), desc, impl_->engine, impl_->stream);
         impl->weights = placeholder(desc.weights_desc(), impl_->engine);
         impl->bias = placeholder(desc.bias_desc(), impl_->engine);
         impl->arguments.emplace(DNNL_ARG_WEIGHTS, impl->weights);
@@ -458,8 +511,7 @@ Primitive PrimitiveFactory::max_pool(TensorShape input, TensorShape output, Elem
     auto const desc =
         pooling_desc(impl_->engine, dnnl::algorithm::pooling_max, input, output, {2, 2}, {3, 3}, {1, 1}, type);
     return checked("max pooling", [&] {
-        return Primitive(
-            std::make_unique<Primitive::Impl>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
+        return Primitive(std::make_unique<OneDnn>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
     });
 }
 
@@ -467,8 +519,7 @@ Primitive PrimitiveFactory::global_average(TensorShape input) const {
     auto const desc = pooling_desc(impl_->engine, dnnl::algorithm::pooling_avg_exclude_padding, input,
                                    {input.n, 1, 1, input.c}, {1, 1}, {input.h, input.w}, {0, 0}, ElementType::float32);
     return checked("average pooling", [&] {
-        return Primitive(
-            std::make_unique<Primitive::Impl>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
+        return Primitive(std::make_unique<OneDnn>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
     });
 }
 
@@ -484,7 +535,7 @@ Primitive PrimitiveFactory::conversion(TensorShape shape, ElementType from, Elem
 #endif
         auto const desc = dnnl::reorder::primitive_desc(impl_->engine, activation_desc(shape, from), impl_->engine,
                                                         activation_desc(shape, to), attributes_here);
-        auto impl = std::make_unique<Primitive::Impl>(dnnl::reorder(desc), desc, impl_->engine, impl_->stream);
+        auto impl = std::make_unique<OneDnn>(dnnl::reorder(desc), desc, impl_->engine, impl_->stream);
 #if DNNL_VERSION_MAJOR >= 3
         if (scale != 1) impl->add_scales(DNNL_ARG_ATTR_SCALES | side, {scale}, impl_->engine);
 #endif

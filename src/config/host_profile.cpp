@@ -103,11 +103,15 @@ ConvolutionChoices read_choices(TableReader reader) {
     ConvolutionChoices choices;
     auto const& table = reader.value();
     for (auto const& name : table.keys)
-        choices.emplace(name, needed(reader, name,
-                                     reader.choice<ConvolutionAlgorithm>(
-                                         name, {{"direct", ConvolutionAlgorithm::direct},
-                                                {"winograd-2x3", ConvolutionAlgorithm::winograd_2x3},
-                                                {"winograd-4x3", ConvolutionAlgorithm::winograd_4x3}})));
+        choices.emplace(name,
+                        needed(reader, name,
+                               reader.choice<ConvolutionAlgorithm>(
+                                   name, {{"direct", ConvolutionAlgorithm::direct},
+                                          {"winograd-2x3", ConvolutionAlgorithm::winograd_2x3},
+                                          {"winograd-4x3", ConvolutionAlgorithm::winograd_4x3},
+                                          {"streamed", ConvolutionAlgorithm::streamed},
+                                          {"streamed-winograd-2x3", ConvolutionAlgorithm::streamed_winograd_2x3},
+                                          {"streamed-winograd-4x3", ConvolutionAlgorithm::streamed_winograd_4x3}})));
     return choices;
 }
 
