@@ -229,7 +229,8 @@ void Dataset::append_rows(RowType const& type, std::span<std::byte const> rows) 
     auto const first = grow(*this, count);
     auto const space = select_rows(*this, first, count);
     auto const memory = memory_space(*this, count);
-    HDF5_CALL(place(), H5Dwrite, id(), type.id(), memory.get(), space.get(), H5P_DEFAULT, rows.data());
+    auto const clean = type.without_padding(rows);
+    HDF5_CALL(place(), H5Dwrite, id(), type.id(), memory.get(), space.get(), H5P_DEFAULT, clean.data());
 }
 
 void Dataset::flush() {

@@ -167,7 +167,8 @@ Group Group::create_group(std::string const& child) {
 Dataset Group::create_table(std::string const& child, RowType const& type, std::uint64_t chunk_rows,
                             std::span<std::byte const> fill_row) {
     SKIPSTONE_EXPECT(fill_row.empty() || fill_row.size() == type.row_size());
-    return create_growing(*this, child, type.id(), {}, chunk_rows, fill_row.empty() ? nullptr : fill_row.data());
+    auto const fill = type.without_padding(fill_row);
+    return create_growing(*this, child, type.id(), {}, chunk_rows, fill.empty() ? nullptr : fill.data());
 }
 
 Dataset Group::create_growing_doubles(std::string const& child, std::vector<std::uint64_t> const& row_shape,

@@ -52,8 +52,22 @@ RowType::RowType(std::size_t row_size, std::vector<Column> columns)
     : row_size_(row_size),
       columns_(std::move(columns)),
       type_(HDF5_ACQUIRE("compound", H5Tclose, H5Tcreate, H5T_COMPOUND, row_size)) {
-    for (auto const& column : columns_)
-        HDF5_CALL(column.name, H5Tinsert, type_.get(), column.name.c_str(), column.offset, column_type(column).get());
+    std::vector<bool> used(row_size);
+    for (auto const& column : columns_) {
+        auto const type = column_type(column);
+        HDF5_CALL(column.name, H5Tinsert, type_.get(), column.name.c_str(), column.offset, type.get());
+        for (std::size_t i = 0; i < H5Tget_size(type.get()); ++i) used.at(column.offset + i) = true;
+    }
+    for (std::size_t i = 0; i < row_size; ++i)
+        if (!used[i]) padding_.push_back(i);
+}
+
+std::vector<std::byte> RowType::without_padding(std::span<std::byte const> rows) const {
+    SKIPSTONE_EXPECT(rows.size() % row_size_ == 0);
+    std::vector<std::byte> clean(rows.begin(), rows.end());
+    for (std::size_t row = 0; row < clean.size(); row += row_size_)
+        for (auto const at : padding_) clean[row + at] = std::byte{0};
+    return clean;
 }
 
 }  // namespace skipstone::hdf5

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,9 +31,14 @@ class RowType {
     std::vector<Column> const& columns() const { return columns_; }
     Handle::Id id() const { return type_.get(); }
 
+    // These rows with zeros between the columns, where structs hold what happened to lie there: a file is not to have
+    // it.
+    std::vector<std::byte> without_padding(std::span<std::byte const> rows) const;
+
   private:
     std::size_t row_size_;
     std::vector<Column> columns_;
+    std::vector<std::size_t> padding_;  // bytes of a row that belong to no column
     Handle type_;
 };
 

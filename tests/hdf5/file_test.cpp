@@ -2,14 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "units/error.hpp"
 
@@ -175,6 +179,22 @@ BOOST_AUTO_TEST_CASE(tables_grow_and_read_back_in_ranges) {
     RowType const other(8, {{"absent", ColumnType::int64, 0, 0, {}}});
     std::array<std::byte, 8> space{};
     BOOST_CHECK_EXCEPTION(table.read_rows(other, 0, 1, space), InputError, says("column 'absent' is missing"));
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_between_the_columns_of_a_struct_does_not_reach_the_file) {
+    auto const type = row_type();
+    auto const one = row(1);
+    auto const* const whole = reinterpret_cast<std::byte const*>(&one);
+    std::vector<std::byte> bytes(whole, whole + sizeof one);
+    constexpr auto first = offsetof(Row, code) + 1;
+    static_assert(offsetof(Row, value) > first);
+    std::ranges::fill(std::span(bytes).subspan(first, offsetof(Row, value) - first), std::byte{0xd1});
+    File::create(file("p.h5")).create_table("rows", type, 4, {}).append_rows(type, bytes);
+
+    std::vector<std::byte> read(sizeof one, std::byte{0xff});
+    File::open(file("p.h5"), Access::read).dataset("rows").read_rows(type, 0, 1, read);  // as they lie in the file
+    for (auto at = first; at < offsetof(Row, value); ++at) BOOST_TEST(std::to_integer<int>(read[at]) == 0);
+    BOOST_TEST(std::memcmp(read.data(), bytes.data(), first) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(arrays_of_doubles_grow_along_their_first_extent) {
