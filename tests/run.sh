@@ -4,7 +4,7 @@ set -eu
 
 usage() {
     cat <<'END'
-usage: tests/run.sh [--preset release|debug|asan] [--jobs N] [OPTIONS OF ctest]
+usage: tests/run.sh [--preset release|debug|clang|mpich|asan|tsan] [--jobs N] [OPTIONS OF ctest]
 
 Options of ctest choose tests and how they run, e.g. -R planner, --repeat until-fail:10. N: compilers at a time.
 END
@@ -28,14 +28,17 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 folder=$root/build
 [ "$preset" = release ] || folder=$root/build-$preset
 
-"$root/jobs/install.sh" build tests figures convert
+case $preset in
+    clang | asan | tsan) more=clang ;;
+    mpich) more=mpich ;;
+    *) more= ;;
+esac
+"$root/jobs/install.sh" build tests figures convert $more
 "$root/jobs/build.sh" --preset "$preset" ${jobs:+--jobs "$jobs"} all
 
 if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-# Open MPI leaves memory behind at exit.
-export LSAN_OPTIONS="${LSAN_OPTIONS:-suppressions=$root/tests/lsan.supp:print_suppressions=0}"
 
 results=$folder/tests.xml
 rm -f "$results"

@@ -5,16 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "mpi/communicator.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::cli {
 
 std::vector<std::string> launch_words(std::string const& launcher, std::size_t devices,
                                       std::vector<std::string> const& program) {
-    static constexpr char const* usual = "mpirun -n {ranks} --oversubscribe --bind-to none --mca mpi_yield_when_idle 1";
-    auto words = CLI::detail::split_up(launcher.empty() ? usual : launcher);
-    if (words.empty()) throw InputError("--launcher " + launcher + ": names no program");
     auto const ranks = std::to_string(devices + 1);
+    auto words = CLI::detail::split_up(launcher.empty() ? mpi::launch_line("{ranks}") : launcher);
+    if (words.empty()) throw InputError("--launcher " + launcher + ": names no program");
     bool said = false;
     for (auto& word : words)
         for (auto at = word.find("{ranks}"); at != std::string::npos; at = word.find("{ranks}")) {

@@ -51,11 +51,9 @@ void check_ranks(Scenario const& scenario, int ranks) {
     if (scenario.emulation.clock == ClockKind::wall && ranks < needed)
         throw InputError("the wall clock needs " + std::to_string(needed) +
                          " ranks, one per device and one for the coordinator; here " +
-                         (ranks == 1 ? "is 1" : "are " + std::to_string(ranks)) + ". Start it with \"mpirun -n " +
-                         std::to_string(needed) +
-                         " --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 skipstone run …\", let --launch "
-                         "do that, or use "
-                         "--clock virtual");
+                         (ranks == 1 ? "is 1" : "are " + std::to_string(ranks)) + ". Start it with \"" +
+                         mpi::launch_line(std::to_string(needed)) +
+                         " skipstone run …\", let --launch do that, or use --clock virtual");
     if (ranks > needed)
         std::fprintf(stderr, "skipstone: warning: %d of %d ranks stay idle: %d are enough for %zu devices\n",
                      ranks - needed, ranks, needed, scenario.fleet.size());

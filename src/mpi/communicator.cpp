@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
@@ -44,6 +45,28 @@ void wait(MPI_Request& request, char const* call) {
     }
 }
 
+// How many processes the launcher says that it started; 0: it does not say.
+int started() {
+    for (auto const* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"})
+        if (char const* const value = std::getenv(name)) return std::atoi(value);
+    return 0;
+}
+
+// Under the launcher of another MPI library each process would be rank 0 of 1, and all would write the same files.
+void expect_fitting_launcher() {
+    int size = 0;
+    check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
+    auto const expected = started();
+    if (size > 1 || expected <= 1 || !launched()) return;
+    auto const library = library_version();
+    MPI_Finalize();
+    throw EnvironmentError("MPI_Init_thread",
+                           "the launcher started " + std::to_string(expected) + " processes, but " + library +
+                               ", with which this program is built, knows of one only: the launcher is another "
+                               "library's; use \"" +
+                               launch_line(std::to_string(expected)) + " …\"");
+}
+
 }  // namespace
 
 bool launched() {
@@ -62,6 +85,7 @@ Environment::Environment() {
     check(code, "MPI_Init_thread");
     if (provided < MPI_THREAD_FUNNELED)
         throw EnvironmentError("MPI_Init_thread", "this MPI library does not support threads");
+    expect_fitting_launcher();
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
@@ -206,8 +230,20 @@ std::string library_version() {
     std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
     int length = 0;
     check(MPI_Get_library_version(text.data(), &length), "MPI_Get_library_version");
-    std::string version(text.data(), static_cast<std::size_t>(length));
-    return version.substr(0, version.find(','));
+    std::string_view version(text.data(), static_cast<std::size_t>(length));
+    version = version.substr(0, version.find_first_of(",\n"));
+    // MPICH: a heading, and the number behind blanks.
+    constexpr std::string_view heading = "Version:";
+    auto const at = version.find(heading);
+    if (at == std::string_view::npos) return std::string(version);
+    auto const number = version.find_first_not_of(" \t", at + heading.size());
+    return std::string(version.substr(0, at)) + std::string(version.substr(std::min(number, version.size())));
+}
+
+std::string launch_line(std::string_view ranks) {
+    std::string line = SKIPSTONE_LAUNCHER;
+    constexpr std::string_view place = "{ranks}";
+    return line.replace(line.find(place), place.size(), ranks);
 }
 
 }  // namespace skipstone::mpi

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mpi/janitor.hpp"
@@ -18,7 +19,8 @@ namespace skipstone::mpi {
 bool launched();
 
 // MPI_Init_thread (funneled) … MPI_Finalize. One per process. When it goes away during stack unwinding it aborts the
-// job instead, because the other ranks would wait for ever.
+// job instead, because the other ranks would wait for ever. Throws EnvironmentError under a launcher of another
+// library.
 class Environment {
   public:
     Environment();
@@ -102,5 +104,9 @@ struct Communicator::Incoming {
 
 std::string host_name();        // needs no MPI
 std::string library_version();  // e.g. "Open MPI v4.1.4"
+
+// The words that start `ranks` ranks of a program that stands behind them: the launcher of this MPI library, told to
+// start more than there are cores. Needs no MPI.
+std::string launch_line(std::string_view ranks);
 
 }  // namespace skipstone::mpi

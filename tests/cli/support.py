@@ -20,7 +20,8 @@ except ImportError as missing:
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("SKIPSTONE_PROGRAM", str(ROOT / "build" / "skipstone"))
-LAUNCHER = ["mpirun", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
+LAUNCHER = os.environ.get("SKIPSTONE_TEST_LAUNCHER", "mpirun -n {ranks} --oversubscribe --bind-to none --mca mpi_yield_when_idle 1")
+OPEN_MPI = "--mca" in LAUNCHER
 LIMIT_S = 120  # for one start of the program
 
 COMPUTE, TRANSMIT, RECEIVE, WAIT = 1, 2, 3, 4
@@ -61,6 +62,11 @@ SCENARIO = {
 
 # One device that can run everything.
 ALONE = {"fleet.devices": [{"profile": "khan2023-low", "name": "only", "mac_rate": "100 MMAC/s"}]}
+
+
+def launcher(ranks):
+    """The words that start this many ranks of the program behind them."""
+    return LAUNCHER.replace("{ranks}", str(ranks)).split()
 
 
 def _toml(value):
@@ -196,10 +202,10 @@ class ProgramTest(unittest.TestCase):
         return self.write(pathlib.Path(self.new_path(".toml")).name, scenario_text(changes))
 
     def start(self, *arguments, ranks=None, program=None, environment=None, **options):
-        """Starts the program, under mpirun if ranks are given; program: another one in its place, or before it."""
+        """Starts the program, under the launcher if ranks are given; program: another one in its place, or before it."""
         command = [*(program or [PROGRAM]), *map(str, arguments)]
         if ranks is not None:
-            command = [LAUNCHER[0], "-n", str(ranks), *LAUNCHER[1:], *command]
+            command = [*launcher(ranks), *command]
         process = subprocess.Popen(
             command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True, env={"SKIPSTONE_CACHE": "off", **os.environ, **(environment or {})}, **options)

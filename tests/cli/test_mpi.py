@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import unittest
 
-from support import COMPUTE, OVERRUN, PROGRAM, WAIT, ProgramTest, Trace, lateness, numpy
+from support import COMPUTE, OPEN_MPI, OVERRUN, PROGRAM, WAIT, ProgramTest, Trace, lateness, launcher, numpy
 
 WALL = {"emulation.clock": "wall", "emulation.dilation": 0.5, "rounds.count": 2}
 MODEL_TIMES = {"events": ["begin_s", "end_s"], "rounds": ["start_s", "end_s"], "requests": ["arrival_s", "finish_s", "latency_s"],
@@ -77,7 +77,7 @@ class WallClock(ProgramTest):
             with self.subTest(ranks=ranks):
                 result = self.skipstone("run", self.scenario(WALL), "-o", "t.h5", code=2, ranks=ranks)
                 self.assertIn("needs 5 ranks", result.err)
-                self.assertIn("mpirun -n 5 --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 skipstone run", result.err)
+                self.assertIn(" ".join([*launcher(5), "skipstone run"]), result.err)
                 self.assertIn("--launch", result.err)
                 self.assertFalse(pathlib.Path(self.path("t.h5")).exists())
 
@@ -98,7 +98,7 @@ class OtherClocks(ProgramTest):
     def test_ranks_with_shifted_clocks_are_aligned(self):
         """As on several hosts: rank k's monotonic clock is k times 1000 s ahead."""
         wrapper = self.write("shifted.sh", "#!/bin/sh\nexec unshare --time --monotonic "
-                             f"$((OMPI_COMM_WORLD_RANK * {self.SHIFT_S})) \"$@\"\n")
+                             f"$((${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}} * {self.SHIFT_S})) \"$@\"\n")
         trace = self.run_scenario(WALL | {"emulation.dilation": 1.0}, "--kernels", "on", ranks=5, program=["sh", wrapper, PROGRAM])
         self.assert_close(trace.clocks["offset_s"], self.SHIFT_S * trace.clocks["rank"], relative=1e-5)
         self.assertLess(abs(trace.clocks["offset_s"] - self.SHIFT_S * trace.clocks["rank"]).max(), 0.1)
@@ -114,6 +114,14 @@ class OtherClocks(ProgramTest):
 
 
 class Ranks(ProgramTest):
+    def test_the_launcher_of_another_library_is_refused(self):
+        """Its processes would each be a rank 0 of 1, and write the same trace."""
+        other = {"PMI_RANK": "0", "PMI_SIZE": "3"} if OPEN_MPI else {"OMPI_COMM_WORLD_SIZE": "3"}
+        result = self.skipstone("run", self.scenario(), "-o", "t.h5", environment=other, code=1)
+        self.assertIn("started 3 processes", result.err)
+        self.assertIn(" ".join(launcher(3)), result.err)
+        self.assertFalse(pathlib.Path(self.path("t.h5")).exists())
+
     def test_more_ranks_than_devices_stay_idle_with_a_warning(self):
         for changes in (None, WALL | {"rounds.count": 1, "emulation.kernels": True}):
             output = self.new_path(".h5")

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from support import LAUNCHER, PROGRAM, h5py, numpy, read_line, scenario_text, text  # noqa: E402
+from support import PROGRAM, h5py, launcher, numpy, read_line, scenario_text, text  # noqa: E402
 
 RESNET50 = {"network.profile": "resnet50", "accuracy.table": "khan2023-table2", "rounds.count": 100_000, "requests.count": 3,
             "fleet.devices": [{"profile": "khan2023-high", "name": "d", "count": 2, "macs_per_round": "60 GMAC"}]}
@@ -53,7 +53,7 @@ def one_try(case, number, folder):
     trace.unlink(missing_ok=True)
     command = [PROGRAM, "run", str(folder / "s.toml"), "-o", str(trace)]
     if case.ranks:
-        command = [LAUNCHER[0], "-n", str(case.ranks), *LAUNCHER[1:], *command]
+        command = [*launcher(case.ranks), *command]
     process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     try:
         if case.started and not read_line(process).startswith("skipstone:"):

@@ -20,7 +20,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from support import LAUNCHER, PROGRAM, h5py, numpy, scenario_text, text  # noqa: E402
+from support import PROGRAM, h5py, launcher, numpy, scenario_text, text  # noqa: E402
 
 ROUNDS = 400
 RANKS = 5
@@ -91,7 +91,7 @@ def session_of(launcher):
 def start(scenario, output, alone, folder):
     command = [PROGRAM, "run", scenario, "-o", output]
     if not alone:
-        command = [LAUNCHER[0], "-n", str(RANKS), *LAUNCHER[1:], *command]
+        command = [*launcher(RANKS), *command]
     return subprocess.Popen(list(map(str, command)), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True, start_new_session=True)
 
