@@ -4,10 +4,10 @@ set -eu
 
 usage() {
     cat <<'END'
-usage: jobs/build.sh [--preset release|debug|asan] [--jobs N] program|all
+usage: jobs/build.sh [--preset release|debug|clang|mpich|asan|tsan] [--jobs N] program|all
 
-program: the program `skipstone`; all: the tests too. Builds into build/, build-debug/ or build-asan/. N: compilers at a time
-(default: one per core, as far as there is 1.5 GB of memory for each).
+program: the program `skipstone`; all: the tests too. Builds into build/ (release) or build-PRESET/. N: compilers at a
+time (default: one per core, as far as there is 1.5 GB of memory for each).
 END
 }
 
@@ -33,7 +33,7 @@ done
 
 case $preset in
     release) folder=build ;;
-    debug | asan) folder=build-$preset ;;
+    debug | clang | mpich | asan | tsan) folder=build-$preset ;;
     *) usage_error "unknown preset: $preset" ;;
 esac
 case $jobs in
