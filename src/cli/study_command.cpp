@@ -493,8 +493,9 @@ Action add_study_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("FILE");
     app.add_option(
            "--convolutions", options->convolutions,
-           "of --precision float32: standard (default: Winograd where a rule says that it pays), measured (what "
-           "`skipstone bench --choose` found on this host), direct (never); as network.convolutions of a run")
+           "of --precision float32: standard (default: by a rule of shapes and instruction set), measured (what "
+           "`skipstone bench --choose` found on this host), direct (oneDNN's direct ones alone); as "
+           "network.convolutions of a run")
         ->type_name("standard|measured|direct");
     app.add_option("--remark", options->remark, "a remark for the table")->type_name("TEXT");
     app.add_flag("--restart", options->restart, "forget what an interrupted study of this table had finished");
