@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "kernels/tile_product.hpp"
 #include "units/error.hpp"
@@ -15,7 +14,7 @@ namespace {
 
 using tiles::lanes;
 
-constexpr int most_elements = 36;
+constexpr int most_elements = 36;  // of a transformed square or kernel
 
 constexpr std::size_t size(int count) {
     return static_cast<std::size_t>(count);
@@ -86,16 +85,21 @@ std::size_t ahead_step(int tiles) {
     return size(ceil_div(tiles::depth_step * tiles::channels * static_cast<int>(sizeof(float)), tiles));
 }
 
-// G g GT (Lavin and Gray 2016, sections 4.1 and 4.3) of a kernel g with 3 x 3 weights.
-std::vector<double> transform_kernel(int m, std::span<float const> g) {
-    auto const line = [m](double a, double b, double c) -> std::vector<double> {
+// G g GT (Lavin and Gray 2016, sections 4.1 and 4.3) of a kernel g with 3 x 3 weights: the first (m + 2)^2 elements.
+std::array<float, most_elements> transform_kernel(int m, float const* g) {
+    using Line = std::array<double, 6>;
+    auto const line = [m](double a, double b, double c) -> Line {
         if (m == 2) return {a, (a + b + c) / 2, (a - b + c) / 2, c};
         return {a / 4, -(a + b + c) / 6, -(a - b + c) / 6, (a + 2 * b + 4 * c) / 24, (a - 2 * b + 4 * c) / 24, c};
     };
-    std::vector<double> columns[3], transformed;
+    std::array<Line, 3> columns;
     for (std::size_t x = 0; x < 3; ++x) columns[x] = line(g[x], g[3 + x], g[6 + x]);
-    for (std::size_t y = 0; y < columns[0].size(); ++y)
-        for (auto value : line(columns[0][y], columns[1][y], columns[2][y])) transformed.push_back(value);
+    std::array<float, most_elements> transformed{};
+    auto const edge = size(m + 2);
+    for (std::size_t y = 0; y < edge; ++y) {
+        auto const row = line(columns[0][y], columns[1][y], columns[2][y]);
+        for (std::size_t x = 0; x < edge; ++x) transformed[y * edge + x] = static_cast<float>(row[x]);
+    }
     return transformed;
 }
 
@@ -134,13 +138,12 @@ void StreamedConvolution::pack(Convolution const& c, ConvolutionAlgorithm algori
     SKIPSTONE_EXPECT(packed.size_bytes() == weight_bytes(c, algorithm));
     constexpr auto width = size(tiles::channels);
     if (is_winograd(algorithm)) {
+        auto const elements = size(elements_of(algorithm));
         for (std::size_t o = 0; o < outputs; ++o)
             for (std::size_t i = 0; i < inputs; ++i) {
-                auto const elements =
-                    transform_kernel(square_of(algorithm), plain.subspan((o * inputs + i) * positions, positions));
-                for (std::size_t e = 0; e < elements.size(); ++e)
-                    packed[((o / width * elements.size() + e) * inputs + i) * width + o % width] =
-                        static_cast<float>(elements[e]);
+                auto const transformed = transform_kernel(square_of(algorithm), &plain[(o * inputs + i) * positions]);
+                for (std::size_t e = 0; e < elements; ++e)
+                    packed[((o / width * elements + e) * inputs + i) * width + o % width] = transformed[e];
             }
         return;
     }
