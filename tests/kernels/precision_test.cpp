@@ -266,6 +266,44 @@ BOOST_AUTO_TEST_CASE(large_weights_and_activations_do_not_saturate) {
     BOOST_TEST(std::ranges::all_of(zero.bytes(), [](std::byte value) { return value == std::byte{0}; }));
 }
 
+// Wrapped, a value far above a range would come out as any other.
+BOOST_AUTO_TEST_CASE(what_lies_far_beyond_the_calibrated_ranges_saturates) {
+    Fixture f(in(Precision::int8, resnet20()), 1);
+    auto const range = static_cast<float>(f.exact.calibration.ranges.at("input"));
+    for (float const factor : {3.0F, 300.0F, 1e12F, 1e30F}) {
+        auto beyond = f.exact.inputs[0].clone(), at_the_ends = f.exact.inputs[0].clone();
+        for (auto& value : beyond.values()) value *= factor;
+        for (auto& value : at_the_ends.values()) value = std::clamp(value * factor, -range * 128 / 127, range);
+        auto const output = f.kernels.run(BlockId(0), BlockMode::full, std::move(beyond));
+        auto const expected = f.kernels.run(BlockId(0), BlockMode::full, std::move(at_the_ends));
+        BOOST_TEST(std::ranges::equal(output.bytes(), expected.bytes()), "image times " << factor);
+    }
+
+    for (double const factor : {1e-2, 1e-6, 1e-12}) {  // of what blocks hand on and compute inside
+        auto narrow = f.exact.calibration;
+        for (auto& [tensor, largest] : narrow.ranges)
+            if (tensor != "input") largest *= factor;
+        PackLayout const layout(f.network, {}, narrow);
+        auto const memory = packed(f.network, layout, f.weights);
+        NetworkKernels kernels(f.network, layout, memory.bytes());
+        auto tensor = f.exact.inputs[0].clone();
+        for (std::size_t b = 0; b < 3; ++b) {
+            tensor = kernels.run(BlockId(b), b == 0 ? BlockMode::full : BlockMode::skip, std::move(tensor));
+            auto const exact = f.exact.inputs[1].values();  // a skipped block passes on what the stem put out
+            auto const large = *std::ranges::max_element(exact) / 20;
+            for (std::size_t i = 0; i < exact.size(); ++i)
+                if (exact[i] > large && tensor.bytes()[i] != std::byte{255})
+                    BOOST_ERROR("factor " << factor << ", block " << b << ": " << exact[i] << " became "
+                                          << std::to_integer<int>(tensor.bytes()[i]));
+        }
+        // Every addend of the sum is at the range's end, or at 0: so is the sum.
+        auto const full = kernels.run(BlockId(1), BlockMode::full, tensor.clone());
+        for (std::size_t i = 0; i < tensor.bytes().size(); ++i)
+            if (tensor.bytes()[i] == std::byte{255} && factor < 1e-3)
+                BOOST_TEST((full.bytes()[i] == std::byte{0} || full.bytes()[i] == std::byte{255}));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(no_kernel_is_oneDNNs_slow_reference_in_any_precision) {
     for (auto const precision : short_precisions())
         for (auto const& profile : {resnet50(), resnet20()}) {
