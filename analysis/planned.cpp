@@ -20,10 +20,12 @@ Instance instance_of(trace::Header const& header, Scenario const& scenario) {
     for (std::size_t i = 0; i < header.devices.size(); ++i) {
         auto const& row = header.devices[i];
         InstanceDevice device{.name = row.name.str(), .mac_rate = MacRate(row.mac_rate), .compute = {}};
+        double const speedup = scenario.fleet[i].speedup_in(scenario.network.profile.precision);
         if (auto const& measured = scenario.fleet[i].compute_seconds; !measured.empty())
             for (auto const& block : instance.blocks) {
                 auto const found = measured.find(block.name);
-                device.compute.push_back(found == measured.end() ? std::nullopt : std::optional(found->second));
+                device.compute.push_back(
+                    found == measured.end() ? std::nullopt : std::optional(Seconds(found->second.value() / speedup)));
             }
         if (device.name == scenario.requests.source) instance.source = DeviceId(i);
         instance.devices.push_back(std::move(device));

@@ -12,9 +12,10 @@ constexpr double margin = 1.25;
 constexpr double hand_over_s = 200e-6;  // waking threads, moving tensors
 constexpr double short_task_s = 1e-3;   // these are not made to share their core (Node)
 
-double emulated_seconds(Block const& block, Device const& device) {
+double emulated_seconds(Block const& block, Device const& device, Precision precision) {
     auto const measured = device.compute_seconds.find(block.name);
-    return measured != device.compute_seconds.end() ? measured->second.value() : (block.macs / device.mac_rate).value();
+    return measured != device.compute_seconds.end() ? measured->second.value() / device.speedup_in(precision)
+                                                    : (block.macs / device.mac_rate_in(precision)).value();
 }
 
 }  // namespace
@@ -28,7 +29,7 @@ double automatic_dilation(Scenario const& scenario, Network const& network, std:
         double needed = 0, emulated = 0;
         for (std::size_t j = 0; j < block_seconds.size(); ++j) {
             needed += margin * share * (block_seconds[j] + hand_over_s);
-            emulated += emulated_seconds(network.blocks()[j], device);
+            emulated += emulated_seconds(network.blocks()[j], device, network.precision());
         }
         if (emulated > 0) dilation = std::max(dilation, needed / emulated);
     }
@@ -36,7 +37,7 @@ double automatic_dilation(Scenario const& scenario, Network const& network, std:
     for (std::size_t j = 0; j < block_seconds.size(); ++j)
         for (auto const& device : scenario.fleet) {
             auto const& block = network.blocks()[j];
-            double const emulated = emulated_seconds(block, device);
+            double const emulated = emulated_seconds(block, device, network.precision());
             double const needed = margin * block_seconds[j] * (emulated > short_task_s ? share : 1);
             double const tolerated = 0.5 * overrun_lateness * std::max(emulated, 0.010);
             dilation = std::max(dilation, needed / (emulated + tolerated));

@@ -53,10 +53,10 @@ void record_plan(RequestPlan const& plan, std::int32_t round, int revision, std:
 std::vector<trace::DeviceRow> device_rows(Scenario const& scenario) {
     std::vector<trace::DeviceRow> rows;
     for (auto const& device : scenario.fleet)
-        rows.push_back({static_cast<std::int32_t>(rows.size()), device.name, device.mac_rate.value(),
-                        device.memory.value(), device.macs_per_round.value(), device.battery.value(),
-                        device.power.compute.value(), device.power.transmit.value(), device.power.receive.value(),
-                        device.power.idle.value()});
+        rows.push_back({static_cast<std::int32_t>(rows.size()), device.name,
+                        device.mac_rate_in(scenario.network.profile.precision).value(), device.memory.value(),
+                        device.macs_per_round.value(), device.battery.value(), device.power.compute.value(),
+                        device.power.transmit.value(), device.power.receive.value(), device.power.idle.value()});
     return rows;
 }
 

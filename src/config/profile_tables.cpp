@@ -1,6 +1,7 @@
 #include "config/profile_tables.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -165,6 +166,14 @@ NetworkProfile read_network_profile(TableReader reader) {
     return profile;
 }
 
+std::map<Precision, double> read_speedup(TableReader reader) {
+    std::map<Precision, double> speedup;
+    for (auto const precision : {Precision::bfloat16, Precision::int8})
+        if (auto const factor = reader.number(to_string(precision), {0.001, 1000})) speedup.emplace(precision, *factor);
+    reader.finish();
+    return speedup;
+}
+
 Device read_device_keys(TableReader& reader, Device base, Keys keys) {
     auto const rate = reader.quantity<MacRate>("mac_rate");
     auto const memory = reader.quantity<Bytes>("memory");
@@ -172,6 +181,7 @@ Device read_device_keys(TableReader& reader, Device base, Keys keys) {
     auto const battery = reader.quantity<Joules>("battery");
     auto const power = reader.table("power");
     auto const times = reader.table("compute_seconds");
+    auto const speedup = reader.table("speedup");
     if (keys == Keys::all) {
         reader.required("mac_rate", rate, "how fast it computes, such as \"1.4 GMAC/s\"");
         reader.required("memory", memory, "its memory for blocks in a round, such as \"100 MB\"");
@@ -194,6 +204,10 @@ Device read_device_keys(TableReader& reader, Device base, Keys keys) {
     if (power) device.power = read_powers(*power, device.power, keys);
     if (rate) device.compute_seconds.clear();
     if (times) device.compute_seconds = read_compute_seconds(*times);
+    if (speedup) device.speedup = read_speedup(*speedup);
+    for (auto const& [precision, factor] : device.speedup)
+        if (auto const faster = device.mac_rate_in(precision); !std::isfinite(faster.value()) || !(faster > MacRate(0)))
+            reader.fail("speedup", "times mac_rate is no rate that can be counted with");
     return device;
 }
 
@@ -310,6 +324,12 @@ std::string device_lines(Device const& device) {
         for (auto const& [block, time] : device.compute_seconds)
             times += (times.empty() ? "" : ", ") + toml_key(block) + " = " + number_text(time.value());
         text += line("compute_seconds", "{" + times + "}");
+    }
+    if (!device.speedup.empty()) {
+        std::string factors;
+        for (auto const& [precision, factor] : device.speedup)
+            factors += (factors.empty() ? "" : ", ") + std::string(to_string(precision)) + " = " + number_text(factor);
+        text += line("speedup", "{" + factors + "}");
     }
     return text;
 }

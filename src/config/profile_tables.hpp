@@ -27,7 +27,7 @@ std::optional<Precision> read_precision(TableReader& reader);
 
 // `base` with the keys that the table has; unknown keys are left to the caller's finish(). The device's name is not
 // touched. A compute_seconds table replaces the one of `base`; a mac_rate without one drops it, since the measured
-// times are not that rate's.
+// times are not that rate's. `speedup`: factors of both in other precisions.
 Device read_device_keys(TableReader& reader, Device base, Keys keys);
 LinkModel read_link_keys(TableReader& reader, LinkModel base, Keys keys);
 

@@ -499,7 +499,7 @@ bool same_but_name(Device const& a, Device const& b) {
     return a.profile == b.profile && a.mac_rate == b.mac_rate && a.memory == b.memory &&
            a.macs_per_round == b.macs_per_round && a.battery == b.battery && a.power.compute == b.power.compute &&
            a.power.transmit == b.power.transmit && a.power.receive == b.power.receive && a.power.idle == b.power.idle &&
-           a.compute_seconds == b.compute_seconds;
+           a.compute_seconds == b.compute_seconds && a.speedup == b.speedup;
 }
 
 // "big-3" -> "big" when the next device of that base is number 3; "" otherwise.

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "model/precision.hpp"
 #include "units/quantity.hpp"
 
 namespace skipstone {
@@ -15,12 +16,19 @@ struct Powers {
 struct Device {
     std::string name;
     std::string profile;    // the profile that it was made from
-    MacRate mac_rate{};     // e_i
+    MacRate mac_rate{};     // e_i, in float32
     Bytes memory{};         // m̄_i, per round
     Macs macs_per_round{};  // c̄_i
     Joules battery{};       // ē_i, over the whole run
     Powers power;
     std::map<std::string, Seconds> compute_seconds;  // measured time per block, instead of c_j/e_i
+    std::map<Precision, double> speedup;             // of all of these; 1 for a precision that is not there
+
+    double speedup_in(Precision precision) const {
+        auto const found = speedup.find(precision);
+        return found == speedup.end() ? 1 : found->second;
+    }
+    MacRate mac_rate_in(Precision precision) const { return speedup_in(precision) * mac_rate; }
 };
 
 }  // namespace skipstone

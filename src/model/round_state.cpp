@@ -30,7 +30,7 @@ std::vector<std::optional<Seconds>> measured_times(Device const& device, Network
     bool any = false;
     for (auto const& [name, time] : device.compute_seconds)
         if (auto const block = network.find(name)) {
-            times[block->index()] = time;
+            times[block->index()] = Seconds(time.value() / device.speedup_in(network.precision()));
             any = true;
         }
     if (!any) times.clear();
@@ -98,7 +98,7 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
         Device const& device = scenario.fleet[i];
         bool const empty = state.battery[i] <= idle_reserve[i];
         instance.devices.push_back({.name = device.name,
-                                    .mac_rate = device.mac_rate,
+                                    .mac_rate = device.mac_rate_in(network.precision()),
                                     .memory = device.memory,
                                     .macs = empty ? Macs(0) : device.macs_per_round,
                                     .energy = std::max(Joules(0), state.battery[i] - idle_reserve[i]),
@@ -115,7 +115,8 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
 Seconds reference_latency(Scenario const& scenario, Network const& network) {
     if (scenario.objective.latency_reference == LatencyReference::fixed) return scenario.objective.reference_time;
     SKIPSTONE_EXPECT(!scenario.fleet.empty());
-    MacRate const slowest = std::ranges::min(scenario.fleet, {}, &Device::mac_rate).mac_rate;
+    auto const rate_of = [&](Device const& device) { return device.mac_rate_in(network.precision()); };
+    MacRate const slowest = rate_of(std::ranges::min(scenario.fleet, {}, rate_of));
     Seconds time = network.total_macs() / slowest;
     if (scenario.objective.latency_reference == LatencyReference::worst_case) {
         LinkModel const& links = scenario.links;

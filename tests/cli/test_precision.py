@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """bfloat16 and int8: runs, studies and calibrations, as a user meets them."""
 
+import json
 import pathlib
 import sys
 import unittest
@@ -95,6 +96,26 @@ class Precision(ProgramTest):
         gain = {precision: next(row["memory_gain_bytes"] for row in of if row["dropped"] == ["s2b2"]) for precision, of in rows.items()}
         self.assertEqual(gain["float32"], 2 * gain["bfloat16"])
         self.assertEqual(gain["float32"], 4 * gain["int8"])
+
+    def test_devices_that_compute_faster_in_a_precision(self):
+        def devices(speedup):
+            return {"fleet.devices": [{"profile": "khan2023-low", "count": 4, "macs_per_round": "30 MMAC", "mac_rate": "100 MMAC/s",
+                                       "compute_seconds": {"s2b1": 0.5}, "speedup": speedup}]}
+        changes = {"network.precision": "int8", "planner.name": "no-drop", "requests.count": 1}
+        one, four = (self.run_scenario(changes | devices({"bfloat16": 7, "int8": factor})) for factor in (1, 4))
+        for name, share in (("mac_rate", 4), ("macs_per_round", 1), ("power_compute_w", 1)):
+            self.assertEqual(list(four.devices[name]), [share * value for value in one.devices[name]])
+        lengths = [sorted({round(event["end_s"] - event["begin_s"], 9) for event in trace.events if event["kind"] == 1}) for trace in (one, four)]
+        self.assertEqual(len(lengths[0]), len(lengths[1]))
+        for slow, fast in zip(*lengths):
+            self.assertAlmostEqual(slow, 4 * fast, delta=1e-8)
+        self.assertIn(0.125, lengths[1])
+        deviations = json.loads(self.skipstone("analyze", four.path, "--json").out)["deviations"]  # recomputed from the trace
+        self.assertIn("block", [row["level"] for row in deviations])
+        for row in deviations:
+            self.assertLess(abs(row["bias"]), 1e-9, row)
+        again = self.skipstone("run", self.scenario({"network.precision": "int8"} | devices({"int8": 4})), "--print-config").out
+        self.assertIn("speedup = {int8 = 4.0}", again)
 
     def test_a_run_warns_of_accuracies_of_another_precision(self):
         scenario = self.scenario({"network.precision": "bfloat16", "emulation.kernels": False})

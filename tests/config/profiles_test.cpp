@@ -158,6 +158,7 @@ BOOST_AUTO_TEST_CASE(the_gains_of_table_ii_follow_from_the_network) {
 BOOST_AUTO_TEST_CASE(a_device_profile_text_loads_as_the_same_device) {
     Device device = load_device_profile("raspberry-pi-4b", shipped());
     device.name = device.profile = "this \"host\"";
+    device.speedup = {{Precision::int8, 1.0 / 3}, {Precision::bfloat16, 2}};
     device.compute_seconds = {{"stem", Seconds(0.1)}, {"s2b1", Seconds(1.0 / 3)}, {"odd name", Seconds(1e-7)}};
     Folder const folder("device");
     auto const file = folder.write("d.toml", device_profile_text(device, "measured"));
@@ -172,13 +173,14 @@ BOOST_AUTO_TEST_CASE(a_device_profile_text_loads_as_the_same_device) {
     BOOST_TEST(again.power.receive.value() == device.power.receive.value());
     BOOST_TEST(again.power.idle.value() == device.power.idle.value());
     BOOST_TEST((again.compute_seconds == device.compute_seconds));
+    BOOST_TEST((again.speedup == device.speedup));
 }
 
 BOOST_AUTO_TEST_CASE(an_accuracy_table_text_loads_as_the_same_table) {
     AccuracyTable const table = load_accuracy_table("khan2023-table1", shipped());
     Folder const folder("accuracy");
-    auto const file = folder.write(
-        "t.toml", accuracy_table_text(table, {"2024-01-01", "w.h5", "abc", "skipstone 0.1.0", "a \"remark\"", "direct"}));
+    auto const file = folder.write("t.toml", accuracy_table_text(table, {"2024-01-01", "w.h5", "abc", "skipstone 0.1.0",
+                                                                         "a \"remark\"", "direct"}));
     AccuracyTable const again = load_accuracy_table(file.string(), shipped());
     BOOST_TEST(again.network == table.network);
     BOOST_TEST(again.dataset == table.dataset);

@@ -362,6 +362,11 @@ BOOST_AUTO_TEST_CASE(bad_input_says_where_it_is_and_what_would_be_right) {
          "fleet.devices[0].power.idel: unknown key; the nearest known one is \"fleet.devices[0].power.idle\""},
         {"fleet", "devices = [{profile = \"khan2023-low\", compute_seconds = {s9b9 = 1.0}}]",
          "there is no block \"s9b9\" in resnet50"},
+        {"fleet", "devices = [{profile = \"khan2023-low\", speedup = {int8 = 0}}]",
+         "speedup.int8: is 0; it must be at least 0.001 and at most 1000"},
+        {"fleet", "devices = [{profile = \"khan2023-low\", speedup = {int4 = 2}}]", "speedup.int4"},
+        {"fleet", "devices = [{profile = \"khan2023-low\", speedup = {int8 = 1000}, mac_rate = \"1e308 MAC/s\"}]",
+         "no rate that can be counted with"},
         {"fleet", "devices = [{profile = \"khan2023-low\", compute_seconds = {stem = 0.0}}]",
          "compute_seconds.stem: is 0.0; it must be above 0"},
         {"fleet", "devices = {profile = \"khan2023-low\"}", "fleet.devices: must be a list of tables, not a table"},
@@ -495,6 +500,7 @@ void check_same(Scenario const& a, Scenario const& b) {
         BOOST_TEST(a.fleet[i].profile == b.fleet[i].profile);
         BOOST_TEST(a.fleet[i].battery.value() == b.fleet[i].battery.value());
         BOOST_TEST((a.fleet[i].compute_seconds == b.fleet[i].compute_seconds));
+        BOOST_TEST((a.fleet[i].speedup == b.fleet[i].speedup));
     }
 }
 
@@ -508,7 +514,7 @@ BOOST_AUTO_TEST_CASE(the_resolved_text_gives_the_same_scenario_without_any_profi
             "[planner]\ncharge = \"5 ms\"\n",
         scenario_with("fleet", R"(devices = [
 {profile = "khan2023-low", count = 3, name = "a-b"}, {profile = "khan2023-low", name = "x-0"}, {profile = "khan2023-low", battery = "0.1 J"},
-{profile = "esp32", count = 2, compute_seconds = {stem = 0.1, s2b1 = "3 ms"}}, {name = "q\"uoted", mac_rate = "3 MAC/s", memory = "3 B", macs_per_round = "7 MAC", battery = "1 mJ", power = {compute = "1 W", transmit = "1 uW"}}, {profile = "khan2023-high", count = 1, name = "a-b"}])"),
+{profile = "esp32", count = 2, compute_seconds = {stem = 0.1, s2b1 = "3 ms"}, speedup = {int8 = 3.3, bfloat16 = 0.5}}, {name = "q\"uoted", mac_rate = "3 MAC/s", memory = "3 B", macs_per_round = "7 MAC", battery = "1 mJ", power = {compute = "1 W", transmit = "1 uW"}}, {profile = "khan2023-high", count = 1, name = "a-b"}])"),
         scenario_with("links",
                       "model = \"fixed\"\nrate = \"3 Mbit/s\"\nloss = 0.1\nefficiency = 0.3\nmedium = \"radio\""),
         scenario_with("objective",

@@ -51,6 +51,11 @@ BOOST_AUTO_TEST_CASE(looks_at_the_fastest_device_and_at_measured_times) {
     for (std::size_t j = 0; j < network.size(); ++j)
         scenario.fleet[1].compute_seconds[network.blocks()[j].name] = Seconds(10 * seconds[j]);
     BOOST_TEST(automatic_dilation(scenario, network, seconds, 2, 2) == 1.25, boost::test_tools::tolerance(0.01));
+    for (auto& device : scenario.fleet) device.speedup = {{Precision::int8, 2}};
+    BOOST_TEST(automatic_dilation(scenario, network, seconds, 2, 2) == 1.25, boost::test_tools::tolerance(0.01));
+    scenario.network.profile.precision = Precision::int8;
+    BOOST_TEST(automatic_dilation(scenario, Network(scenario.network.profile), seconds, 2, 2) == 2.5,
+               boost::test_tools::tolerance(0.01));
 }
 
 BOOST_AUTO_TEST_CASE(counts_what_handing_over_small_blocks_costs) {

@@ -58,6 +58,7 @@ void check(Device const& device) {
     not_negative(device.battery);
     check(device.power);
     for (auto const& [block, time] : device.compute_seconds) positive(time);
+    for (auto const& [precision, factor] : device.speedup) positive(device.mac_rate_in(precision));
 }
 
 void check(LinkModel const& links) {

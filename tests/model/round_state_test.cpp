@@ -225,6 +225,27 @@ BOOST_AUTO_TEST_CASE(measured_times_of_a_device_are_found_by_block) {
     BOOST_TEST(instance.devices[1].compute.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_device_computes_faster_in_a_precision_that_it_has_a_speedup_for) {
+    auto scenario = small_scenario();
+    scenario.fleet[0].compute_seconds = {{"s2b1", Seconds(0.2)}};
+    auto const plain = scenario.fleet;
+    for (auto& device : scenario.fleet) device.speedup = {{Precision::int8, 4}};
+    for (auto const precision : {Precision::float32, Precision::bfloat16, Precision::int8}) {
+        double const factor = precision == Precision::int8 ? 4 : 1;
+        scenario.network.profile.precision = precision;
+        Network const network(scenario.network.profile);
+        auto const instance = make_instance(scenario, network, {}, state_of(scenario), no_reserve);
+        for (std::size_t i = 0; i < plain.size(); ++i) {
+            BOOST_TEST(instance.devices[i].mac_rate.value() == factor * plain[i].mac_rate.value());
+            BOOST_TEST(instance.devices[i].macs.value() == plain[i].macs_per_round.value());
+        }
+        BOOST_TEST(instance.devices[0].compute[network.find("s2b1")->index()]->value() == 0.2 / factor);
+        auto const slowest = std::ranges::min(plain, {}, &Device::mac_rate).mac_rate.value();
+        BOOST_TEST(reference_latency(scenario, network).value() ==
+                   static_cast<double>(network.total_macs().value()) / (factor * slowest));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(needs_a_state_of_the_whole_fleet) {
     auto const scenario = small_scenario();
     Network const network(scenario.network.profile);
