@@ -70,6 +70,39 @@ class Section5Sweeps(ProgramTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(pathlib.Path(self.path("fig9.png")).read_bytes().startswith(b"\x89PNG"))
 
+    def test_quantisation_against_dropping(self):
+        text = (SWEEPS / "quantisation.toml").read_text(encoding="utf-8")
+        file = self.write("q.toml", text.replace("repetitions = 5", "repetitions = 2").replace("rounds.count = 20", "rounds.count = 2"))
+        self.skipstone("sweep", "run", file)
+        self.skipstone("sweep", "collect", file)
+        script = ROOT / "analysis" / "figures" / "quantisation.py"
+        result = subprocess.run([sys.executable, script, self.path("q.csv")], capture_output=True, text=True, timeout=120)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in result.stdout.splitlines()[2:]]
+        rows = {tuple(row[:3]): [float(cell.split()[0]) for cell in row[3:]] for row in cells}
+        self.assertEqual(len(rows), 15)
+        dropped, accuracy, latency, transfer, shared, energy = range(6)
+        for (precision, speed, alpha), row in rows.items():
+            whole = rows["float32", "same", "0"]
+            if alpha == "0":
+                table = tomllib.loads((ROOT / "profiles" / "accuracy" / f"{self.table_of(precision)}.toml").read_text(encoding="utf-8"))
+                self.assertEqual(row[dropped], 0)
+                self.assertAlmostEqual(row[accuracy], 100 * table["row"][0]["accuracy"], places=2)
+                width = {"float32": 1, "bfloat16": 2, "int8": 4}[precision]
+                self.assertLess(row[shared], 1.2 * whole[shared] / width)
+                faster = width if speed == "ideal" else 1
+                self.assertLess((row[latency] - row[transfer]) * faster, 1.02 * (whole[latency] - whole[transfer]))
+            if alpha == "1":
+                self.assertGreater(row[dropped], 0)
+                for quantity in (accuracy, latency, energy):
+                    self.assertLess(row[quantity], rows[precision, speed, "0"][quantity])
+        bad = subprocess.run([sys.executable, script, self.path("q.toml")], capture_output=True, text=True, timeout=120)
+        self.assertEqual((bad.returncode, "quantisation.py: " in bad.stderr), (2, True))
+
+    @staticmethod
+    def table_of(precision):
+        return "resnet50-cifar10-skipstone" + ("" if precision == "float32" else f"-{precision}")
+
     def clocks(self, **changes):
         """Lines of compare_clocks.py on a run with kernels, and one with these changes and without, and its exit status."""
         (self.folder / "points").mkdir(exist_ok=True)
