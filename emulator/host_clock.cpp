@@ -49,14 +49,25 @@ bool Waker::wait_exactly(double time, std::atomic<bool> const& stop) {
     return true;
 }
 
+namespace {
+
+void become_ordinary() {
+    sched_param const normal{};
+    sched_setscheduler(0, SCHED_OTHER, &normal);
+}
+
+}  // namespace
+
+ThreadPriority::~ThreadPriority() {
+    if (class_ != Class::unset) become_ordinary();
+}
+
 void ThreadPriority::wait_for_deadlines() {
     if (class_ == Class::deadlines) return;
     class_ = Class::deadlines;
     sched_param fifo{};
     fifo.sched_priority = 1;
-    if (sched_setscheduler(0, SCHED_FIFO, &fifo) == 0) return;
-    sched_param const normal{};
-    sched_setscheduler(0, SCHED_OTHER, &normal);
+    if (sched_setscheduler(0, SCHED_FIFO, &fifo) != 0) become_ordinary();
 }
 
 void ThreadPriority::compute() {

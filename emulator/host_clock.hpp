@@ -37,9 +37,16 @@ class Waker {
 };
 
 // The calling thread's scheduling class. A thread that waits for a deadline should run at once when it comes
-// (SCHED_FIFO where that is allowed), a thread that computes should not keep those from running.
+// (SCHED_FIFO where that is allowed), a thread that computes should not keep those from running. At the end it is an
+// ordinary thread again: MPI libraries may spin while they end, which at SCHED_FIFO would leave no core for the ranks
+// that they wait for.
 class ThreadPriority {
   public:
+    ThreadPriority() = default;
+    ~ThreadPriority();
+    ThreadPriority(ThreadPriority const&) = delete;
+    ThreadPriority& operator=(ThreadPriority const&) = delete;
+
     void wait_for_deadlines();
     void compute();
 
