@@ -17,15 +17,33 @@ namespace skipstone::mpi {
 
 namespace {
 
-// $1: mpirun's process, $2: its session folder, $3: the job's segments. Reads until the rank has ended; mpirun ends the
-// other ranks, and they end when mpirun does. Looks for half a minute at most.
+// $1: mpirun's process, $2: its session folder, $3: the job's segments, $4: the rank's parent. Reads until the rank has
+// ended; mpirun ends the other ranks, and they end when mpirun does, or soon after. An mpirun that has only dead
+// children for five seconds hangs for ever, in the lock that a rank held that was killed in MPI_Init
+// (github.com/openpmix/openpmix, issue 1233): it is ended. Looks for half a minute at most.
 constexpr char const* janitor = R"(
     trap '' HUP INT TERM QUIT
     cd /
+    runs() { grep -qs '^State:.[^ZX]' "$@"; }
+    hangs() {
+        children=$(cat "/proc/$1/task/"*/children 2>/dev/null)
+        [ -n "$children" ] && ! runs $(printf '/proc/%s/status ' $children)
+    }
     read -r nothing
     looks=0
-    while kill -0 "$1" 2>/dev/null && [ $looks -lt 600 ]; do sleep 0.05; looks=$((looks + 1)); done
-    kill -0 "$1" 2>/dev/null || rm -rf -- "$2" /dev/shm/$3
+    while runs "/proc/$1/status"; do
+        if [ $looks -eq 600 ]; then exit; fi
+        if [ $looks -ge 100 ] && [ "$1" = "$4" ] && hangs "$1"; then kill -KILL "$1"; fi
+        sleep 0.05
+        looks=$((looks + 1))
+    done
+    looks=0
+    while [ -e "$2" ] || [ $looks -gt 0 ] && [ $looks -lt 5 ]; do
+        rm -rf -- "$2" /dev/shm/$3
+        sleep 1
+        looks=$((looks + 1))
+    done
+    rm -f -- /dev/shm/$3
 )";
 
 std::string variable(char const* name) {
@@ -70,9 +88,11 @@ Janitor::Janitor() {
     posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-    std::string shell = "sh", option = "-c", script = janitor, name = "skipstone-janitor";
-    std::array<char*, 8> arguments{shell.data(),          option.data(),          script.data(),           name.data(),
-                                   traces->mpirun.data(), traces->session.data(), traces->segments.data(), nullptr};
+    std::string shell = "sh", option = "-c", script = janitor, name = "skipstone-janitor",
+                parent = std::to_string(::getppid());
+    std::array<char*, 9> arguments{
+        shell.data(),           option.data(),           script.data(), name.data(), traces->mpirun.data(),
+        traces->session.data(), traces->segments.data(), parent.data(), nullptr};
     pid_t ignored = 0;
     ::posix_spawn(&ignored, "/bin/sh", &files, &attributes, arguments.data(), environ);
     posix_spawnattr_destroy(&attributes);

@@ -4,10 +4,11 @@
 import os
 import pathlib
 import signal
+import sys
 import time
 import unittest
 
-from support import COMPUTE, ProgramTest, Trace, h5py
+from support import COMPUTE, PROGRAM, ProgramTest, Trace, h5py
 
 LONG = {"emulation.kernels": True, "rounds.count": 1_000_000}
 SLOW = {"emulation.clock": "wall", "emulation.dilation": 2.0, "rounds.count": 1000, "requests.count": 1}
@@ -136,6 +137,31 @@ class Interrupted(ProgramTest):
         self.assertNotEqual(result.code, 0)
         self.assertEqual(Trace(output).attributes["complete"], 0)
         self.assertGreaterEqual(len(Trace(output).rounds), 1)
+
+    def test_a_launcher_that_hangs_over_dead_ranks_is_ended(self):
+        """As mpirun does when a rank is killed in MPI_Init (github.com/openpmix/openpmix, issue 1233). This one hangs always."""
+        segment = pathlib.Path(f"/dev/shm/vader_segment.{os.getpid()}.{os.geteuid()}.abcdef.0")
+        self.addCleanup(segment.unlink, missing_ok=True)
+        segment.write_text("a rank's")
+        launcher = self.write("launcher.py", f"""
+import os, subprocess, time
+session = {str(self.folder)!r} + "/pid." + str(os.getpid())
+os.mkdir(session)
+rank = subprocess.Popen([{PROGRAM!r}, "run", {self.scenario(SLOW)!r}, "-o", "t.h5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    env={{**os.environ, "OMPI_COMM_WORLD_SIZE": "5", "OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_MCA_orte_jobfam_session_dir": session,
+         "PMIX_NAMESPACE": str(0xabcdef)}})
+time.sleep(0.5)
+rank.kill()
+time.sleep(60)
+""")
+        begin = time.monotonic()
+        result = self.wait(self.start(program=[sys.executable, launcher]), 30)
+        self.assertEqual(result.code, -signal.SIGKILL, result)
+        self.assertGreater(time.monotonic() - begin, 5)
+        end = time.monotonic() + 5
+        while segment.exists() or list(self.folder.glob("pid.*")):
+            self.assertLess(time.monotonic(), end, "left behind")
+            time.sleep(0.05)
 
     def test_nothing_stays_in_shared_memory(self):
         before = self.forgotten_memory()
