@@ -31,6 +31,8 @@ void execute(std::vector<std::string> words) {
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
+    // Else a rank that is killed in MPI_Init may leave mpirun hanging (github.com/openpmix/openpmix, issue 1233).
+    setenv("PMIX_MCA_gds", "hash", 0);
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
