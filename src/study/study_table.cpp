@@ -1,9 +1,7 @@
 #include "study/study_table.hpp"
 
 #include <cstdint>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
 #include "config/profiles.hpp"
