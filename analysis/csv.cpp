@@ -2,8 +2,8 @@
 
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <type_traits>
 
@@ -11,6 +11,7 @@
 #include "analysis/fields.hpp"
 #include "units/csv.hpp"
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::analysis {
 
@@ -33,7 +34,7 @@ requires std::is_arithmetic_v<Number> std::string cell(Number value) {
     }
 }
 
-// The files of a folder, which grow line by line.
+// The files of a folder, which grow line by line and are written at the end.
 class Folder {
   public:
     explicit Folder(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -43,27 +44,19 @@ class Folder {
     }
 
     // The table's file; `heading` is its first line.
-    std::ofstream& file(std::string_view table, std::string const& heading) {
+    std::ostringstream& file(std::string_view table, std::string const& heading) {
         auto const [found, is_new] = files_.try_emplace(std::string(table));
-        if (is_new) {
-            found->second.open(path_of(table));
-            found->second << heading << '\n';
-        }
+        if (is_new) found->second << heading << '\n';
         return found->second;
     }
 
-    void close() {
-        for (auto& [table, file] : files_) {
-            file.close();
-            if (!file) throw InputError({path_of(table).string(), 0, ""}, "cannot be written");
-        }
+    void write() const {
+        for (auto const& [table, file] : files_) write_file(folder_ / (table + ".csv"), file.str());
     }
 
   private:
-    std::filesystem::path path_of(std::string_view table) const { return folder_ / (std::string(table) + ".csv"); }
-
     std::filesystem::path folder_;
-    std::map<std::string, std::ofstream> files_;
+    std::map<std::string, std::ostringstream> files_;
 };
 
 // trace: the first cell of every line; empty: there is no such column.
@@ -106,7 +99,7 @@ void write_csv(std::filesystem::path const& path, std::vector<Analysis> const& a
                 file << figure.figure << ',' << cell(analyses[i].trace.path) << ',' << cell(figure.values[i]) << ','
                      << cell(figure.differences[i]) << ',' << cell(figure.relative[i]) << '\n';
     }
-    folder.close();
+    folder.write();
 }
 
 }  // namespace skipstone::analysis

@@ -152,7 +152,7 @@ ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm 
     return choices;
 }
 
-std::optional<MeasuredChoices> measure_choices(Network const& network, int passes, std::function<bool()> const& go_on) {
+MeasuredChoices measure_choices(Network const& network, int passes, std::function<void()> const& progress) {
     SKIPSTONE_EXPECT(passes >= 1);
     std::vector<std::unique_ptr<Contender>> contenders;
     contenders.push_back(std::make_unique<Contender>(network, 0, ConvolutionAlgorithm::direct, ConvolutionChoices()));
@@ -167,7 +167,7 @@ std::optional<MeasuredChoices> measure_choices(Network const& network, int passe
             contender->pass(network, true);
             if (pass == 0)
                 for (auto& seconds : contender->seconds) seconds.clear();
-            if (!go_on()) return std::nullopt;
+            progress();
         }
 
     MeasuredChoices measured;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "model/convolution_choice.hpp"
@@ -33,8 +32,8 @@ struct MeasuredChoices {
 };
 
 // Runs the whole network again and again, by each algorithm in turn, and compares the times of its blocks: within a
-// whole pass, because there each finds its weights far away. passes >= 1, of each algorithm. Nothing when `go_on`
-// (called after every pass) says no.
-std::optional<MeasuredChoices> measure_choices(Network const& network, int passes, std::function<bool()> const& go_on);
+// whole pass, because there each finds its weights far away. passes >= 1, of each algorithm. `progress` is
+// called after every pass.
+MeasuredChoices measure_choices(Network const& network, int passes, std::function<void()> const& progress);
 
 }  // namespace skipstone::kernels

@@ -69,8 +69,8 @@ Calibration made_up(Network const& network) {
 
 }  // namespace
 
-std::optional<NetworkTiming> time_network(Network const& network, TimingSettings const& settings,
-                                          std::function<bool()> const& go_on) {
+NetworkTiming time_network(Network const& network, TimingSettings const& settings,
+                           std::function<void()> const& progress) {
     SKIPSTONE_EXPECT(settings.passes >= 1 && settings.batch >= 1);
     use_threads(settings.threads);
     PackLayout const layout(network, settings.choices,
@@ -98,7 +98,7 @@ std::optional<NetworkTiming> time_network(Network const& network, TimingSettings
             }
         }
         if (pass > 0) whole.push_back(sum);
-        if (!go_on()) return std::nullopt;
+        progress();
     }
     for (std::size_t b = 0; b < network.size(); ++b) {
         for (int i = 0; i <= settings.passes; ++i) {
@@ -107,7 +107,7 @@ std::optional<NetworkTiming> time_network(Network const& network, TimingSettings
             auto const output = kernels.run(BlockId(b), BlockMode::full, std::move(taken));
             if (i > 0) alone[b].push_back(seconds_since(begin));
         }
-        if (!go_on()) return std::nullopt;
+        progress();
     }
 
     auto const element = static_cast<double>(element_bytes(network.precision()));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 
 #include "model/host_profile.hpp"
 #include "model/network.hpp"
@@ -16,8 +15,8 @@ struct TimingSettings {
 };
 
 // Times the network's blocks on this host, one after the other as in a run, and each one alone. Weights and images are
-// made up: times do not depend on them. Nothing when `go_on` (called after every pass) says no. passes >= 1.
-std::optional<NetworkTiming> time_network(Network const& network, TimingSettings const& settings,
-                                          std::function<bool()> const& go_on);
+// made up: times do not depend on them. `progress` is called after every pass. passes >= 1.
+NetworkTiming time_network(Network const& network, TimingSettings const& settings,
+                           std::function<void()> const& progress);
 
 }  // namespace skipstone::kernels

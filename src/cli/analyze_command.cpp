@@ -12,10 +12,10 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/output_file.hpp"
 #include "cli/trace_analysis.hpp"
 #include "trace/reader.hpp"
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::cli {
 

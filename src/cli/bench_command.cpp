@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +16,6 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/signals.hpp"
 #include "cli/this_host.hpp"
 #include "config/host_profile.hpp"
 #include "config/profiles.hpp"
@@ -25,6 +23,7 @@
 #include "kernels/host_limits.hpp"
 #include "kernels/network_timing.hpp"
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::cli {
 
@@ -60,13 +59,6 @@ void check(BenchOptions const& options) {
     if (options.input) within("--input", *options.input, 4096);
 }
 
-void write(std::string const& path, std::string const& text) {
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file) throw InputError({path, 0, ""}, "cannot be written");
-}
-
 // The profile so far: this host's, without what is measured again now.
 HostProfile merged(HostProfile fresh) {
     auto const before = profile_of_this_host();
@@ -78,30 +70,18 @@ HostProfile merged(HostProfile fresh) {
     return fresh;
 }
 
-// Measures choices and gives them; nothing when interrupted.
-std::optional<ConvolutionChoices> choose(Network const& network, int passes) {
+ConvolutionChoices choose(Network const& network, int passes) {
     ProgressBar progress(3 * (passes + 1));
     int done = 0;
-    auto const measured = kernels::measure_choices(network, passes, [&] {
-        progress.advance(++done, "algorithms");
-        return !stop_requested();
-    });
-    progress.clear();
-    if (!measured) return std::nullopt;
-    return measured->choices;
+    return kernels::measure_choices(network, passes, [&] { progress.advance(++done, "algorithms"); }).choices;
 }
 
-std::optional<NetworkTiming> time(Network const& network, kernels::TimingSettings const& settings) {
+NetworkTiming time(Network const& network, kernels::TimingSettings const& settings) {
     ProgressBar progress(settings.passes + 1 + static_cast<int>(network.size()));
     auto const what = std::string(to_string(network.precision())) + ", " + std::to_string(settings.threads) +
                       " threads, batch " + std::to_string(settings.batch);
     int done = 0;
-    auto timing = kernels::time_network(network, settings, [&] {
-        progress.advance(++done, what);
-        return !stop_requested();
-    });
-    progress.clear();
-    return timing;
+    return kernels::time_network(network, settings, [&] { progress.advance(++done, what); });
 }
 
 int bench(BenchOptions const& options, Invocation const& invocation) {
@@ -111,15 +91,12 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
     std::vector<Network> networks;
     for (auto const& precision : options.precisions)
         networks.push_back(network_of(options, parse_precision(precision), invocation));
-    on_signals(OnSignal::remember);
     HostProfile profile;
     profile.host = this_host();
     profile.limits = kernels::measure_limits();
     auto choices = ConvolutionChoices{};
     if (options.choose) {
-        auto const chosen = choose(network, options.passes);
-        if (!chosen) return interrupted + last_signal();
-        choices = *chosen;
+        choices = choose(network, options.passes);
         policy = ConvolutionPolicy::measured;
         profile.choices.emplace(choices_key(network.profile().name, network.profile().input), choices);
     } else {
@@ -129,10 +106,8 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
         for (int const batch : options.batches)
             for (auto const& contender : networks) {
                 bool const chosen = contender.precision() == Precision::float32;  // others are computed directly
-                auto const timing =
-                    time(contender, {threads, batch, options.passes, policy, chosen ? choices : ConvolutionChoices()});
-                if (!timing) return interrupted + last_signal();
-                profile.timings.push_back(*timing);
+                profile.timings.push_back(
+                    time(contender, {threads, batch, options.passes, policy, chosen ? choices : ConvolutionChoices()}));
             }
     double const drift = std::abs(kernels::fma_peak() / profile.limits.fma_flop_s - 1);
 
@@ -154,9 +129,9 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
                      "here, or the clock changes; times are not to be trusted\n",
                      100 * drift);
     if (!options.device_profile.empty())
-        write(options.device_profile, device_profile_text(profile, profile.timings.front(),
-                                                          static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                                                              static_cast<double>(::sysconf(_SC_PAGESIZE))));
+        write_file(options.device_profile, device_profile_text(profile, profile.timings.front(),
+                                                               static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                                                                   static_cast<double>(::sysconf(_SC_PAGESIZE))));
     if (options.no_keep) return done;
     if (!options.host_profile.empty()) {
         config::save_host_profile(options.host_profile, profile);

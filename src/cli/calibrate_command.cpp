@@ -15,8 +15,8 @@
 #include "kernels/packed_network.hpp"
 #include "kernels/ranges.hpp"
 #include "kernels/weights.hpp"
-#include "study/study_table.hpp"
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::cli {
 
@@ -66,7 +66,7 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
         network, compute, count, [&](std::size_t i) { return supply.image(static_cast<std::int64_t>(i)); },
         [&](std::size_t done_now) { bar.advance(static_cast<int>(done_now), "images (twice each)"); });
     bar.clear();
-    study::write_file(options.output, config::calibration_text(calibration));
+    write_file(options.output, config::calibration_text(calibration));
     std::printf("%s: ranges of %zu tensors of %s, from %d images\n", options.output.c_str(), calibration.ranges.size(),
                 network.name().c_str(), options.count);
     return done;

@@ -12,11 +12,11 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/output_file.hpp"
 #include "cli/signals.hpp"
 #include "trace/reader.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::cli {
 

@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "emulator/setup.hpp"
 #include "planner/planner.hpp"
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::cli {
 
@@ -117,11 +117,7 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
     if (options.time_limit && !(*options.time_limit > 0)) throw InputError("--time-limit: must be more than 0 seconds");
     auto problem = options.instance.empty() ? problem_of_scenario(options, invocation) : problem_of_instance(options);
     problem.options.time_limit_s = options.time_limit;
-    if (!options.dump.empty()) {
-        std::ofstream file(options.dump);
-        file << config::instance_text(problem.instance) << std::flush;
-        if (!file) throw InputError({options.dump, 0, ""}, "cannot be written");
-    }
+    if (!options.dump.empty()) write_file(options.dump, config::instance_text(problem.instance));
     std::vector<std::string> names;
     for (auto const& name :
          CLI::detail::split(options.planners.empty() ? problem.default_planner : options.planners, ','))

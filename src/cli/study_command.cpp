@@ -25,6 +25,7 @@
 #include "study/study_table.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
+#include "units/output_file.hpp"
 #include "units/proportion.hpp"
 
 namespace skipstone::cli {

@@ -1,8 +1,5 @@
 #include "config/host_profile.hpp"
 
-#include <unistd.h>
-
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +10,7 @@
 #include "config/table_reader.hpp"
 #include "config/toml_reader.hpp"
 #include "units/cache_folder.hpp"
+#include "units/output_file.hpp"
 #include "units/sha256.hpp"
 
 namespace skipstone::config {
@@ -183,17 +181,7 @@ std::optional<HostProfile> load_host_profile(HostIdentity const& host) {
 }
 
 void save_host_profile(fs::path const& path, HostProfile const& profile) {
-    std::error_code error;
-    auto const temporary = path.string() + "." + std::to_string(::getpid());
-    std::ofstream file(temporary, std::ios::binary);
-    file << host_profile_text(profile);
-    file.close();
-    if (file) fs::rename(temporary, path, error);
-    if (!file || error) {
-        std::error_code ignored;
-        fs::remove(temporary, ignored);
-        throw InputError({path.string(), 0, ""}, "the host profile cannot be written there");
-    }
+    write_file(path, host_profile_text(profile));
 }
 
 }  // namespace skipstone::config

@@ -114,19 +114,4 @@ std::string json_text(Workplace const& workplace, Measurement const& measurement
     return json.dump() + "\n";
 }
 
-void write_file(fs::path const& path, std::string const& text) {
-    auto draft = path;
-    draft += ".part";
-    std::ofstream file(draft, std::ios::binary);
-    file << text << std::flush;
-    bool const written = static_cast<bool>(file);
-    file.close();
-    std::error_code error;
-    if (written) fs::rename(draft, path, error);
-    if (written && !error) return;
-    std::error_code ignored;
-    fs::remove(draft, ignored);
-    throw InputError({path.string(), 0, ""}, "cannot be written; check the folder and its room");
-}
-
 }  // namespace skipstone::study

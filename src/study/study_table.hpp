@@ -31,7 +31,4 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
 std::string json_text(Workplace const& workplace, Measurement const& measurement, std::vector<NotRun> const& not_run,
                       std::vector<BlockId> const& chain, Provenance const& provenance);
 
-// Writes a file whole or not at all. Throws InputError when it cannot be written.
-void write_file(std::filesystem::path const& path, std::string const& text);
-
 }  // namespace skipstone::study

@@ -170,28 +170,20 @@ BOOST_AUTO_TEST_CASE(the_standard_choice_goes_by_the_shape) {
 // What an algorithm's blocks take is noise here; that the choice goes by what was measured is not.
 BOOST_AUTO_TEST_CASE(measured_choices_are_the_fastest) {
     Network const network(resnet50(64, {1, 1, 1, 1}));
-    auto const measured = measure_choices(network, 3, [] { return true; });
-    BOOST_REQUIRE(measured.has_value());
+    auto const measured = measure_choices(network, 3, [] {});
     for (std::size_t b = 0; b < network.size(); ++b) {
         std::map<int, std::map<ConvolutionAlgorithm, double>> seconds;  // by kernel
-        for (auto const& times : measured->blocks)
+        for (auto const& times : measured.blocks)
             if (times.block == BlockId(b)) seconds[times.kernel][times.algorithm] = times.median.value();
         double const direct = seconds.at(0).at(ConvolutionAlgorithm::direct);
         for (auto const* c : convolutions(network.blocks()[b])) {
-            auto const found = measured->choices.find(c->name);
-            double const chosen = found == measured->choices.end() ? direct : seconds.at(c->kernel).at(found->second);
+            auto const found = measured.choices.find(c->name);
+            double const chosen = found == measured.choices.end() ? direct : seconds.at(c->kernel).at(found->second);
             BOOST_TEST(chosen <= direct);
             for (auto const& [algorithm, other] : seconds[c->kernel])
                 BOOST_TEST(other >= 0.969 * chosen, c->name << " " << to_string(algorithm));
         }
     }
-}
-
-BOOST_AUTO_TEST_CASE(a_measurement_that_is_stopped_gives_nothing) {
-    int passes = 0;
-    auto const measured = measure_choices(Network(resnet20()), 5, [&] { return ++passes < 4; });
-    BOOST_TEST(!measured.has_value());
-    BOOST_TEST(passes == 4);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,85 @@
+#include "units/output_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <optional>
+#include <system_error>
+
+#include "units/error.hpp"
+
+namespace skipstone {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A file in a folder that gets its name when it is whole.
+class Draft {
+  public:
+    explicit Draft(fs::path const& target)
+        : target_(target),
+          named_(target.parent_path() / ("." + target.filename().string() + ".new-" + std::to_string(::getpid()))),
+          nameless_(::open(target.parent_path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666)) {}
+    ~Draft() {
+        if (nameless_ >= 0) ::close(nameless_);
+        std::error_code ignored;
+        fs::remove(named_, ignored);
+    }
+    Draft(Draft const&) = delete;
+    Draft& operator=(Draft const&) = delete;
+
+    fs::path path() const { return nameless_ >= 0 ? "/proc/self/fd/" + std::to_string(nameless_) : named_.string(); }
+
+    void replace_target() const {
+        if (nameless_ >= 0) {  // only a rename replaces what is there
+            ::unlink(named_.c_str());
+            if (::linkat(AT_FDCWD, path().c_str(), AT_FDCWD, named_.c_str(), AT_SYMLINK_FOLLOW) != 0)
+                throw EnvironmentError::from_errno("linkat(" + target_.string() + ")");
+        }
+        fs::rename(named_, target_);
+    }
+
+  private:
+    fs::path target_, named_;
+    int nameless_;
+};
+
+// Throws std::ios::failure where not all could be written.
+void write_through(std::ofstream& stream, std::function<void(std::ostream&)> const& write) {
+    stream.exceptions(std::ios::badbit | std::ios::failbit);  // at once, while errno says why
+    write(stream);
+    stream.close();
+}
+
+}  // namespace
+
+void write_file(fs::path const& path, std::function<void(std::ostream&)> const& write) {
+    auto const refuse = [&](std::string const& reason) -> InputError {
+        return {InputPlace{path.string(), 0, ""}, "cannot be written (" + reason + ")"};
+    };
+    std::error_code error;
+    if (path.empty()) throw InputError("cannot be written: the output's path is empty");
+    if (fs::is_directory(path, error)) throw refuse("it is a folder");
+    bool const exists = fs::exists(path, error), direct = exists && !fs::is_regular_file(path, error);
+    if (!direct && exists && ::access(path.c_str(), W_OK) != 0) throw refuse(std::generic_category().message(errno));
+    std::optional<Draft> draft;
+    if (!direct) draft.emplace(fs::weakly_canonical(fs::absolute(path), error));
+    errno = 0;
+    std::ofstream stream(direct ? path : draft->path(), std::ios::binary);
+    if (!stream) throw refuse(std::generic_category().message(errno));
+    try {
+        write_through(stream, write);
+    } catch (std::ios::failure const&) {
+        throw EnvironmentError::from_errno("write(" + path.string() + ")");
+    }
+    if (draft) draft->replace_target();
+}
+
+void write_file(fs::path const& path, std::string const& text) {
+    write_file(path, [&](std::ostream& out) { out << text; });
+}
+
+}  // namespace skipstone
