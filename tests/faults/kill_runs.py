@@ -118,8 +118,8 @@ def strike(process, who, number, scenario):
     if who in ("alone", "mpirun"):
         os.kill(process.pid, number)
         return
-    ranks = []
-    while not ranks and process.poll() is None:  # on a busy machine they are there later
+    ranks, end = [], time.monotonic() + 5
+    while not ranks and process.poll() is None and time.monotonic() < end:  # on a busy machine they are there later
         ranks = sorted(pid for pid, words in processes_of(scenario) if pid != process.pid and b"mpirun" not in words[0])
         time.sleep(0.01)
     if not ranks:
