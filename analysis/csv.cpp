@@ -51,7 +51,8 @@ class Folder {
     }
 
     void write() const {
-        for (auto const& [table, file] : files_) write_file(folder_ / (table + ".csv"), file.str());
+        for (auto const& [table, file] : files_)
+            write_file_in(folder_, table + ".csv", [&](std::ostream& out) { out << file.str(); });
     }
 
   private:

@@ -65,12 +65,9 @@ void export_perfetto(trace::Reader const& trace, fs::path const& output) {
     std::fprintf(stderr, "%s: open it at ui.perfetto.dev or in chrome://tracing\n", output.c_str());
 }
 
-void export_table(trace::Reader const& trace, std::string const& table, fs::path const& output) {
-    write_file(output, [&](std::ostream& out) {
-        Progress progress("% of " + table);
-        analysis::write_csv(trace, table, out, [&](double share) { progress.show(share); });
-    });
-    std::fprintf(stderr, "%s\n", output.c_str());
+void export_table(trace::Reader const& trace, std::string const& table, std::ostream& out) {
+    Progress progress("% of " + table);
+    analysis::write_csv(trace, table, out, [&](double share) { progress.show(share); });
 }
 
 void check_table(std::string const& table) {
@@ -82,13 +79,22 @@ void check_table(std::string const& table) {
 
 void export_csv(trace::Reader const& trace, ExportOptions const& options) {
     fs::path const output = options.output;
-    if (output.has_filename() && !fs::is_directory(output))
-        return export_table(trace, options.table.empty() ? "events" : options.table, output);
+    if (output.has_filename() && !fs::is_directory(output)) {
+        write_file(output, [&](std::ostream& out) {
+            export_table(trace, options.table.empty() ? "events" : options.table, out);
+        });
+        std::fprintf(stderr, "%s\n", output.c_str());
+        return;
+    }
     std::error_code error;
     fs::create_directories(output, error);
     if (error) throw InputError({options.output, 0, ""}, "the folder cannot be made (" + error.message() + ")");
     auto const tables = options.table.empty() ? analysis::csv_tables() : std::vector{options.table};
-    for (auto const& table : tables) export_table(trace, table, output / (table + ".csv"));
+    for (auto const& table : tables) {
+        auto const name = table + ".csv";
+        write_file_in(output, name, [&](std::ostream& out) { export_table(trace, table, out); });
+        std::fprintf(stderr, "%s\n", (output / name).c_str());
+    }
 }
 
 int run_export(ExportOptions const& options) {

@@ -170,7 +170,7 @@ void Folder::look_again() const {
 
 void Folder::log(std::string const& id, std::string_view what, int process) const {
     char const* const job = std::getenv("SLURM_JOB_ID");
-    Descriptor(path_ / "log.txt", O_WRONLY | O_CREAT | O_APPEND)
+    Descriptor(path_ / "log.txt", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW)
         .write(now_text() + " " + id + " " + std::string(what) + " " + host_name() + " " + std::to_string(process) +
                " " + (job != nullptr ? job : "-") + "\n");
 }

@@ -82,4 +82,11 @@ void write_file(fs::path const& path, std::string const& text) {
     write_file(path, [&](std::ostream& out) { out << text; });
 }
 
+void write_file_in(fs::path const& folder, std::string const& name, std::function<void(std::ostream&)> const& write) {
+    auto const path = folder / name;
+    std::error_code ignored;
+    if (fs::is_symlink(path, ignored)) fs::remove(path, ignored);
+    write_file(path, write);
+}
+
 }  // namespace skipstone

@@ -15,4 +15,8 @@ namespace skipstone {
 void write_file(std::filesystem::path const& path, std::function<void(std::ostream&)> const& write);
 void write_file(std::filesystem::path const& path, std::string const& text);
 
+// The same into a folder; a link that has this name there is replaced itself, wherever it leads.
+void write_file_in(std::filesystem::path const& folder, std::string const& name,
+                   std::function<void(std::ostream&)> const& write);
+
 }  // namespace skipstone

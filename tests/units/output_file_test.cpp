@@ -89,6 +89,15 @@ BOOST_AUTO_TEST_CASE(a_link_stays_one) {
     BOOST_TEST(content("elsewhere/a") == "two");
 }
 
+BOOST_AUTO_TEST_CASE(a_link_in_a_folder_does_not_lead_out_of_it) {
+    fs::create_directory(path / "folder");
+    write_file(path / "outside", "one");
+    fs::create_symlink("../outside", path / "folder" / "a");
+    write_file_in(path / "folder", "a", [](std::ostream& out) { out << "two"; });
+    BOOST_TEST(content("outside") == "one");
+    BOOST_TEST(content("folder/a") == "two");
+}
+
 BOOST_AUTO_TEST_CASE(says_what_cannot_be_written) {
     BOOST_CHECK_THROW(write_file("", "one"), InputError);
     BOOST_CHECK_THROW(write_file(path, "one"), InputError);
