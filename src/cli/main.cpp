@@ -3,6 +3,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -81,6 +82,9 @@ int main(int argc, char** argv) {
     } catch (skipstone::InputError const& error) {
         std::fprintf(stderr, "skipstone: %s\n", error.what());
         return skipstone::cli::bad_input;
+    } catch (std::bad_alloc const&) {
+        std::fprintf(stderr, "skipstone: there is not enough memory (on this host, or within this process's limit)\n");
+        return skipstone::cli::failed;
     } catch (std::exception const& error) {
         std::fprintf(stderr, "skipstone: %s\n", error.what());
         return skipstone::cli::failed;

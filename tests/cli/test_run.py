@@ -180,6 +180,23 @@ class Run(ProgramTest):
             self.assertEqual(h5py.check_enum_dtype(file["events"].dtype["kind"]),
                              {"compute": 1, "transmit": 2, "receive": 3, "wait": 4})
 
+    def test_too_little_memory_is_told(self):
+        """Whatever runs out first: memory, or room for a thread."""
+        def limited(megabytes):
+            return ["sh", "-c", f'ulimit -v {1024 * megabytes}; exec "$0" "$@"', PROGRAM]
+
+        if self.skipstone("--version", program=limited(400), code=None).code != 0:
+            self.skipTest("skipped: this build needs more address space for itself")
+        fleet = [{"profile": "khan2023-low", "name": "d", "count": 3000}]
+        told = 0
+        for megabytes in (120, 140, 160, 200, 240, 280):
+            result = self.skipstone("run", self.scenario({"fleet.devices": fleet}), "-o", "t.h5", program=limited(megabytes), code=None)
+            self.assertIn(result.code, (0, 1, 127), result)  # 127: not even its libraries find room
+            if result.code == 1:
+                told += "there is not enough memory" in result.err
+                self.assertNotIn("bad_alloc", result.err)
+        self.assertGreater(told, 0)
+
 
 if __name__ == "__main__":
     unittest.main()
