@@ -203,6 +203,7 @@ void evaluate(Instance const& instance, PlanResult& result) {
         ++result.admitted;
     }
     result.energy.clear();
+    result.energy.reserve(loads.size());
     for (auto const& load : loads) result.energy.push_back(load.energy);
     if (result.admitted == 0) {
         result.objective.reset();

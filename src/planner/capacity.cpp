@@ -37,6 +37,9 @@ std::vector<EnergyUse> energy_uses(Instance const& instance, Choice const& choic
 }  // namespace
 
 Capacity::Capacity(Instance const& instance) : instance_(&instance), blocks_(instance.blocks.size()) {
+    memory_.reserve(instance.devices.size());
+    macs_.reserve(instance.devices.size());
+    energy_.reserve(instance.devices.size());
     for (auto const& device : instance.devices) {
         memory_.push_back(device.memory);
         macs_.push_back(device.macs);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -35,14 +36,62 @@ bool better(Placed const& a, Placed const& b, std::vector<Choice> const& choices
     return choices[a.choice].accuracy > choices[b.choice].accuracy;
 }
 
+// Less the score, less the speed, device: the best device has the least.
+using Rank = std::tuple<double, double, std::int32_t>;
+
+// The devices from the best. Of a large fleet a round needs few: those that nobody asked for lie in a heap, in no
+// further order.
+class Ranking {
+  public:
+    explicit Ranking(std::vector<Rank> ranks) : rest_(std::move(ranks)), ranked_(rest_.size(), false) {
+        std::ranges::make_heap(rest_, std::greater());
+    }
+
+    // The best `size` of them, or all, in order.
+    template <class Visit>
+    void visit_best(std::size_t size, Visit&& visit) {
+        auto next = best_.begin();
+        for (std::size_t i = 0; i < size; ++i, ++next) {
+            drop_ranked();
+            if (!rest_.empty() && (next == best_.end() || rest_.front() < *next)) {
+                next = best_.insert(next, rest_.front());
+                ranked_[device(*next)] = true;
+            }
+            if (next == best_.end()) return;
+            visit(DeviceId(std::get<2>(*next)));
+        }
+    }
+
+    void change(Rank const& before, Rank const& after) {
+        best_.erase(before);
+        best_.insert(after);
+        ranked_[device(after)] = true;
+    }
+
+  private:
+    static std::size_t device(Rank const& rank) { return static_cast<std::size_t>(std::get<2>(rank)); }
+
+    void drop_ranked() {
+        while (!rest_.empty() && ranked_[device(rest_.front())]) {
+            std::ranges::pop_heap(rest_, std::greater());
+            rest_.pop_back();
+        }
+    }
+
+    std::set<Rank> best_;
+    std::vector<Rank> rest_;    // a heap, the best first; those in best_ are out of date
+    std::vector<bool> ranked_;  // by device: in best_
+};
+
 class Sequence {
   public:
     Sequence(Instance const& instance, std::vector<Choice> const& choices, Spread spread)
-        : instance_(instance), choices_(choices), spread_(spread), capacity_(instance) {
-        for (std::size_t i = 0; i < instance.devices.size(); ++i) {
-            scores_.push_back(score(DeviceId(i)));
-            ranking_.insert(rank(DeviceId(i)));
-        }
+        : instance_(instance),
+          choices_(choices),
+          spread_(spread),
+          capacity_(instance),
+          scores_(all_scores()),
+          ranking_(all_ranks()) {
         for (std::size_t c = 0; c < choices.size(); ++c) by_size_.push_back(c);
         double macs = 0, memory = 0;
         for (auto const& device : instance.devices) {
@@ -96,8 +145,6 @@ class Sequence {
     }
 
   private:
-    using Rank = std::tuple<double, double, std::int32_t>;  // less the score, less the speed, device
-
     void lift(Placed const& placed) {
         capacity_.give_back(choices_[placed.choice], placed.devices);
         update(placed.devices);
@@ -114,6 +161,20 @@ class Sequence {
         return energy > 0 ? std::min(share, capacity_.energy(id).value() / energy) : share;
     }
 
+    std::vector<double> all_scores() const {
+        std::vector<double> scores;
+        scores.reserve(instance_.devices.size());
+        for (std::size_t i = 0; i < instance_.devices.size(); ++i) scores.push_back(score(DeviceId(i)));
+        return scores;
+    }
+
+    std::vector<Rank> all_ranks() const {
+        std::vector<Rank> ranks;
+        ranks.reserve(instance_.devices.size());
+        for (std::size_t i = 0; i < instance_.devices.size(); ++i) ranks.push_back(rank(DeviceId(i)));
+        return ranks;
+    }
+
     Rank rank(DeviceId id) const {
         return {-scores_[id.index()], -instance_.devices[id.index()].mac_rate.value(), id.value()};
     }
@@ -121,37 +182,34 @@ class Sequence {
     void update(std::vector<DeviceId> const& devices) {
         for (std::size_t s = 0; s < devices.size(); ++s) {
             if (s > 0 && devices[s] == devices[s - 1]) continue;
-            ranking_.erase(rank(devices[s]));
+            auto const before = rank(devices[s]);
             scores_[devices[s].index()] = score(devices[s]);
-            ranking_.insert(rank(devices[s]));
+            ranking_.change(before, rank(devices[s]));
         }
     }
 
-    std::vector<DeviceId> top(std::size_t size) const {
+    std::vector<DeviceId> top(std::size_t size) {
         std::vector<DeviceId> devices;
-        for (auto const& entry : ranking_) {
-            if (devices.size() == size) break;
-            devices.emplace_back(std::get<2>(entry));
-        }
+        ranking_.visit_best(size, [&](DeviceId id) { devices.push_back(id); });
         // In the order of the fleet, so that ties between paths do not depend on what was placed before.
         std::ranges::sort(devices);
         return devices;
     }
 
     // Devices that can reach one another, best first, for fleets in which not everybody can.
-    std::vector<DeviceId> connected(std::size_t size) const {
-        std::vector<DeviceId> devices;
+    std::vector<DeviceId> connected(std::size_t size) {
+        std::vector<DeviceId> ranked, devices;
+        ranking_.visit_best(instance_.devices.size(), [&](DeviceId id) { ranked.push_back(id); });
         std::vector<bool> taken(instance_.devices.size(), false);
         auto const add = [&](DeviceId id) {
             if (taken[id.index()] || devices.size() == size) return;
             taken[id.index()] = true;
             devices.push_back(id);
         };
-        add(instance_.source ? *instance_.source : DeviceId(std::get<2>(*ranking_.begin())));
+        add(instance_.source ? *instance_.source : ranked.front());
         for (std::size_t d = 0; d < devices.size() && devices.size() < size; ++d)
-            for (auto const& entry : ranking_) {
+            for (DeviceId const id : ranked) {
                 if (devices.size() == size) break;
-                DeviceId const id(std::get<2>(entry));
                 if (!taken[id.index()] && instance_.links.rate(devices[d], id).value() > 0) add(id);
             }
         std::ranges::sort(devices);
@@ -208,7 +266,7 @@ class Sequence {
     Spread spread_;
     Capacity capacity_;
     std::vector<double> scores_;
-    std::set<Rank> ranking_;
+    Ranking ranking_;
     std::vector<std::size_t> by_size_;  // choices, least needed first
     std::vector<std::size_t> kept_;     // choices that were best when all were tried
     std::size_t since_refresh_ = 0;
