@@ -125,24 +125,29 @@ RoundCourse Course::next() {
     return round;
 }
 
-void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) const {
+Instance const& Course::instance() const {
+    SKIPSTONE_EXPECT(instance_.has_value());
+    return *instance_;
+}
+
+void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) {
     auto const& state = round.state;
     RoundFaults const faults(faults_, state.round, state.start);
     auto const conditions = conditions_of(scenario_, state);
-    round.instance = make_instance(scenario_, network_, drops_, state, reserve);
+    instance_ = instance_ ? next_instance(std::move(*instance_), scenario_, state, reserve)
+                          : make_instance(scenario_, network_, drops_, state, reserve);
     if (!scenario_.faults.none())
-        round.instance =
-            without_outages(std::move(round.instance), RoundFaults(faults_, RoundId(), state.start), state.start);
+        instance_ = without_outages(std::move(*instance_), RoundFaults(faults_, RoundId(), state.start), state.start);
     planner::Options options;
     options.gap = scenario_.planner.gap;
     options.seed = scenario_.seed;
     options.conditions = &conditions;
-    round.plan = planner::plan(scenario_.planner.name, round.instance, options);
+    round.plan = planner::plan(scenario_.planner.name, *instance_, options);
     round.charge =
         !scenario_.planner.charge ? Seconds(0) : scenario_.planner.charge_time.value_or(Seconds(round.plan.seconds));
     std::vector<Seconds> arrivals;
     for (auto const& request : state.requests) arrivals.push_back(request.arrival);
-    auto jobs = timeline::jobs_of(round.instance, round.plan, arrivals, state.start + round.charge);
+    auto jobs = timeline::jobs_of(*instance_, round.plan, arrivals, state.start + round.charge);
     if (scenario_.faults.none()) {
         round.jobs = std::move(jobs);
         round.times = timeline::simulate(round.jobs, conditions);
@@ -151,7 +156,7 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) con
         round.events = timeline::events_of(round.jobs, round.times, conditions);
         return;
     }
-    Recovery recovery(scenario_, round.instance, round.plan, faults, options);
+    Recovery recovery(scenario_, *instance_, round.plan, faults, options);
     auto carried_out = timeline::simulate(std::move(jobs), conditions, faults, std::ref(recovery));
     round.revisions = recovery.revisions();
     round.times.end = carried_out.times.end;

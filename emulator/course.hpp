@@ -20,7 +20,6 @@ namespace skipstone::emulator {
 // Everything that happens in one round in emulated time.
 struct RoundCourse {
     RoundState state;  // as it was planned
-    Instance instance;
     PlanResult plan;
     Seconds charge{};                 // planning time that the requests had to wait
     std::vector<Revision> revisions;  // in the order in which they were made
@@ -49,10 +48,12 @@ class Course {
 
     // The next round; call it scenario.rounds.count times at most.
     RoundCourse next();
+    // What the last round was planned from. There must have been one.
+    Instance const& instance() const;
 
   private:
     // Plans and simulates with so much energy kept back.
-    void attempt(RoundCourse& round, std::vector<Joules> const& reserve) const;
+    void attempt(RoundCourse& round, std::vector<Joules> const& reserve);
     void set_end(RoundCourse& round) const;
     // Outages that reach into the round, of devices that have energy, and of links.
     std::vector<Outage> outages_of(RoundFaults const& faults, RoundCourse const& round) const;
@@ -66,6 +67,7 @@ class Course {
     Network network_;
     std::vector<DropOption> drops_;
     std::vector<Powers> powers_;
+    std::optional<Instance> instance_;  // of the last round; the next is made from it
     RoundId next_{std::int32_t{0}};
     Seconds start_{0};
     Seconds last_length_{0};

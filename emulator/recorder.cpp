@@ -123,6 +123,7 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
     for (auto const& event : course.events)
         if (event.kind == EventKind::transmit)
             record.requests[static_cast<std::size_t>(event.request)].shared_bytes += event.bytes;
+    record.battery.reserve(course.battery.size());
     for (std::size_t i = 0; i < course.battery.size(); ++i)
         record.battery.push_back({round, static_cast<std::int32_t>(i), course.battery[i].value()});
     for (auto const& clock : result.clocks)

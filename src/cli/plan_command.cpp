@@ -54,7 +54,7 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
     while (round.state.round.value() < options.round.value_or(0)) round = course.next();
     Problem problem;
     problem.conditions = std::make_shared<timeline::Conditions>(emulator::conditions_of(scenario, round.state));
-    problem.instance = std::move(round.instance);
+    problem.instance = course.instance();
     problem.options.gap = scenario.planner.gap;
     problem.options.seed = scenario.seed;
     problem.options.conditions = problem.conditions.get();

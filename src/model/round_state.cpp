@@ -1,6 +1,7 @@
 #include "model/round_state.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "model/cost_model.hpp"
 #include "units/error.hpp"
@@ -26,6 +27,7 @@ std::vector<InstanceBlock> instance_blocks(Network const& network) {
 
 // Measured times by block; empty when the device has none for this network.
 std::vector<std::optional<Seconds>> measured_times(Device const& device, Network const& network) {
+    if (device.compute_seconds.empty()) return {};
     std::vector<std::optional<Seconds>> times(network.size());
     bool any = false;
     for (auto const& [name, time] : device.compute_seconds)
@@ -78,14 +80,10 @@ std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId roun
 
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
                        RoundState const& state, std::vector<Joules> const& idle_reserve) {
-    SKIPSTONE_EXPECT(state.battery.size() == scenario.fleet.size());
-    SKIPSTONE_EXPECT(idle_reserve.size() == scenario.fleet.size());
-    SKIPSTONE_EXPECT(state.links.devices() == scenario.fleet.size());
     Instance instance;
     instance.alpha = scenario.objective.alpha;
     instance.beta = scenario.objective.beta;
     instance.accuracy_threshold = scenario.objective.accuracy_threshold;
-    instance.requests = static_cast<int>(state.requests.size());
     instance.reference_latency = reference_latency(scenario, network);
     instance.residual = scenario.objective.residual;
     instance.memory = scenario.objective.memory;
@@ -94,18 +92,29 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
     instance.blocks = instance_blocks(network);
     instance.accuracy = drops;
     instance.devices.reserve(scenario.fleet.size());
-    for (std::size_t i = 0; i < scenario.fleet.size(); ++i) {
-        Device const& device = scenario.fleet[i];
-        bool const empty = state.battery[i] <= idle_reserve[i];
+    for (Device const& device : scenario.fleet)
         instance.devices.push_back({.name = device.name,
                                     .mac_rate = device.mac_rate_in(network.precision()),
-                                    .memory = device.memory,
-                                    .macs = empty ? Macs(0) : device.macs_per_round,
-                                    .energy = std::max(Joules(0), state.battery[i] - idle_reserve[i]),
                                     .power_compute = device.power.compute,
                                     .power_transmit = device.power.transmit,
                                     .power_receive = device.power.receive,
                                     .compute = measured_times(device, network)});
+    return next_instance(std::move(instance), scenario, state, idle_reserve);
+}
+
+Instance next_instance(Instance instance, Scenario const& scenario, RoundState const& state,
+                       std::vector<Joules> const& idle_reserve) {
+    SKIPSTONE_EXPECT(instance.devices.size() == scenario.fleet.size());
+    SKIPSTONE_EXPECT(state.battery.size() == scenario.fleet.size());
+    SKIPSTONE_EXPECT(idle_reserve.size() == scenario.fleet.size());
+    SKIPSTONE_EXPECT(state.links.devices() == scenario.fleet.size());
+    instance.requests = static_cast<int>(state.requests.size());
+    for (std::size_t i = 0; i < scenario.fleet.size(); ++i) {
+        auto& device = instance.devices[i];
+        bool const empty = state.battery[i] <= idle_reserve[i];
+        device.memory = scenario.fleet[i].memory;
+        device.macs = empty ? Macs(0) : scenario.fleet[i].macs_per_round;
+        device.energy = std::max(Joules(0), state.battery[i] - idle_reserve[i]);
     }
     double const share = expected_share(scenario.links);
     instance.links = share == 1 ? state.links : state.links.scaled(share);

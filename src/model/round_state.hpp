@@ -35,6 +35,11 @@ std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId roun
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
                        RoundState const& state, std::vector<Joules> const& idle_reserve);
 
+// The same from the instance of any other round of the scenario: what rounds have in common is taken over, not made
+// anew.
+Instance next_instance(Instance instance, Scenario const& scenario, RoundState const& state,
+                       std::vector<Joules> const& idle_reserve);
+
 // T_ref of a scenario's objective (design.md section 4).
 Seconds reference_latency(Scenario const& scenario, Network const& network);
 

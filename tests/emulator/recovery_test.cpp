@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_block_whose_device_failed_is_skipped_where_the_table_know
     Course course(scenario, network);
     auto const round = course.next();
     // The plan by hand: the second device is there for s2b2.
-    auto instance = round.instance;
+    auto instance = course.instance();
     instance.devices.push_back(instance.devices[0]);
     instance.devices.push_back(instance.devices[0]);
     instance.links = LinkTable::dense(3, std::vector<double>(9, 8e6), {0});
