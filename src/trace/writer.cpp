@@ -184,7 +184,9 @@ void create_trace(std::string const& path, Header const& header) {
         create_table<PlanRow>(file);
         create_table<RequestRow>(file);
         create_table<Event>(file);
-        create_table<BatteryRow>(file);
+        // A round has a row per device: no more than a few chunks.
+        auto const ledger = chunk_rows_of(table_of<BatteryRow>());
+        create_table<BatteryRow>(file, std::clamp<std::uint64_t>(devices, ledger, 12 * ledger));
         create_table<ClockRow>(file);
         create_table<OutageRow>(file);
         file.flush();
