@@ -136,11 +136,18 @@ class Export {
     static std::int32_t process_of(std::int32_t device) { return first_device_process + device; }
 
     std::string device_name(std::int32_t device) const {
-        return trace_.header().devices.at(static_cast<std::size_t>(device)).name.str();
+        return trace_.header().devices[index_of(device, "/events")].name.str();
+    }
+
+    std::size_t index_of(std::int32_t device, std::string const& table) const {
+        trace_.require_device(device, table);
+        return static_cast<std::size_t>(device);
     }
 
     std::string block_name(std::int32_t block) const {
-        return block < 0 ? "image" : trace_.header().blocks.at(static_cast<std::size_t>(block)).name.str();
+        if (block == -1) return "image";
+        trace_.require_block(block, "/events");
+        return trace_.header().blocks[static_cast<std::size_t>(block)].name.str();
     }
 
     void emit(Object const& event) {
@@ -207,7 +214,10 @@ class Export {
         auto events = event_rows_.all(row.round);
         std::ranges::stable_sort(events, {}, &Event::begin_s);
         write_events(events);
-        for (auto const& ledger : battery_rows_.all(row.round)) battery(ledger.device, ledger_time, ledger.remaining_j);
+        for (auto const& ledger : battery_rows_.all(row.round)) {
+            trace_.require_device(ledger.device, "/battery");
+            battery(ledger.device, ledger_time, ledger.remaining_j);
+        }
     }
 
     void write_request(trace::RequestRow const& row) {
@@ -237,7 +247,7 @@ class Export {
         for (auto const& event : events) {
             bool const sends = event.kind == EventKind::transmit, receives = event.kind == EventKind::receive;
             auto const begin = nanoseconds(event.begin_s), end = nanoseconds(event.end_s);
-            auto& tracks = (sends || receives ? radios_ : processors_).at(static_cast<std::size_t>(event.device));
+            auto& tracks = (sends || receives ? radios_ : processors_)[index_of(event.device, "/events")];
             auto const [category, name] = words(event);
             auto const track = slice(tracks, category, name, begin, end, args_of(event));
             if ((event.flags & event_flags::failed) != 0 || end <= begin + 1) continue;
@@ -299,6 +309,7 @@ class Export {
     }
 
     void write_outage(trace::OutageRow const& row) {
+        trace_.require_device(row.device, "/outages");
         auto const name = row.peer < 0 ? std::string("off") : "no link to " + device_name(row.peer);
         Object args;
         args.text("cause", row.cause.view());

@@ -65,6 +65,13 @@ void require_name(std::string_view text, std::string const& file, std::string co
         throw InputError({file, 0, place}, "\"" + std::string(text) + "\" has control characters");
 }
 
+void require_index(std::string const& file, std::string const& table, std::string const& what, std::int32_t index,
+                   std::size_t count) {
+    if (index < 0 || static_cast<std::size_t>(index) >= count)
+        throw InputError({file, 0, table}, "names " + what + " " + std::to_string(index) + "; there are " +
+                                               std::to_string(count) + ", counted from 0");
+}
+
 // A table in the file, and how many of its rows are committed.
 struct Store {
     hdf5::RowType type;
@@ -323,6 +330,14 @@ std::vector<Row> Reader::read(RowRange range) const {
     SKIPSTONE_EXPECT(range.first <= rows<Row>() && range.count <= rows<Row>() - range.first);
     if (range.count == 0) return {};
     return state_->store<Row>().template read<Row>(range);
+}
+
+void Reader::require_device(std::int32_t device, std::string const& table) const {
+    require_index(path(), table, "device", device, header().devices.size());
+}
+
+void Reader::require_block(std::int32_t block, std::string const& table) const {
+    require_index(path(), table, "block", block, header().blocks.size());
 }
 
 bool Reader::has_dense_rates() const {

@@ -58,6 +58,10 @@ class Reader {
         }
     }
 
+    // Throws InputError, naming file and table, for a device or block that the trace does not have.
+    void require_device(std::int32_t device, std::string const& table) const;
+    void require_block(std::int32_t block, std::string const& table) const;
+
     // The fleet is small enough for /links/rate_bit_s.
     bool has_dense_rates() const;
     // Rates of one round in bit/s, [device, peer], NaN on the diagonal. has_dense_rates() must hold.
