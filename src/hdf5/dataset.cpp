@@ -208,6 +208,9 @@ TypeClass Dataset::column_class(std::string const& column) const {
 void Dataset::read_rows(RowType const& type, std::uint64_t first, std::uint64_t count,
                         std::span<std::byte> rows) const {
     SKIPSTONE_EXPECT(rows.size() == count * type.row_size());
+    if (auto const rank = shape().size(); rank != 1)
+        throw InputError({file(), 0, name()},
+                         "is not a table, rows in one dimension (it has " + std::to_string(rank) + ")");
     auto const names = column_names();
     for (auto const& column : type.columns())
         if (std::ranges::find(names, column.name) == names.end())

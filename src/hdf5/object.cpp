@@ -11,6 +11,8 @@ namespace skipstone::hdf5 {
 namespace {
 
 constexpr double most_attribute_bytes = 64 << 20;
+// Texts of variable length in one attribute: all may be one and the same in the file, and are copies in memory.
+constexpr std::size_t most_variable_texts = 1000;
 
 [[noreturn]] void bad_attribute(Object const& object, std::string const& name, std::string const& problem) {
     throw InputError({object.file(), 0, object.name() + "@" + name}, problem);
@@ -89,6 +91,8 @@ std::vector<std::string> Object::read_strings(std::string const& name) const {
     if (HDF5_CALL(what, H5Tis_variable_str, open.type.get()) > 0) {
         // Its character set must be the file's own: HDF5 converts none.
         auto const memory = HDF5_ACQUIRE(what, H5Tclose, H5Tcopy, open.type.get());
+        if (open.elements > most_variable_texts)
+            bad_attribute(*this, name, "has more texts of variable length than an attribute may have");
         std::vector<char*> texts(open.elements, nullptr);
         HDF5_CALL(what, H5Aread, open.attribute.get(), memory.get(), texts.data());
         for (char const* text : texts) values.emplace_back(text == nullptr ? "" : text);

@@ -18,6 +18,14 @@ std::string placed(InputPlace const& place, std::string const& message) {
     return text + message;
 }
 
+// A message may quote what a file says, of any length.
+std::string shown(std::string const& message) {
+    constexpr std::size_t most = 65536;
+    if (message.size() <= most) return printable(message);
+    return printable(std::string_view(message).substr(0, most)) + " … (and " + std::to_string(message.size() - most) +
+           " bytes more)";
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -39,10 +47,10 @@ std::string printable(std::string_view text) {
     return shown;
 }
 
-InputError::InputError(std::string const& message) : std::runtime_error(printable(message)) {}
+InputError::InputError(std::string const& message) : std::runtime_error(shown(message)) {}
 
 InputError::InputError(InputPlace place, std::string const& message)
-    : std::runtime_error(printable(placed(place, message))), place_(std::move(place)) {}
+    : std::runtime_error(shown(placed(place, message))), place_(std::move(place)) {}
 
 EnvironmentError EnvironmentError::from_errno(std::string const& call) {
     return {call, std::generic_category().message(errno)};
