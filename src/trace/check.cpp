@@ -126,15 +126,29 @@ void check_header(Reader const& trace, Findings& findings) {
         auto const& device = header.devices[i];
         if (device.device != static_cast<std::int32_t>(i))
             findings.add("/devices is not numbered", ": row ", i, " is device ", device.device);
-        if (!(device.mac_rate > 0)) findings.add("a device has no mac_rate", ": device ", i);
+        if (!(device.mac_rate > 0 && std::isfinite(device.mac_rate)))
+            findings.add("a device has no mac_rate", ": device ", i);
+        for (double const value : {device.battery_j, device.power_compute_w, device.power_transmit_w,
+                                   device.power_receive_w, device.power_idle_w})
+            if (!(value >= 0 && std::isfinite(value)))
+                findings.add("a device's battery or power is negative, infinite or no number", ": device ", i);
+        if (device.memory_bytes < 0 || device.macs_per_round < 0)
+            findings.add("a device has no memory or no macs_per_round", ": device ", i);
     }
-    for (std::size_t i = 0; i < header.blocks.size(); ++i)
-        if (header.blocks[i].block != static_cast<std::int32_t>(i))
-            findings.add("/blocks is not numbered", ": row ", i, " is block ", header.blocks[i].block);
+    for (std::size_t i = 0; i < header.blocks.size(); ++i) {
+        auto const& block = header.blocks[i];
+        if (block.block != static_cast<std::int32_t>(i))
+            findings.add("/blocks is not numbered", ": row ", i, " is block ", block.block);
+        if (std::min({block.macs, block.memory_bytes, block.output_bytes, block.weight_bytes, block.skip_macs,
+                      block.skip_memory_bytes}) < 0)
+            findings.add("a block lacks what it costs", ": block ", i);
+    }
 }
 
 void check_times(Round const& round, std::optional<RoundRow> const& before, Findings& findings) {
     auto const& row = round.row;
+    if (!(row.start_s >= 0 && std::isfinite(row.end_s)))
+        findings.add("a round's times are negative, infinite or no numbers", in_round(row));
     if (!(row.start_s <= row.end_s)) findings.add("a round ends before it starts", in_round(row));
     if (before && !(not_after(before->end_s, row.start_s)))
         findings.add("a round starts before the one before it ends", in_round(row));
@@ -163,6 +177,9 @@ void check_requests(Round const& round, Findings& findings) {
         auto const& request = round.requests[i];
         auto const where = ": request " + std::to_string(request.request) + in_round(row);
         if (request.request != static_cast<std::int32_t>(i)) findings.add("requests are not numbered from 0", where);
+        if (!(request.arrival_s >= 0 && std::isfinite(request.arrival_s)))
+            findings.add("a request's arrival is negative, infinite or no number", where);
+        if (request.attempt < 1) findings.add("a request has no attempt", where);
         switch (request.status) {
             case RequestStatus::done:
                 ++admitted;
@@ -231,6 +248,7 @@ void check_event(Event const& event, Round const& round, std::size_t devices, st
     if (!is_index(event.block, blocks) && !(transfer && event.block == -1))
         findings.add("an event names a block that does not exist", where);
     if (!(event.begin_s <= event.end_s)) findings.add("an event ends before it begins", where);
+    if (event.bytes < 0 || event.macs < 0) findings.add("an event has less than no bytes or MACs", where);
     if (!not_after(round.row.start_s, event.begin_s) || !not_after(event.end_s, round.row.end_s))
         findings.add("an event is not inside its round", where);
 }

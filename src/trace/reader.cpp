@@ -72,6 +72,15 @@ void require_index(std::string const& file, std::string const& table, std::strin
                                                std::to_string(count) + ", counted from 0");
 }
 
+constexpr std::int64_t most_amount = std::int64_t{1} << 53;  // of bytes or MACs, as in text files
+
+template <class Value, class Row>
+Value value_in(Row const& row, Column const& column) {
+    Value value;
+    std::memcpy(&value, reinterpret_cast<std::byte const*>(&row) + column.offset, sizeof value);
+    return value;
+}
+
 // A table in the file, and how many of its rows are committed.
 struct Store {
     hdf5::RowType type;
@@ -85,13 +94,17 @@ struct Store {
     std::vector<Row> read(RowRange range) const {
         std::vector<Row> read_rows(range.count);
         dataset.read_rows(type, range.first, range.count, std::as_writable_bytes(std::span(read_rows)));
-        for (auto const& column : table_of<Row>().columns)
+        for (auto const& column : table_of<Row>().columns) {
+            auto const place = [&] { return dataset.name() + "." + std::string(column.name); };
             if (column.type == ColumnType::text)
-                for (auto const& row : read_rows) {
-                    Text text;
-                    std::memcpy(&text, reinterpret_cast<std::byte const*>(&row) + column.offset, sizeof text);
-                    require_name(text.view(), dataset.file(), dataset.name() + "." + std::string(column.name));
-                }
+                for (auto const& row : read_rows)
+                    require_name(value_in<Text>(row, column).view(), dataset.file(), place());
+            if (column.type == ColumnType::int64)
+                for (auto const& row : read_rows)
+                    if (auto const amount = value_in<std::int64_t>(row, column); amount < -1 || amount > most_amount)
+                        throw InputError({dataset.file(), 0, place()},
+                                         "an amount must be 0 to 2^53 (or -1: none), and is " + std::to_string(amount));
+        }
         return read_rows;
     }
 
