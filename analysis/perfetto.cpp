@@ -15,16 +15,13 @@
 #include "analysis/round_stream.hpp"
 #include "analysis/summary.hpp"
 #include "model/event.hpp"
+#include "units/error.hpp"
 
 namespace skipstone::analysis {
 
 namespace {
 
 using Nanoseconds = std::int64_t;
-
-Nanoseconds nanoseconds(double seconds) {
-    return std::llround(seconds * 1e9);
-}
 
 // The format's unit, without rounding.
 std::string microseconds(Nanoseconds time) {
@@ -133,6 +130,14 @@ class Export {
     }
 
   private:
+    Nanoseconds nanoseconds(double seconds) const {
+        constexpr double longest = 4e9;  // such times, and their differences, are 64-bit nanoseconds
+        if (!(std::abs(seconds) <= longest))
+            throw InputError({trace_.path(), 0, ""},
+                             "a time is " + std::to_string(seconds) + " s; this format takes up to 4e9 s");
+        return std::llround(seconds * 1e9);
+    }
+
     static std::int32_t process_of(std::int32_t device) { return first_device_process + device; }
 
     std::string device_name(std::int32_t device) const {
