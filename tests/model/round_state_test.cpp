@@ -186,6 +186,28 @@ BOOST_AUTO_TEST_CASE(an_empty_battery_offers_no_work) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_next_round_is_what_it_would_be_if_it_were_made_anew) {
+    auto const scenario = small_scenario();
+    Network const network(scenario.network.profile);
+    auto first = state_of(scenario);
+    first.battery = {Joules(0), Joules(5)};
+    first.requests.resize(1);
+    auto instance = make_instance(scenario, network, {}, first, {Joules(0), Joules(5)});
+    instance.devices[1].memory = Bytes(0);  // it was down
+    instance.links = instance.links.without({{DeviceId(std::int32_t{0}), DeviceId(std::int32_t{1})}});
+    auto const state = state_of(scenario);
+    auto const expected = make_instance(scenario, network, {}, state, no_reserve);
+    auto const next = next_instance(std::move(instance), scenario, state, no_reserve);
+    BOOST_TEST(next.requests == expected.requests);
+    for (std::size_t i = 0; i < expected.devices.size(); ++i) {
+        BOOST_TEST(next.devices[i].memory.value() == expected.devices[i].memory.value());
+        BOOST_TEST(next.devices[i].macs.value() == expected.devices[i].macs.value());
+        BOOST_TEST(next.devices[i].energy.value() == expected.devices[i].energy.value());
+    }
+    DeviceId const a(std::int32_t{0}), b(std::int32_t{1});
+    BOOST_TEST(next.links.rate(a, b).value() == expected.links.rate(a, b).value());
+}
+
 BOOST_AUTO_TEST_CASE(expects_of_lossy_links_what_arrives) {
     auto scenario = small_scenario();
     scenario.links.loss = 0.2;
