@@ -1,0 +1,85 @@
+// A weights file: bytes that begin with HDF5's signature are the file itself, others a script that changes a valid one
+// (hdf5_edits.hpp).
+#include "kernels/weights.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "hdf5/file.hpp"
+#include "tests/fuzz/hdf5_edits.hpp"
+#include "tests/fuzz/memory_file.hpp"
+#include "tests/fuzz/target.hpp"
+
+namespace {
+
+using namespace skipstone;
+
+Network const& network() {
+    static Network const tiny({.name = "tiny",
+                               .stages = {1, 1},
+                               .width = 2,
+                               .expansion = 1,
+                               .block = BlockKind::basic,
+                               .stem = StemKind::cifar,
+                               .input = 8,
+                               .classes = 3});
+    return tiny;
+}
+
+std::vector<char> valid_file() {
+    fuzz::MemoryFile const place("weights.h5", "", 0);
+    {
+        auto file = hdf5::File::create(place.path().string());
+        file.write_string("network", "tiny");
+        file.write_integer("input_size", 8);
+        file.write_doubles("input_mean", std::vector{0.5, 0.5, 0.5});
+        file.write_doubles("input_std", std::vector{0.25, 0.25, 0.25});
+        file.write_integer("classes", 3);
+        file.write_string("source", "nowhere");
+        kernels::HeWeights values(network(), 1);
+        auto width = hdf5::FloatWidth::single;
+        for (auto const& tensor : network().weight_tensors()) {
+            std::vector<std::uint64_t> const shape(tensor.shape.begin(), tensor.shape.end());
+            file.create_floats(tensor.name, shape, values.read(tensor.name).values, width);
+            width = width == hdf5::FloatWidth::single ? hdf5::FloatWidth::half : hdf5::FloatWidth::single;
+        }
+        file.close();
+    }
+    std::ifstream file(place.path(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void read(std::string const& path) try {
+    auto const info = kernels::read_weights_attributes(path);
+    fuzz::require(info.input_size > 0 && info.classes > 0, "sizes are above 0");
+    for (std::size_t c = 0; c < 3; ++c)
+        fuzz::require(std::isfinite(info.mean[c]) && std::isfinite(info.std[c]) && info.std[c] > 0,
+                      "means and deviations are numbers, deviations above 0");
+    kernels::FileWeights weights(path, network());
+    for (auto const& tensor : network().weight_tensors()) {
+        auto const values = weights.read(tensor.name);
+        fuzz::require(values.shape == tensor.shape, "a tensor has its shape");
+        fuzz::require(std::ranges::all_of(values.values, [](float value) { return std::isfinite(value); }),
+                      "weights are finite");
+    }
+} catch (InputError const&) {
+} catch (EnvironmentError const&) {  // HDF5 cannot read what the file says it holds
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+    static auto const valid = valid_file();
+    if (fuzz::text_of(data, size).starts_with("\x89HDF")) {
+        fuzz::MemoryFile const file("weights.h5", data, size);
+        read(file.path().string());
+        return 0;
+    }
+    fuzz::MemoryFile const file("weights.h5", valid.data(), valid.size());
+    fuzz::edit_hdf5(file.path(), {data, size});
+    read(file.path().string());
+    return 0;
+}
