@@ -226,6 +226,9 @@ class Export {
     }
 
     void write_request(trace::RequestRow const& row) {
+        if (row.status < trace::RequestStatus::done || row.status > trace::RequestStatus::failed)
+            throw InputError({trace_.path(), 0, "/requests"},
+                             "a status is " + std::to_string(static_cast<int>(row.status)) + "; there are 1 to 3");
         auto const begin = nanoseconds(row.arrival_s);
         auto const name = "request " + std::to_string(row.request);
         auto const args = Object()
