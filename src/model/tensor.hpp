@@ -45,16 +45,16 @@ class Tensor {
     // Of a float32 tensor.
     std::span<float> values() {
         SKIPSTONE_EXPECT(type_ == ElementType::float32);
-        return {reinterpret_cast<float*>(storage_.data() + envelope_bytes), shape_.elements()};
+        return {reinterpret_cast<float*>(bytes().data()), shape_.elements()};
     }
     std::span<float const> values() const {
         SKIPSTONE_EXPECT(type_ == ElementType::float32);
-        return {reinterpret_cast<float const*>(storage_.data() + envelope_bytes), shape_.elements()};
+        return {reinterpret_cast<float const*>(bytes().data()), shape_.elements()};
     }
     // Of any tensor: its elements as they lie in memory.
-    std::span<std::byte> bytes() { return {storage_.data() + envelope_bytes, shape_.elements() * size_of(type_)}; }
+    std::span<std::byte> bytes() { return empty() ? std::span<std::byte>() : storage_.bytes().subspan(envelope_bytes); }
     std::span<std::byte const> bytes() const {
-        return {storage_.data() + envelope_bytes, shape_.elements() * size_of(type_)};
+        return empty() ? std::span<std::byte const>() : storage_.bytes().subspan(envelope_bytes);
     }
     Tensor clone() const {
         Tensor copy(shape_, type_);

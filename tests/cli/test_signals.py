@@ -148,7 +148,7 @@ import os, subprocess, time
 session = {str(self.folder)!r} + "/pid." + str(os.getpid())
 os.mkdir(session)
 rank = subprocess.Popen([{PROGRAM!r}, "run", {self.scenario(SLOW)!r}, "-o", "t.h5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    env={{**os.environ, "OMPI_COMM_WORLD_SIZE": "5", "OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_MCA_orte_jobfam_session_dir": session,
+    env={{**os.environ, "OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_MCA_orte_jobfam_session_dir": session,
          "PMIX_NAMESPACE": str(0xabcdef)}})
 time.sleep(0.5)
 rank.kill()
