@@ -3,9 +3,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <new>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include "kernels/host.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
+#include "units/what_happened.hpp"
 
 namespace {
 
@@ -83,18 +82,8 @@ int main(int argc, char** argv) {
     } catch (skipstone::InputError const& error) {
         std::fprintf(stderr, "skipstone: %s\n", error.what());
         return skipstone::cli::bad_input;
-    } catch (std::bad_alloc const&) {
-        std::fprintf(stderr, "skipstone: there is not enough memory (on this host, or within this process's limit)\n");
-        return skipstone::cli::failed;
-    } catch (std::system_error const& error) {
-        bool const thread = error.code() == std::errc::resource_unavailable_try_again;
-        std::fprintf(
-            stderr, "skipstone: %s%s\n",
-            thread ? "a thread cannot be started: there is not enough memory, or too many processes run: " : "",
-            error.what());
-        return skipstone::cli::failed;
     } catch (std::exception const& error) {
-        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        std::fprintf(stderr, "skipstone: %s\n", skipstone::what_happened(error).c_str());
         return skipstone::cli::failed;
     }
 }

@@ -39,6 +39,7 @@
 #include "mpi/communicator.hpp"
 #include "trace/writer.hpp"
 #include "units/error.hpp"
+#include "units/what_happened.hpp"
 
 namespace skipstone::cli {
 
@@ -215,7 +216,8 @@ void serve(Transport& transport, HostClock const& clock, Waker& waker, Scenario 
     try {
         node.serve();
     } catch (std::exception const& error) {
-        transport.send(0, Tag::failed, pack_text("round " + std::to_string(node.round()) + ": " + error.what()));
+        transport.send(0, Tag::failed,
+                       pack_text("round " + std::to_string(node.round()) + ": " + what_happened(error)));
     }
 }
 
@@ -330,7 +332,7 @@ int run_alone(RunRequest const& request) {
                      scenario.emulation.clock)
                     .serve();
             } catch (std::exception const& error) {
-                mine->send(0, Tag::failed, pack_text(error.what()));
+                mine->send(0, Tag::failed, pack_text(what_happened(error)));
             }
             hub.disconnect(rank);
         });
@@ -346,7 +348,7 @@ int run_as_rank(RunRequest const& request) {
         return world.size() == 1 ? run_alone(request) : run_among(world, request, clock, run_start);
     } catch (std::exception const& error) {  // said here: while this unwinds, the job is aborted
         auto const who = world.rank() == 0 ? "" : "rank " + std::to_string(world.rank()) + ": ";
-        std::fprintf(stderr, "skipstone: %s%s\n", who.c_str(), error.what());
+        std::fprintf(stderr, "skipstone: %s%s\n", who.c_str(), what_happened(error).c_str());
         int const status = dynamic_cast<InputError const*>(&error) != nullptr ? bad_input : failed;
         if (world.size() == 1) return status;
         world.abort(status);
