@@ -147,10 +147,11 @@ class Interrupted(ProgramTest):
 import os, subprocess, time
 session = {str(self.folder)!r} + "/pid." + str(os.getpid())
 os.mkdir(session)
-rank = subprocess.Popen([{PROGRAM!r}, "run", {self.scenario(SLOW)!r}, "-o", "t.h5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+rank = subprocess.Popen([{PROGRAM!r}, "run", {self.scenario(LONG)!r}, "-o", "t.h5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     env={{**os.environ, "OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_MCA_orte_jobfam_session_dir": session,
          "PMIX_NAMESPACE": str(0xabcdef)}})
-time.sleep(0.5)
+while not os.path.exists("t.h5"):
+    time.sleep(0.01)
 rank.kill()
 time.sleep(60)
 """)
