@@ -20,12 +20,16 @@ namespace skipstone::kernels {
 
 namespace {
 
-// What an algorithm must save before it takes the place of direct: less may be noise, and other bits the next time.
+// What an algorithm must save before it takes the place of the standard one: less may be noise, and other bits the next
+// time.
 constexpr double least_gain = 0.03;
 
-constexpr std::array others{ConvolutionAlgorithm::winograd_2x3, ConvolutionAlgorithm::winograd_4x3,
-                            ConvolutionAlgorithm::streamed, ConvolutionAlgorithm::streamed_winograd_2x3,
-                            ConvolutionAlgorithm::streamed_winograd_4x3};
+constexpr std::array algorithms{ConvolutionAlgorithm::direct,
+                                ConvolutionAlgorithm::winograd_2x3,
+                                ConvolutionAlgorithm::winograd_4x3,
+                                ConvolutionAlgorithm::streamed,
+                                ConvolutionAlgorithm::streamed_winograd_2x3,
+                                ConvolutionAlgorithm::streamed_winograd_4x3};
 
 // Products of numbers per weight of the kernel's plane, and how often each weight is used for one image.
 struct Arrangement {
@@ -67,15 +71,6 @@ ConvolutionAlgorithm standard_choice(Convolution const& c) {
     return pays ? best.algorithm : ConvolutionAlgorithm::direct;
 }
 
-// Of all convolutions with this kernel.
-ConvolutionChoices choices_for(Network const& network, int kernel, ConvolutionAlgorithm algorithm) {
-    ConvolutionChoices choices;
-    for (auto const& block : network.blocks())
-        for (auto const* c : convolutions(block))
-            if (c->kernel == kernel && is_available(*c, algorithm)) choices.emplace(c->name, algorithm);
-    return choices;
-}
-
 std::set<int> kernels_of(Network const& network) {
     std::set<int> kernels;
     for (auto const& block : network.blocks())
@@ -83,13 +78,31 @@ std::set<int> kernels_of(Network const& network) {
     return kernels;
 }
 
-// The network with one algorithm for all its convolutions of one kernel, where that is possible.
+ConvolutionAlgorithm algorithm_in(ConvolutionChoices const& choices, Convolution const& c) {
+    auto const found = choices.find(c.name);
+    return found == choices.end() ? ConvolutionAlgorithm::direct : found->second;
+}
+
+void choose(ConvolutionChoices& choices, Convolution const& c, ConvolutionAlgorithm algorithm) {
+    if (algorithm == ConvolutionAlgorithm::direct)
+        choices.erase(c.name);
+    else
+        choices.insert_or_assign(c.name, algorithm);
+}
+
+// Other choices, with one algorithm for all convolutions of one kernel, where that is possible.
+ConvolutionChoices variant_of(ConvolutionChoices choices, Network const& network, int kernel,
+                              ConvolutionAlgorithm algorithm) {
+    for (auto const& block : network.blocks())
+        for (auto const* c : convolutions(block))
+            if (c->kernel == kernel && is_available(*c, algorithm)) choose(choices, *c, algorithm);
+    return choices;
+}
+
+// The network with some choices, and what its blocks took.
 struct Contender {
-    Contender(Network const& network, int kernel_here, ConvolutionAlgorithm algorithm_here,
-              ConvolutionChoices choices_here)
-        : kernel(kernel_here),
-          algorithm(algorithm_here),
-          choices(std::move(choices_here)),
+    Contender(Network const& network, ConvolutionChoices choices_here)
+        : choices(std::move(choices_here)),
           layout(network, choices),
           memory(SharedMemory::alone(layout.bytes())),
           kernels(network, layout, filled(memory)),
@@ -114,13 +127,12 @@ struct Contender {
         }
     }
 
-    bool chooses_in(Block const& block) const {
-        return std::ranges::any_of(convolutions(block),
-                                   [&](Convolution const* c) { return choices.contains(c->name); });
+    bool differs_in(Block const& block, ConvolutionChoices const& standard) const {
+        return std::ranges::any_of(convolutions(block), [&](Convolution const* c) {
+            return algorithm_in(choices, *c) != algorithm_in(standard, *c);
+        });
     }
 
-    int kernel;
-    ConvolutionAlgorithm algorithm;
     ConvolutionChoices choices;
     PackLayout layout;
     SharedMemory memory;
@@ -147,49 +159,51 @@ ConvolutionChoices standard_choices(Network const& network) {
 
 ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm algorithm) {
     ConvolutionChoices choices;
-    if (algorithm == ConvolutionAlgorithm::direct) return choices;
-    for (int const kernel : kernels_of(network)) choices.merge(choices_for(network, kernel, algorithm));
+    for (int const kernel : kernels_of(network)) choices = variant_of(choices, network, kernel, algorithm);
     return choices;
 }
 
-MeasuredChoices measure_choices(Network const& network, int passes, std::function<void()> const& progress) {
+MeasuredChoices measure_choices(Network const& network, int passes,
+                                std::function<void(int done, int total)> const& progress) {
     SKIPSTONE_EXPECT(passes >= 1);
-    std::vector<std::unique_ptr<Contender>> contenders;
-    contenders.push_back(std::make_unique<Contender>(network, 0, ConvolutionAlgorithm::direct, ConvolutionChoices()));
+    auto const standard = standard_choices(network);
+    Contender yardstick(network, standard);
+    std::map<int, std::map<ConvolutionAlgorithm, std::unique_ptr<Contender>>> others;  // by kernel
+    std::vector<Contender*> contenders{&yardstick};
     for (int const kernel : kernels_of(network))
-        for (auto const algorithm : others)
-            if (auto choices = choices_for(network, kernel, algorithm); !choices.empty())
-                contenders.push_back(std::make_unique<Contender>(network, kernel, algorithm, std::move(choices)));
+        for (auto const algorithm : algorithms)
+            if (auto choices = variant_of(standard, network, kernel, algorithm); choices != standard)
+                contenders.push_back(
+                    (others[kernel][algorithm] = std::make_unique<Contender>(network, std::move(choices))).get());
+    int done = 0;
     for (int pass = 0; pass <= passes; ++pass)  // the first one compiles
-        for (auto& contender : contenders) {
+        for (auto* contender : contenders) {
             // The first of two finds nothing of its own in the caches.
             contender->pass(network, false);
             contender->pass(network, true);
             if (pass == 0)
                 for (auto& seconds : contender->seconds) seconds.clear();
-            progress();
+            progress(++done, static_cast<int>(contenders.size()) * (passes + 1));
         }
 
-    MeasuredChoices measured;
+    MeasuredChoices measured{standard, {}};
     for (std::size_t b = 0; b < network.size(); ++b) {
         auto const& block = network.blocks()[b];
-        auto const direct = median(contenders.front()->seconds[b]);
-        std::map<int, std::pair<double, Contender const*>> best;  // by kernel
-        for (auto const& contender : contenders) {
-            if (contender != contenders.front() && !contender->chooses_in(block)) continue;
-            auto const seconds = median(contender->seconds[b]);
-            measured.blocks.push_back({BlockId(b), contender->kernel, contender->algorithm, Seconds(seconds)});
-            auto& [least, fastest] =
-                best.try_emplace(contender->kernel, direct * (1 - least_gain), nullptr).first->second;
-            if (seconds >= least) continue;
-            least = seconds;
-            fastest = contender.get();
+        auto& times = measured.blocks.emplace_back(Seconds(median(yardstick.seconds[b])));
+        for (auto const& [kernel, by_algorithm] : others) {
+            auto least = times.standard * (1 - least_gain);
+            Contender const* fastest = nullptr;
+            for (auto const& [algorithm, contender] : by_algorithm) {
+                if (!contender->differs_in(block, standard)) continue;
+                Seconds const seconds(median(contender->seconds[b]));
+                times.others[kernel].emplace(algorithm, seconds);
+                if (seconds >= least) continue;
+                least = seconds;
+                fastest = contender.get();
+            }
+            for (auto const* c : convolutions(block))
+                if (fastest && c->kernel == kernel) choose(measured.choices, *c, algorithm_in(fastest->choices, *c));
         }
-        for (auto const& [kernel, found] : best)
-            if (auto const* fastest = found.second)
-                for (auto const* c : convolutions(block))
-                    if (auto const chosen = fastest->choices.find(c->name); chosen != fastest->choices.end())
-                        measured.choices.insert(*chosen);
     }
     return measured;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "model/convolution_choice.hpp"
@@ -17,23 +18,23 @@ ConvolutionChoices standard_choices(Network const& network);
 // One algorithm for every convolution that it can compute on this host.
 ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm algorithm);
 
-// Times of a block whose convolutions of one kernel (k x k) are computed by one algorithm, all others directly; kernel
-// 0: all directly.
+// Median times of a block: by the standard choices, and with another algorithm for all its convolutions of one kernel
+// (k x k), for every algorithm that changes something.
 struct BlockTimes {
-    BlockId block;
-    int kernel;
-    ConvolutionAlgorithm algorithm;
-    Seconds median;
+    Seconds standard;
+    std::map<int, std::map<ConvolutionAlgorithm, Seconds>> others = {};  // by kernel
 };
 
 struct MeasuredChoices {
-    ConvolutionChoices choices;      // what was faster than direct by 3 % and more, for each block and kernel
-    std::vector<BlockTimes> blocks;  // of every block, by every algorithm that it has
+    ConvolutionChoices
+        choices;  // the standard ones, but where others were faster by 3 % and more, for each block and kernel
+    std::vector<BlockTimes> blocks;  // of every block
 };
 
 // Runs the whole network again and again, by each algorithm in turn, and compares the times of its blocks: within a
 // whole pass, because there each finds its weights far away. passes >= 1, of each algorithm. `progress` is
 // called after every pass.
-MeasuredChoices measure_choices(Network const& network, int passes, std::function<void()> const& progress);
+MeasuredChoices measure_choices(Network const& network, int passes,
+                                std::function<void(int done, int total)> const& progress);
 
 }  // namespace skipstone::kernels

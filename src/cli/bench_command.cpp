@@ -71,9 +71,12 @@ HostProfile merged(HostProfile fresh) {
 }
 
 ConvolutionChoices choose(Network const& network, int passes) {
-    ProgressBar progress(3 * (passes + 1));
-    int done = 0;
-    return kernels::measure_choices(network, passes, [&] { progress.advance(++done, "algorithms"); }).choices;
+    std::optional<ProgressBar> progress;
+    auto const advance = [&](int done, int total) {
+        if (!progress) progress.emplace(total);
+        progress->advance(done, "algorithms");
+    };
+    return kernels::measure_choices(network, passes, advance).choices;
 }
 
 NetworkTiming time(Network const& network, kernels::TimingSettings const& settings) {
