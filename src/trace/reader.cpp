@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -10,6 +11,7 @@
 #include "trace/table_type.hpp"
 #include "trace/write_mark.hpp"
 #include "units/error.hpp"
+#include "units/quantity.hpp"
 
 namespace skipstone::trace {
 
@@ -72,7 +74,11 @@ void require_index(std::string const& file, std::string const& table, std::strin
                                                std::to_string(count) + ", counted from 0");
 }
 
-constexpr std::int64_t most_amount = std::int64_t{1} << 53;  // of bytes or MACs, as in text files
+// The most bytes or MACs in a row of a table: as in text files, and less where the sum of all rows could overflow.
+std::int64_t most_amount(std::uint64_t rows) {
+    return std::min(largest_amount, std::numeric_limits<std::int64_t>::max() /
+                                        static_cast<std::int64_t>(std::max<std::uint64_t>(rows, 1)));
+}
 
 template <class Value, class Row>
 Value value_in(Row const& row, Column const& column) {
@@ -100,10 +106,11 @@ struct Store {
                 for (auto const& row : read_rows)
                     require_name(value_in<Text>(row, column).view(), dataset.file(), place());
             if (column.type == ColumnType::int64)
-                for (auto const& row : read_rows)
-                    if (auto const amount = value_in<std::int64_t>(row, column); amount < -1 || amount > most_amount)
+                for (auto const most = most_amount(rows); auto const& row : read_rows)
+                    if (auto const amount = value_in<std::int64_t>(row, column); amount < -1 || amount > most)
                         throw InputError({dataset.file(), 0, place()},
-                                         "an amount must be 0 to 2^53 (or -1: none), and is " + std::to_string(amount));
+                                         "an amount must be 0 to " + std::to_string(most) + " (or -1: none), and is " +
+                                             std::to_string(amount));
         }
         return read_rows;
     }

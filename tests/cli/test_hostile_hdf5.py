@@ -140,6 +140,18 @@ class HostileHdf5(ProgramTest):
         self.assert_refused(self.damaged("trace", cell("events", "block", 99)), "/events", "names block 99", arguments=export)
         self.assertFalse((self.folder / "out.json").exists())
 
+    def test_amounts_whose_sum_overflows(self):
+        def damage(file):
+            events = file["events"]
+            rows = numpy.repeat(events[:], 4096 // len(events) + 1)
+            rows["bytes"] = 2**52
+            events.resize(rows.shape)
+            events[:] = rows
+
+        path = self.damaged("trace", damage)
+        self.assert_refused(path, "/events.bytes", "an amount must be 0 to 2", f"and is {2**52}", arguments=("analyze",))
+        self.assert_refused(path, "/events.bytes", f"and is {2**52}", arguments=("export", "--to", "perfetto", "-o", "out.json"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
 import kill_sweep
 from cluster import Cluster, read, unavailable
-from support import PROGRAM, ROOT, ProgramTest, Trace
+from support import OPEN_MPI, PROGRAM, ROOT, ProgramTest, Trace
 
 NODES = 4
 WALL = {"emulation.clock": "wall", "emulation.dilation": 1.0, "requests.count": 1}
@@ -175,7 +175,7 @@ class Submitting(OnTheCluster):
 
 
 if __name__ == "__main__":
-    if reason := unavailable():
+    if reason := unavailable() or (None if OPEN_MPI else "srun --mpi=pmix starts no ranks of this MPI library"):
         print(f"skipped: {reason}")
         sys.exit(77)
     for number in (signal.SIGTERM, signal.SIGALRM):  # so that the cluster goes down in every case
