@@ -27,7 +27,7 @@ namespace {
 double bound(Precision precision, BlockId block) {
     if (precision == Precision::bfloat16) return 0.025;
     if (PackLayout::largest_weight() == 127) return 0.025;
-    return block.index() == 0 ? 0.05 : 0.03;
+    return block.index() == 0 ? 0.05 : 2.0 / 63;
 }
 
 NetworkProfile in(Precision precision, NetworkProfile profile) {
