@@ -9,6 +9,8 @@
 #include "emulator/host_clock.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
+#include "kernels/packed_weights.hpp"
+#include "kernels/primitives.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::cli {
@@ -82,12 +84,21 @@ ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) 
             break;
     }
     auto const key = choices_key(network.profile().name, network.profile().input);
-    if (auto const profile = profile_of_this_host())
-        if (auto const found = profile->choices.find(key); found != profile->choices.end()) return found->second;
-    throw InputError(
-        "network.convolutions (or --convolutions) is \"measured\", but nothing was measured on this host for " + key +
-        "; `skipstone bench --choose --network " + network.profile().name + " --input " +
-        std::to_string(network.profile().input) + "` does it");
+    auto const refuse = [&](std::string const& why) -> InputError {
+        return InputError("network.convolutions (or --convolutions) is \"measured\", but " + why +
+                          "; `skipstone bench --choose --network " + network.profile().name + " --input " +
+                          std::to_string(network.profile().input) + "` does it");
+    };
+    auto const profile = profile_of_this_host();
+    if (!profile || !profile->choices.contains(key)) throw refuse("nothing was measured on this host for " + key);
+    auto const& choices = profile->choices.at(key);
+    for (auto const& block : network.blocks())
+        for (auto const* c : kernels::convolutions(block))
+            if (auto const found = choices.find(c->name);
+                found != choices.end() && !kernels::is_available(*c, found->second))
+                throw refuse("what the host profile has for " + key + " was not measured here: there is no " +
+                             std::string(to_string(found->second)) + " for " + c->name);
+    return choices;
 }
 
 std::string choices_text(ConvolutionChoices const& choices) {

@@ -25,7 +25,7 @@ std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Net
 ConvolutionPolicy parse_convolutions(std::string const& word);
 
 // What a policy means for a network on this host; other precisions than float32 are computed directly. Throws
-// InputError where "measured" is wanted and nothing was.
+// InputError where "measured" is wanted and nothing was, or what was cannot be computed here.
 ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network);
 
 // "layer1.0.conv2: winograd-4x3; …", of those that are not direct.

@@ -267,6 +267,7 @@ class Measured(StudyTest):
     def test_convolutions_are_chosen_and_told(self):
         self.measure("--drops", "none")
         self.assertEqual((self.table()["convolutions"], self.details()["convolutions"]["policy"]), ("standard", "standard"))
+        some = self.details()["convolutions"]["chosen"].split("; ")[-1]  # of what this host can compute; "" without AVX-512
         self.measure("--drops", "none", "--convolutions", "direct")
         self.assertEqual((self.table()["convolutions"], self.details()["convolutions"]), ("direct", {"policy": "direct", "chosen": ""}))
         refused = self.measure("--drops", "none", "--convolutions", "measured", code=2).err
@@ -274,11 +275,15 @@ class Measured(StudyTest):
         where = self.bench(1)
         (file,) = pathlib.Path(self.path("cache"), "hosts").glob("*.json")
         profile = json.loads(file.read_text())
-        profile["choices"]["resnet20-cifar at 32"] = {"layer1.0.conv1": "winograd-2x3", "layer1.0.conv2": "direct"}
+        profile["choices"]["resnet20-cifar at 32"] = {"layer1.0.conv2": "direct"} | dict([some.split(": ")] if some else [])
         file.write_text(json.dumps(profile))
         self.measure("--drops", "none", "--convolutions", "measured", environment=where)
-        self.assertEqual(self.details()["convolutions"], {"policy": "measured", "chosen": "layer1.0.conv1: winograd-2x3"})
+        self.assertEqual(self.details()["convolutions"], {"policy": "measured", "chosen": some})
         self.assertEqual(self.table()["convolutions"], "measured")
+        profile["choices"]["resnet20-cifar at 32"] = {"layer2.0.conv1": "winograd-2x3"}  # stride 2
+        file.write_text(json.dumps(profile))
+        refused = self.measure("--drops", "none", "--convolutions", "measured", environment=where, code=2).err
+        self.assertIn("there is no winograd-2x3 for layer2.0.conv1", refused)
 
     def test_every_option_has_an_effect(self):
         out = self.measure("--modes", "direct", "--limit", "50", "--batch", "7", "--threads", "3", "--remark", "a remark").out
