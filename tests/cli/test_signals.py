@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from support import COMPUTE, PROGRAM, ProgramTest, Trace, h5py
+from support import COMPUTE, OPEN_MPI, PROGRAM, ProgramTest, Trace, h5py
 
 LONG = {"emulation.kernels": True, "rounds.count": 1_000_000}
 SLOW = {"emulation.clock": "wall", "emulation.dilation": 2.0, "rounds.count": 1000, "requests.count": 1}
@@ -85,7 +85,8 @@ class Interrupted(ProgramTest):
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(signal=number):
                 result, took = self.interrupt(number, SLOW, 1, ranks=5)
-                self.assertNotEqual(result.code, 0)
+                if OPEN_MPI:  # MPICH's ends with 0 at times, though a rank ended with 130
+                    self.assertNotEqual(result.code, 0)
                 self.assertLess(took, 10)
                 trace = Trace(self.path("t.h5"))
                 self.assertEqual(trace.attributes["complete"], 0)
