@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("SKIPSTONE_PROGRAM", str(ROOT / "build" / "skipstone"))
 LAUNCHER = os.environ.get("SKIPSTONE_TEST_LAUNCHER", "mpirun -n {ranks} --oversubscribe --bind-to none --mca mpi_yield_when_idle 1")
 OPEN_MPI = "--mca" in LAUNCHER
-SANITIZED = os.environ.get("SKIPSTONE_SANITIZE", "") != ""
+SANITIZER = os.environ.get("SKIPSTONE_SANITIZE", "")
 LIMIT_S = 120  # for one start of the program
 
 COMPUTE, TRANSMIT, RECEIVE, WAIT = 1, 2, 3, 4

@@ -7,7 +7,7 @@ import resource
 import signal
 import unittest
 
-from support import OPEN_MPI, PROGRAM, ProgramTest, Trace, cifar_batch, h5py, numpy, write_weights
+from support import OPEN_MPI, PROGRAM, SANITIZER, ProgramTest, Trace, cifar_batch, h5py, numpy, write_weights
 
 KERNELS = {"emulation.kernels": True}
 
@@ -203,6 +203,7 @@ class BadInput(ProgramTest):
         self.assertEqual(output.read_bytes(), before)
 
 
+@unittest.skipIf(SANITIZER == "thread", "the thread sanitizer needs a file of its own to start")
 class FullDisk(ProgramTest):
     """A limit on the size of files stands for the disk that is full."""
 

@@ -6,7 +6,7 @@ import pathlib
 import resource
 import unittest
 
-from support import SANITIZED, ProgramTest, h5py, numpy, write_weights
+from support import SANITIZER, ProgramTest, h5py, numpy, write_weights
 
 MEMORY = 2 << 30  # of addresses, as the program may take them here
 HUGE = 1 << 40
@@ -74,7 +74,7 @@ class HostileHdf5(ProgramTest):
 
     def assert_refused(self, path, *said, arguments=("check",), code=2):
         def limit():
-            if not SANITIZED:  # sanitizers reserve terabytes of address space
+            if not SANITIZER:  # sanitizers reserve terabytes of address space
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
         result = self.skipstone(*arguments, path, code=code, preexec_fn=limit)
