@@ -448,7 +448,9 @@ class Ledger {
         auto const tolerance =
             energy_tolerance * spent + 4 * std::numeric_limits<double>::epsilon() * remaining_[device];
         if (std::isinf(expected) && expected == remaining) return;
-        if (!(std::abs(expected - remaining) <= tolerance))
+        if (!(remaining >= 0))
+            findings.add("a battery holds less than nothing, or no number", ": device ", device, in_round(row));
+        else if (!(std::abs(expected - remaining) <= tolerance))
             findings.add("the battery ledger does not agree with the events", ": device ", device, in_round(row),
                          " has ", remaining, " J left, by its events ", expected, " J");
     }

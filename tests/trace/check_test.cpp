@@ -161,6 +161,9 @@ BOOST_AUTO_TEST_CASE(finds_overruns_without_a_flag) {
 BOOST_AUTO_TEST_CASE(holds_the_battery_ledger_against_the_events) {
     std::string const disagrees = "the battery ledger does not agree with the events";
     finds(*this, disagrees + ": device 0 in round 2", [](Content& c) { c.records[2].battery[0].remaining_j -= 1e-6; });
+    std::string const less = "a battery holds less than nothing, or no number: device 1 in round 3";
+    finds(*this, less, [](Content& c) { c.records[3].battery[1].remaining_j = -1e-300; });
+    finds(*this, less, [](Content& c) { c.records[3].battery[1].remaining_j = std::nan(""); });
     finds(*this, disagrees, [](Content& c) { c.header.devices[0].power_compute_w += 1e-6; });
     finds(*this, disagrees, [](Content& c) { c.header.devices[0].power_transmit_w += 1e-6; });
     finds(*this, disagrees, [](Content& c) { c.header.devices[1].power_receive_w += 1e-6; });
