@@ -109,9 +109,10 @@ void Dataset::require_believable() const {
     auto const [type_class, size] = element_type();
     auto const in_memory =
         static_cast<double>(std::max(size, type_class == TypeClass::compound ? std::size_t{512} : sizeof(double)));
-    auto const bytes = [&](std::span<hsize_t const> extents) {
-        return std::accumulate(extents.begin(), extents.end(), in_memory,
-                               [](double product, hsize_t extent) { return product * static_cast<double>(extent); });
+    auto const bytes = [&](std::span<hsize_t const> extents) {  // an extent of 0 must not excuse another one
+        return std::accumulate(extents.begin(), extents.end(), in_memory, [](double product, hsize_t extent) {
+            return product * std::max(1.0, static_cast<double>(extent));
+        });
     };
     auto const file_id = HDF5_ACQUIRE(place(), H5Fclose, H5Iget_file_id, id());
     hsize_t file_size = 0;

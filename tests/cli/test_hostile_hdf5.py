@@ -105,6 +105,11 @@ class HostileHdf5(ProgramTest):
                     damage = dataset(name, shape=(claimed, *ones), maxshape=(None, *ones), chunks=(chunks, *ones))
                     self.assert_refused(self.damaged(kind, damage), name, "claims more elements than a file of")
 
+    def test_extents_of_nothing(self):
+        for shape in ((HUGE, 0), (0, HUGE)):
+            damage = dataset("devices", shape=shape, maxshape=(None, None), chunks=(16, 1))
+            self.assert_refused(self.damaged("trace", damage), "devices", "claims more elements than a file of")
+
     def test_another_rank_or_type(self):
         self.assert_refused(self.damaged("trace", dataset("links/rate_bit_s", shape=(3, 4), dtype="f8")), "links/rate_bit_s", "is not an array")
         self.assert_refused(self.damaged("trace", dataset("battery", shape=(3,), dtype="f8")), "/battery")
