@@ -21,7 +21,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "bench" / "study"))
-PEERS = ("torch", "torch-channels-last", "torch-compile", "onnxruntime", "openvino", "opencv")
+PEERS = ("torch", "torch-channels-last", "torch-compile", "torch-compile-autotune", "onnxruntime", "openvino", "opencv")
 
 
 def load_torch(options):
@@ -46,8 +46,10 @@ def torch_engine(options, way):
     if way != "torch":
         network, given = network.to(memory_format=torch.channels_last), given.to(memory_format=torch.channels_last)
     with torch.inference_mode():
-        if way == "torch-compile":
-            run = torch.compile(network, mode="max-autotune")
+        if way.startswith("torch-compile"):
+            import torch._inductor.config
+            torch._inductor.config.freezing = True  # weights are constants: batch normalisation is folded into them
+            run = torch.compile(network, mode="default" if way == "torch-compile" else "max-autotune")
         else:
             run = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(network, given)))
         for _ in range(3):
