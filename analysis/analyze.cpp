@@ -170,6 +170,7 @@ Analysis Reduction::run() {
 
 double Reduction::end_of(std::size_t round) const {
     if (round + 1 < rounds_.size()) return rounds_[round + 1].start_s;
+    if (!std::isnan(rounds_[round].next_start_s)) return rounds_[round].next_start_s;
     double const period = options_.scenario ? options_.scenario->rounds.period.value() : 0;
     return std::max(rounds_[round].end_s, rounds_[round].start_s + period);
 }

@@ -15,7 +15,8 @@
 // is no such value (null in JSON, as is infinity; an empty cell in CSV).
 //
 // The run is [start of the first committed round, end of the last): a round lasts until the next one starts, the last
-// one until max(its end_s, its start_s + the scenario's rounds.period). Percentiles interpolate linearly between the
+// one until its next_start_s (traces of earlier programs lack it: max(its end_s, its start_s + the scenario's
+// rounds.period)). Percentiles interpolate linearly between the
 // two nearest ranks (q · (n − 1), NumPy's default); those of events and hops are exact up to 262,144 values, and beyond
 // that within 0.1 % of the value. Events with the flag `failed` count in time, energy, bytes and
 // macs, but not in request paths, planned-against-emulated and fidelity. The image of a request is there when it has

@@ -88,7 +88,8 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
                     value_or_nan(plan.bound),
                     value_or_nan(plan.gap),
                     plan.seconds,
-                    plan.admitted > 0 ? plan.mean_latency.value() : trace::no_value};
+                    plan.admitted > 0 ? plan.mean_latency.value() : trace::no_value,
+                    course.next_start.value()};
     record_links(scenario, course, record);
 
     auto const as_they_went = plans_as_they_went(course);

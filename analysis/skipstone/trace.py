@@ -87,8 +87,7 @@ class Trace:
     @functools.cached_property
     def outages(self) -> pandas.DataFrame:
         """When devices (peer <NA>) and links were out; end_s NaN: to the end."""
-        frame = self._table("outages")
-        return frame if self.ended != "running" or len(frame) == 0 else frame[: self._committed_outages(frame)]
+        return self._table("outages")
 
     @functools.cached_property
     def links(self) -> pandas.DataFrame:
@@ -139,17 +138,19 @@ class Trace:
     def _read(self, file: h5py.File, name: str) -> pandas.DataFrame:
         table = open_table(file, name)
         rows = rows_before(table, len(self.rounds)) if "round" in table.dtype.names else len(table)
+        if name == "outages":
+            rows = self._committed_outages(table)
         return read_frame(table, rows, MISSING.get(name, ()))
 
-    def _committed_outages(self, outages: pandas.DataFrame) -> int:
-        """Outages carry no round. The last ones of a run that has not ended may belong to the round that is not finished: those that
-        begin after the last one's end, but for batteries that are empty by then."""
-        if len(self.rounds) == 0:
-            return 0
-        last = self.battery[self.battery["round"] == len(self.rounds) - 1]
-        empty = outages["device"].isin(last["device"][last["remaining_j"] == 0]) & (outages["cause"] == "battery")
-        keep = (outages["begin_s"] <= self.rounds["end_s"].iloc[-1]) | empty
-        return int(keep.to_numpy().nonzero()[0].max(initial=-1)) + 1
+    def _committed_outages(self, table: h5py.Dataset) -> int:
+        """Outages carry no round: the rounds tell how many there are. Of earlier programs' traces, which do not tell, all count that
+        were written whole."""
+        if "outages" in self.rounds:
+            return min(len(table), int(self.rounds["outages"].clip(lower=0).sum()))
+        rows = len(table) if len(self.rounds) else 0
+        while rows and table[rows - 1]["device"] < 0:
+            rows -= 1
+        return rows
 
 
 def _open_file(path: str) -> h5py.File:

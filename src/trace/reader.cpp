@@ -61,6 +61,22 @@ hdf5::TypeClass class_of(Column const& column) {
     return hdf5::TypeClass::other;
 }
 
+std::size_t size_of(ColumnType type) {
+    switch (type) {
+        case ColumnType::uint8_code:
+            return 1;
+        case ColumnType::int32:
+        case ColumnType::int32_code:
+            return 4;
+        case ColumnType::int64:
+        case ColumnType::float64:
+            return 8;
+        case ColumnType::text:
+            return Text::capacity;
+    }
+    contract_failed("precondition", "a column type", __FILE__, __LINE__);
+}
+
 // Names end up in tables, reports and on terminals.
 void require_name(std::string_view text, std::string const& file, std::string const& place) {
     if (printable(text) != text || text.find_first_of("\n\t") != std::string_view::npos)
@@ -92,6 +108,7 @@ struct Store {
     hdf5::RowType type;
     hdf5::Dataset dataset;
     std::uint64_t rows = 0;
+    std::vector<Column> absent = {};  // columns that the file lacks
     // Where rounds begin, as far as somebody asked: rounds are mostly asked for one after the other, and then the next
     // is near.
     mutable std::map<std::int32_t, std::uint64_t> first_rows = {{0, 0}};
@@ -100,6 +117,10 @@ struct Store {
     std::vector<Row> read(RowRange range) const {
         std::vector<Row> read_rows(range.count);
         dataset.read_rows(type, range.first, range.count, std::as_writable_bytes(std::span(read_rows)));
+        for (auto const& column : absent)
+            for (Row const none; auto& row : read_rows)
+                std::memcpy(reinterpret_cast<std::byte*>(&row) + column.offset,
+                            reinterpret_cast<std::byte const*>(&none) + column.offset, size_of(column.type));
         for (auto const& column : table_of<Row>().columns) {
             auto const place = [&] { return dataset.name() + "." + std::string(column.name); };
             if (column.type == ColumnType::text)
@@ -159,17 +180,23 @@ struct Store {
 };
 
 Store open_table(hdf5::File const& file, Table const& table) {
-    Store store{row_type_of(table), file.dataset(table.path)};
-    for (auto const& column : table.columns) {
-        auto const found = store.dataset.column_class(std::string(column.name));
-        auto const& names = store.dataset.column_names();
-        if (std::ranges::find(names, column.name) == names.end())
-            throw InputError({file.path(), 0, store.dataset.name()},
-                             "column '" + std::string(column.name) + "' is missing");
-        if (found != class_of(column))
-            throw InputError({file.path(), 0, store.dataset.name()},
-                             "column '" + std::string(column.name) + "' has another type than the format's");
-    }
+    auto dataset = file.dataset(table.path);
+    auto const names = dataset.column_names();
+    auto present = table;
+    std::vector<Column> absent;
+    std::erase_if(present.columns, [&](Column const& column) {
+        std::string const name(column.name);
+        if (std::ranges::find(names, name) != names.end()) {
+            if (dataset.column_class(name) == class_of(column)) return false;
+            throw InputError({file.path(), 0, dataset.name()},
+                             "column '" + name + "' has another type than the format's");
+        }
+        if (column.since == Since::first)
+            throw InputError({file.path(), 0, dataset.name()}, "column '" + name + "' is missing");
+        absent.push_back(column);
+        return true;
+    });
+    Store store{row_type_of(present), std::move(dataset), 0, std::move(absent)};
     store.rows = store.dataset.rows();
     return store;
 }
@@ -259,29 +286,21 @@ struct Reader::State {
             if (path != table_of<RoundRow>().path && path != table_of<DeviceRow>().path &&
                 path != table_of<BlockRow>().path && path != table_of<OutageRow>().path)
                 table.rows = table.first_row_from(count);
-        if (ended == Ended::running) commit_outages();
+        commit_outages(std::span(rows).first(static_cast<std::size_t>(count)));
     }
 
-    // Outages carry no round. While a run has not ended, the last ones may belong to the round after the last committed
-    // one: those that begin after its end, but for batteries that are empty by its ledger.
-    void commit_outages() {
+    // Outages carry no round: the rounds tell how many there are. Of earlier programs' traces, which do not tell, all
+    // are shown that were written whole: those of a round that is not committed begin after the last one that is.
+    void commit_outages(std::span<RoundRow const> rounds) {
         auto& outages = tables.at(table_of<OutageRow>().path);
-        if (committed == 0) {
-            outages.rows = 0;
+        if (tables.at(table_of<RoundRow>().path).absent.empty()) {
+            std::uint64_t told = 0;
+            for (auto const& row : rounds) told += static_cast<std::uint64_t>(std::max(row.outages, 0));
+            outages.rows = std::min(outages.rows, told);
             return;
         }
-        auto const last = committed - 1;
-        auto const end = store<RoundRow>().read<RoundRow>({static_cast<std::uint64_t>(last), 1}).front().end_s;
-        auto const first = store<BatteryRow>().first_row_from(last);
-        auto const ledger = store<BatteryRow>().read<BatteryRow>({first, store<BatteryRow>().rows - first});
-        auto const is_empty = [&](std::int32_t device) {
-            return std::ranges::any_of(
-                ledger, [&](BatteryRow const& row) { return row.device == device && row.remaining_j == 0; });
-        };
-        for (; outages.rows > 0; --outages.rows) {
-            auto const row = outages.read<OutageRow>({outages.rows - 1, 1}).front();
-            if (row.begin_s <= end || (row.cause.view() == battery_cause && is_empty(row.device))) break;
-        }
+        if (rounds.empty()) outages.rows = 0;
+        while (outages.rows > 0 && outages.read<OutageRow>({outages.rows - 1, 1}).front().device < 0) --outages.rows;
     }
 
     hdf5::File file;
@@ -375,9 +394,15 @@ std::vector<std::string> Reader::units(std::string const& table) const {
     return found->read_strings("units");
 }
 
-#define INSTANTIATE(Row)                                   \
-    template std::uint64_t Reader::rows<Row>() const;      \
-    template RowRange Reader::rows_of<Row>(RoundId) const; \
+template <class Row>
+bool Reader::has_column(std::string_view name) const {
+    return std::ranges::find(state_->store<Row>().absent, name, &Column::name) == state_->store<Row>().absent.end();
+}
+
+#define INSTANTIATE(Row)                                           \
+    template bool Reader::has_column<Row>(std::string_view) const; \
+    template std::uint64_t Reader::rows<Row>() const;              \
+    template RowRange Reader::rows_of<Row>(RoundId) const;         \
     template std::vector<Row> Reader::read<Row>(RowRange) const;
 
 INSTANTIATE(DeviceRow)

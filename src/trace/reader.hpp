@@ -68,6 +68,9 @@ class Reader {
     std::vector<double> rates(RoundId round) const;
     // The `units` attribute of a table ("column=unit"); empty when it has none. path: as in Table, or rates_path.
     std::vector<std::string> units(std::string const& table) const;
+    // False for a column that earlier programs did not write, in a trace of theirs.
+    template <class Row>
+    bool has_column(std::string_view name) const;
 
   private:
     struct State;

@@ -55,6 +55,18 @@ constexpr ColumnType type_of() {
 constexpr auto host = InDigest::no;
 constexpr auto model = InDigest::yes;
 
+// Of a column that follows from others, and that traces of earlier programs lack.
+Column added(Column column) {
+    column.in_digest = InDigest::no;
+    column.since = Since::later;
+    return column;
+}
+
+Column with_host_bits(Column column, std::uint8_t bits) {
+    column.host_bits = bits;
+    return column;
+}
+
 }  // namespace
 
 template <>
@@ -113,6 +125,8 @@ Table const& table_of<RoundRow>() {
                                  COLUMN(RoundRow, gap, "1"),
                                  COLUMN(RoundRow, plan_host_s, "s", host),
                                  COLUMN(RoundRow, predicted_latency_s, "s"),
+                                 added(COLUMN(RoundRow, next_start_s, "s")),
+                                 added(COLUMN(RoundRow, outages, "")),
                              }};
     return table;
 }
@@ -178,7 +192,7 @@ Table const& table_of<Event>() {
             COLUMN(Event, request, ""),
             COLUMN(Event, block, ""),
             COLUMN(Event, kind, "", model, {{"compute", 1}, {"transmit", 2}, {"receive", 3}, {"wait", 4}}),
-            COLUMN(Event, flags, ""),
+            with_host_bits(COLUMN(Event, flags, ""), event_flags::overrun),
             COLUMN(Event, begin_s, "s"),
             COLUMN(Event, end_s, "s"),
             COLUMN(Event, host_begin_s, "s", host),

@@ -74,6 +74,8 @@ struct RoundRow {
     Text planner, status, binding;  // names as to_string(PlanStatus) and to_string(Binding) give them
     double objective = no_value, bound = no_value, gap = no_value, plan_host_s = no_value,
            predicted_latency_s = no_value;
+    double next_start_s = no_value;  // when the next round starts, or would: until then batteries are charged for it
+    std::int32_t outages = -1;       // rows of /outages that were written with this round; the writer counts them
 };
 
 struct UsedLinkRow {
@@ -151,11 +153,12 @@ struct RoundRecord {
     std::vector<Event> events;
     std::vector<BatteryRow> battery;  // one per device
     std::vector<ClockRow> clocks;
-    std::vector<OutageRow> outages;  // those that begin before the next round starts, and were not told before
+    std::vector<OutageRow> outages;  // those that begin until the next round starts, and were not told before
 };
 
 enum class ColumnType { int32, int64, float64, text, uint8_code, int32_code };
-enum class InDigest { yes, no };  // no: depends on the host
+enum class InDigest { yes, no };    // no: depends on the host, or follows from the rest
+enum class Since { first, later };  // later: traces of earlier programs lack the column, and read as its default
 
 struct Column {
     std::string_view name;
@@ -164,6 +167,8 @@ struct Column {
     std::string_view unit;  // "" for ids, counts, codes and text; "1" for ratios
     InDigest in_digest = InDigest::yes;
     std::vector<std::pair<std::string, int>> codes = {};
+    Since since = Since::first;
+    std::uint8_t host_bits = 0;  // of a column of bits: those that depend on the host, and are not in the digest
 };
 
 // A table: where it is in the file, and its columns with their place in the row's struct.

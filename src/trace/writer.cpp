@@ -361,7 +361,9 @@ void Writer::append(RoundRecord const& record) {
         tables.battery.append(record.battery);
         tables.clocks.append(record.clocks);
         tables.outages.append(record.outages);
-        tables.rounds.append(std::vector{record.round});
+        auto row = record.round;
+        row.outages = static_cast<std::int32_t>(record.outages.size());
+        tables.rounds.append(std::vector{row});
     });
     ++state.next_round;
 }

@@ -180,12 +180,19 @@ class Unfinished(PackageCase):
                    {"begin_s": 10.5, "device": 1, "cause": "battery"}, {"begin_s": 11, "device": 2, "cause": "battery"}]
         tables["outages"] = traces.table("outages", outages)
         self.assertEqual(len(self.load(tables).outages), 4)
-        tables["rounds"] = tables["rounds"][:2]  # ends at 10 s
-        self.assertEqual(len(self.load(tables, complete=0, ended="running").outages), 2)
-        tables["battery"]["remaining_j"][3 + 1] = 0  # device 1 after round 1
-        trace = self.load(tables, complete=0, ended="running")
+        tables["rounds"] = tables["rounds"][:2]
+        kinds = [(column, tables["rounds"].dtype[column]) for column in tables["rounds"].dtype.names]
+        told = numpy.empty(2, numpy.dtype(kinds + [("next_start_s", "f8"), ("outages", "i4")]))
+        for column in tables["rounds"].dtype.names:
+            told[column] = tables["rounds"][column]
+        told["next_start_s"], told["outages"] = [5, 11], [1, 2]
+        trace = self.load(tables | {"rounds": told}, complete=0, ended="running")
         self.assertEqual(len(trace.outages), 3)
         self.assertEqual(list(trace.outages.peer.isna()), [False, True, True])
+        self.assertEqual(list(trace.rounds.next_start_s), [5, 11])
+        # Traces of earlier programs do not say how many there are: all that were written whole.
+        tables["outages"]["device"][3] = -1
+        self.assertEqual(len(self.load(tables, complete=0, ended="running").outages), 3)
 
     def test_a_run_that_goes_on_is_read_again(self):
         tables = traces.example()

@@ -1,22 +1,27 @@
 #!/usr/bin/env python3
 """Devices and links that fail: every key of [faults] has its effect, and what is promised of runs holds with faults on."""
 
+import time
 import unittest
 
-from support import COMPUTE, DONE, TRANSMIT, ProgramTest, numpy, where, write_weights
+from support import COMPUTE, DONE, TRANSMIT, ProgramTest, Trace, numpy, where, write_weights
 
 FAILED, FLAG_FAILED = 3, 4
 STORM = {"faults.devices": {"mean_time_to_failure": "300 ms", "mean_time_to_repair": "100 ms"},
          "faults.links": {"mean_time_to_failure": "1 s", "mean_time_to_repair": "200 ms"},
          "requests.count": None, "requests.rate": 4, "rounds.count": 12, "links.medium": "radio"}
 
+IDLING = [{"profile": "khan2023-low", "name": "low", "count": 3, "mac_rate": "100 MMAC/s", "power": {"idle": "1 W"}, "battery": "1 MJ"}]
 
-class Keys(ProgramTest):
+
+class FaultTest(ProgramTest):
     def run_checked(self, changes, *arguments):
         trace = self.run_scenario(changes, *arguments)
         self.assertEqual(self.skipstone("check", trace.path).code, 0)
         return trace
 
+
+class Keys(FaultTest):
     def causes(self, trace):
         return {row["cause"].decode() for row in trace.outages}
 
@@ -103,7 +108,7 @@ class Keys(ProgramTest):
         self.assertAlmostEqual((late.rounds["end_s"] - late.rounds["start_s"])[0] - (at_once.rounds["end_s"] - at_once.rounds["start_s"])[0], 0.4, delta=0.2)
 
 
-class Promises(ProgramTest):
+class Promises(FaultTest):
     def test_the_number_of_ranks_does_not_matter(self):
         weights = write_weights(self.path("weights.h5"))
         changed = self.scenario(STORM)
@@ -114,6 +119,39 @@ class Promises(ProgramTest):
             digests.add(self.digest(output))
             self.assertEqual(self.skipstone("check", output).code, 0)
         self.assertEqual(len(digests), 1)
+
+    def test_batteries_and_outages_agree_whenever_the_last_round_ends(self):
+        failing = {"faults.devices": {"mean_time_to_failure": "10 s", "mean_time_to_repair": "3 s"}, "rounds.period": "10 s",
+                   "rounds.count": 2, "fleet.devices": IDLING}
+        for seed in range(1, 25):
+            self.run_checked(failing | {"seed": seed})
+        # Nothing that idles is left when the last round ends.
+        sensor = {"profile": "khan2023-low", "name": "sensor", "battery": "5 J", "power": {"idle": "1 W"}}
+        hub = {"profile": "khan2023-high", "name": "hub", "count": 3}
+        self.run_checked({"fleet.devices": [sensor, hub], "rounds.period": "10 s", "rounds.count": 1, "requests.count": 1})
+
+    def test_the_finished_rounds_of_a_killed_run_agree(self):
+        failing = {"faults.devices": {"mean_time_to_failure": "3 s", "mean_time_to_repair": "1 s"}, "rounds.period": "10 s",
+                   "rounds.count": 100000, "fleet.devices": IDLING}
+        trace = self.path("t.h5")
+        process = self.start("run", self.scenario(failing), "-o", trace)
+        deadline = time.monotonic() + 60
+        while self.rounds_of(trace) < 5 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        going_on = self.skipstone("check", trace, code=2).err
+        process.kill()
+        process.wait()
+        for said in (going_on, self.skipstone("check", trace, code=2).err):
+            self.assertIn("the trace is not complete", said)
+            self.assertEqual(len(said.splitlines()), 1, said)
+        self.assertNotIn("DISAGREE", self.skipstone("analyze", trace).out)
+
+    @staticmethod
+    def rounds_of(trace):
+        try:
+            return len(Trace(trace).rounds)
+        except (OSError, KeyError):
+            return 0
 
     def test_a_storm_is_one(self):
         trace = self.run_scenario(STORM)

@@ -1,8 +1,10 @@
 #include "trace/reader.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <fstream>
 
+#include "earlier.hpp"
 #include "hdf5/file.hpp"
 #include "sample.hpp"
 #include "units/error.hpp"
@@ -138,6 +140,42 @@ BOOST_AUTO_TEST_CASE(rows_of_a_round_that_is_not_committed_are_not_shown) {
     BOOST_TEST(trace.rows<OutageRow>() == 1U);
     BOOST_CHECK_THROW(trace.rows_of<Event>(RoundId(4)), ContractError);
     BOOST_CHECK_THROW(trace.read<Event>({30, 3}), ContractError);
+}
+
+BOOST_AUTO_TEST_CASE(columns_that_earlier_programs_did_not_write_may_be_missing) {
+    sample::write(file("t.h5"), sample::header(), sample::records(4));
+    Reader const trace(sample::without_later_columns(file("t.h5")));
+    BOOST_TEST(trace.has_column<RoundRow>("end_s"));
+    BOOST_TEST(!trace.has_column<RoundRow>("next_start_s"));
+    auto const rows = trace.read<RoundRow>();
+    BOOST_REQUIRE(rows.size() == 4);
+    BOOST_TEST(rows[3].start_s == 30);
+    BOOST_TEST(std::isnan(rows[3].next_start_s));
+    BOOST_TEST(rows[3].outages == -1);
+    BOOST_TEST(trace.rows<OutageRow>() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_outages_of_committed_rounds_are_shown_and_no_others) {
+    {
+        Writer writer(file("t.h5"), sample::header());
+        auto first = sample::record(0);  // ends at 4 s; the next one would start at 10 s
+        first.outages = {{7, 8, 0, -1, "failure"}, {9, no_value, 1, -1, "failure"}};
+        writer.append(first);
+        writer.append(sample::record(1));
+        writer.finish(Ended::interrupted);
+    }
+    {  // as if the run had been killed after it wrote the outages of its third round
+        auto trace = hdf5::File::open(file("t.h5"), hdf5::Access::write);
+        trace.write_string("ended", "running", 16);
+        auto const& table = table_of<OutageRow>();
+        hdf5::RowType const type(table.row_size,
+                                 {{"begin_s", hdf5::ColumnType::float64, offsetof(OutageRow, begin_s), 0, {}}});
+        std::vector<OutageRow> const rows{{20, 21, 2, -1, "failure"}};
+        trace.dataset("outages").append_rows(type, std::as_bytes(std::span(rows)));
+    }
+    Reader const trace(file("t.h5"));
+    BOOST_TEST(trace.rows<OutageRow>() == 2U);
+    BOOST_TEST(trace.read<OutageRow>()[1].begin_s == 9);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -104,6 +104,7 @@ BOOST_AUTO_TEST_CASE(every_column_of_every_table_comes_back) {
         record.battery = distinct_rows<BatteryRow>(round, 3);
         record.clocks = distinct_rows<ClockRow>(round, round);
         record.outages = distinct_rows<OutageRow>(round, round % 2);
+        record.round.outages = round % 2;
         written.push_back(record);
     }
     sample::write(file("t.h5"), header, written);
@@ -207,6 +208,7 @@ BOOST_AUTO_TEST_CASE(a_small_run_is_a_small_file) {
     for (std::int32_t round = 0; round < 20; ++round) {
         RoundRecord record;
         record.round.round = round;
+        record.round.outages = 0;
         record.rate_bit_s.assign(100, 1);
         record.requests = distinct_rows<RequestRow>(round, 3);
         record.plans = distinct_rows<PlanRow>(round, 54);

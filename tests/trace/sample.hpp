@@ -78,8 +78,8 @@ inline RoundRecord record(std::int32_t round) {
     double const start = 10.0 * round;
     bool const third = round <= 3;
     RoundRecord made;
-    made.round = {round,    start, start + 4, no_value, no_value, 3,  third ? 2 : 1, "greedy", "feasible",
-                  "energy", 0.5,   0.25,      0.125,    0.001,    2.5};
+    made.round = {round,      start,    start + 4, no_value, no_value, 3,     third ? 2 : 1, "greedy",
+                  "feasible", "energy", 0.5,       0.25,     0.125,    0.001, 2.5,           start + 10};
     for (int i = 0; i < 3; ++i)
         for (int k = 0; k < 3; ++k) made.rate_bit_s.push_back(i == k ? no_value : 1e6 * (i + 1) + k + round);
     auto const plan = [&](std::int32_t request, std::int32_t block, std::int32_t device, BlockMode mode) {

@@ -1,0 +1,14 @@
+#pragma once
+
+// Private to this room.
+
+#include "trace/findings.hpp"
+
+namespace skipstone::trace {
+
+// Requests are numbered, finish between arrival and their round's end, and are counted right in /rounds.
+void check_requests(Round const& round, Findings& findings);
+// Plans name requests, blocks and devices that exist, each block once, and have all blocks of an admitted request.
+void check_plans(Round const& round, std::size_t devices, std::size_t blocks, Findings& findings);
+
+}  // namespace skipstone::trace
