@@ -44,7 +44,7 @@ void put_cell(std::vector<std::byte>& bytes, Column const& column, std::byte con
         case ColumnType::int64:
             return put(bytes, value_at<std::uint64_t>(place));
         case ColumnType::uint8_code:
-            return put(bytes, value_at<std::uint8_t>(place));
+            return put(bytes, static_cast<std::uint8_t>(value_at<std::uint8_t>(place) & ~column.host_bits));
         case ColumnType::float64:
             return put_double(bytes, value_at<double>(place));
         case ColumnType::text:
