@@ -15,10 +15,10 @@
 #include "networks.hpp"
 #include "units/sha256.hpp"
 
-// Logits as they were once: what a change of the kernels' code must not move by a bit. golden_logits.txt beside this file has
-// a line for each instruction set, processor, network and precision: the SHA-256 of all logits, and the first ten of them.
-// Bits are compared on a processor of a recorded model (block sizes in oneDNN follow the caches); on another one the ten
-// values are, within the precision's error. A change that means to move them records anew:
+// Logits as they were once: what a change of the kernels' code must not move by a bit. golden_logits.txt beside this
+// file has a line for each instruction set, processor, network and precision: the SHA-256 of all logits, and the first
+// ten of them. Bits are compared on a processor of a recorded model (block sizes in oneDNN follow the caches); on
+// another one the ten values are, within the precision's error. A change that means to move them records anew:
 //     SKIPSTONE_RECORD_LOGITS=1 kernels_tests --run_test=golden_logits      prints the lines of this processor
 
 using namespace skipstone;
@@ -96,11 +96,12 @@ BOOST_AUTO_TEST_CASE(logits_are_those_of_before) {
             auto const logits = logits_of(profile, precision);
             Sha256 sum;
             sum.update(std::as_bytes(std::span(logits)));
-            Line const found{instruction_set(), processor(), profile.name, std::string(to_string(precision)), sum.finish(),
-                             {logits.begin(), logits.begin() + 10}};
+            Line const found{instruction_set(), processor(),
+                             profile.name,      std::string(to_string(precision)),
+                             sum.finish(),      {logits.begin(), logits.begin() + 10}};
             if (record) {
-                std::cout << found.instruction_set << ' ' << found.processor << ' ' << found.network << ' ' << found.precision
-                          << ' ' << found.sha256 << std::setprecision(9);
+                std::cout << found.instruction_set << ' ' << found.processor << ' ' << found.network << ' '
+                          << found.precision << ' ' << found.sha256 << std::setprecision(9);
                 for (double value : found.first) std::cout << ' ' << value;
                 std::cout << '\n';
                 continue;
@@ -110,11 +111,11 @@ BOOST_AUTO_TEST_CASE(logits_are_those_of_before) {
                 return line.network == found.network && line.precision == found.precision &&
                        line.instruction_set == found.instruction_set;
             };
-            auto const here = std::ranges::find_if(recorded, [&](Line const& line) {
-                return same_kernels(line) && line.processor == found.processor;
-            });
+            auto const here = std::ranges::find_if(
+                recorded, [&](Line const& line) { return same_kernels(line) && line.processor == found.processor; });
             if (here != recorded.end()) {
-                BOOST_TEST(found.sha256 == here->sha256, what << " on " << found.processor << ": other bits; the first logits are "
+                BOOST_TEST(found.sha256 == here->sha256, what << " on " << found.processor
+                                                              << ": other bits; the first logits are "
                                                               << difference(*here, found) << " of the largest apart");
                 continue;
             }
@@ -124,7 +125,8 @@ BOOST_AUTO_TEST_CASE(logits_are_those_of_before) {
                 return line.network == found.network && line.precision == found.precision;
             });
             BOOST_TEST_REQUIRE((elsewhere != recorded.end()), what);
-            BOOST_TEST(difference(*elsewhere, found) <= bound, what << " on " << found.processor << ", of which no bits are recorded");
+            BOOST_TEST(difference(*elsewhere, found) <= bound,
+                       what << " on " << found.processor << ", of which no bits are recorded");
         }
 }
 
