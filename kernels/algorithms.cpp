@@ -4,12 +4,14 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
 #include <span>
 #include <utility>
 
+#include "kernels/convolution.hpp"
 #include "kernels/network_kernels.hpp"
 #include "kernels/packed_weights.hpp"
 #include "kernels/primitives.hpp"
@@ -71,10 +73,16 @@ ConvolutionAlgorithm standard_choice(Convolution const& c) {
     return pays ? best.algorithm : ConvolutionAlgorithm::direct;
 }
 
+std::vector<Convolution> all_convolutions(Network const& network) {
+    std::vector<Convolution> all;
+    for (std::size_t b = 0; b < network.size(); ++b)
+        std::ranges::move(convolutions(network, BlockId(b)), std::back_inserter(all));
+    return all;
+}
+
 std::set<int> kernels_of(Network const& network) {
     std::set<int> kernels;
-    for (auto const& block : network.blocks())
-        for (auto const* c : convolutions(block)) kernels.insert(c->kernel);
+    for (auto const& c : all_convolutions(network)) kernels.insert(c.kernel);
     return kernels;
 }
 
@@ -93,9 +101,8 @@ void choose(ConvolutionChoices& choices, Convolution const& c, ConvolutionAlgori
 // Other choices, with one algorithm for all convolutions of one kernel, where that is possible.
 ConvolutionChoices variant_of(ConvolutionChoices choices, Network const& network, int kernel,
                               ConvolutionAlgorithm algorithm) {
-    for (auto const& block : network.blocks())
-        for (auto const* c : convolutions(block))
-            if (c->kernel == kernel && is_available(*c, algorithm)) choose(choices, *c, algorithm);
+    for (auto const& c : all_convolutions(network))
+        if (c.kernel == kernel && is_available(c, algorithm)) choose(choices, c, algorithm);
     return choices;
 }
 
@@ -127,10 +134,9 @@ struct Contender {
         }
     }
 
-    bool differs_in(Block const& block, ConvolutionChoices const& standard) const {
-        return std::ranges::any_of(convolutions(block), [&](Convolution const* c) {
-            return algorithm_in(choices, *c) != algorithm_in(standard, *c);
-        });
+    bool differs_in(std::vector<Convolution> const& block, ConvolutionChoices const& standard) const {
+        return std::ranges::any_of(
+            block, [&](Convolution const& c) { return algorithm_in(choices, c) != algorithm_in(standard, c); });
     }
 
     ConvolutionChoices choices;
@@ -150,10 +156,9 @@ double median(std::vector<double> values) {
 
 ConvolutionChoices standard_choices(Network const& network) {
     ConvolutionChoices choices;
-    for (auto const& block : network.blocks())
-        for (auto const* c : convolutions(block))
-            if (auto const algorithm = standard_choice(*c); algorithm != ConvolutionAlgorithm::direct)
-                choices.emplace(c->name, algorithm);
+    for (auto const& c : all_convolutions(network))
+        if (auto const algorithm = standard_choice(c); algorithm != ConvolutionAlgorithm::direct)
+            choices.emplace(c.name, algorithm);
     return choices;
 }
 
@@ -188,7 +193,7 @@ MeasuredChoices measure_choices(Network const& network, int passes,
 
     MeasuredChoices measured{standard, {}};
     for (std::size_t b = 0; b < network.size(); ++b) {
-        auto const& block = network.blocks()[b];
+        auto const block = convolutions(network, BlockId(b));
         auto& times = measured.blocks.emplace_back(Seconds(median(yardstick.seconds[b])));
         for (auto const& [kernel, by_algorithm] : others) {
             auto least = times.standard * (1 - least_gain);
@@ -201,8 +206,8 @@ MeasuredChoices measure_choices(Network const& network, int passes,
                 least = seconds;
                 fastest = contender.get();
             }
-            for (auto const* c : convolutions(block))
-                if (fastest && c->kernel == kernel) choose(measured.choices, *c, algorithm_in(fastest->choices, *c));
+            for (auto const& c : block)
+                if (fastest && c.kernel == kernel) choose(measured.choices, c, algorithm_in(fastest->choices, c));
         }
     }
     return measured;

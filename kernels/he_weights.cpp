@@ -46,8 +46,13 @@ HeWeights::HeWeights(Network const& network, std::uint64_t seed) : seed_(seed) {
             tensor.name.ends_with(".running_var") || (tensor.shape.size() == 1 && tensor.name.ends_with(".weight"));
         tensors_[tensor.name] = {tensor.shape, ones ? 1.0F : 0.0F, tensor.shape.size() > 1};
     }
+    // Of the batch norm that ends F(x).
+    auto const& graph = network.graph();
     for (auto const& block : network.blocks())
-        if (block.is_residual()) tensors_.at(block.path.back().batch_norm + ".weight").constant = residual_gain;
+        if (block.shortcut)
+            for (auto const tensor : graph.at(block.shortcut->sum).inputs)
+                if (tensor != block.shortcut->output)
+                    tensors_.at(graph.at(graph.source(tensor)).name + ".weight").constant = residual_gain;
 }
 
 WeightValues HeWeights::read(std::string_view name) {

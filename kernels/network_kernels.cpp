@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "kernels/lowering.hpp"
 #include "kernels/primitives.hpp"
 #include "units/buffer.hpp"
 #include "units/error.hpp"
@@ -26,46 +28,26 @@ TensorShape batched(TensorShape one, int batch) {
     return {batch, one.h, one.w, one.c};
 }
 
-TensorShape output_shape(Convolution const& c, int batch) {
-    return {batch, c.out_height, c.out_width, c.out_channels};
-}
-
 Buffer& at_least(Buffer& buffer, std::size_t bytes) {
     if (buffer.size() < bytes) buffer = Buffer(bytes);
     return buffer;
 }
 
-std::size_t bytes_of(TensorShape shape, ElementType type) {
-    return shape.elements() * size_of(type);
-}
-
-void relu(Tensor& tensor) {
-    if (tensor.type() == ElementType::float32)
-        for (auto& value : tensor.values()) value = value > 0 ? value : 0;
-    if (tensor.type() == ElementType::bfloat16) {
-        auto const bytes = tensor.bytes();
+void rectify(std::span<std::byte> bytes, ElementType type) {
+    if (type == ElementType::float32) {
+        auto* values = reinterpret_cast<float*>(bytes.data());
+        for (std::size_t i = 0; i < bytes.size() / sizeof *values; ++i) values[i] = values[i] > 0 ? values[i] : 0;
+    }
+    if (type == ElementType::bfloat16) {
         auto* words = reinterpret_cast<std::uint16_t*>(bytes.data());
         for (std::size_t i = 0; i < bytes.size() / sizeof *words; ++i) words[i] = (words[i] & 0x8000U) ? 0 : words[i];
     }
 }
 
-int stride_of(Block const& block) {
-    int stride = 1;
-    for (auto const& c : block.path) stride *= c.stride;
-    return stride;
-}
-
-// The shortcut without parameters, "option A" of He et al. 2015: every stride-th row and column, new channels zero,
-// half of them before and half behind the old ones.
-Tensor zero_padded(Block const& block, Tensor const& input) {
-    auto const in = input.shape();
-    Tensor output(batched(block.output, in.n), input.type());
-    auto const out = output.shape();
-    auto const stride = stride_of(block);
-    auto const size = static_cast<std::ptrdiff_t>(size_of(input.type()));
+// op::Subsample of elements of `size` bytes.
+void subsample(TensorShape in, std::byte const* source, TensorShape out, std::byte* destination, int stride,
+               std::ptrdiff_t size) {
     auto const before = size * ((out.c - in.c) / 2), behind = size * (out.c - in.c) - before;
-    auto const* source = input.bytes().data();
-    auto* destination = output.bytes().data();
     for (int n = 0; n < out.n; ++n) {
         for (int h = 0; h < out.h; ++h) {
             for (int w = 0; w < out.w; ++w) {
@@ -77,16 +59,15 @@ Tensor zero_padded(Block const& block, Tensor const& input) {
             }
         }
     }
-    return output;
 }
 
 // 8-bit values without a sign, in units of `to` instead of units of `from`.
-void rescale(Tensor& tensor, float from, float to) {
+void rescale(std::span<std::byte> values, float from, float to) {
     if (from == to) return;
     std::array<std::byte, 256> table;
     for (std::size_t i = 0; i < table.size(); ++i)
         table[i] = static_cast<std::byte>(std::min(255.0F, std::nearbyint(static_cast<float>(i) * (from / to))));
-    for (auto& value : tensor.bytes()) value = table[static_cast<std::size_t>(value)];
+    for (auto& value : values) value = table[static_cast<std::size_t>(value)];
 }
 
 Tensor sample_input(TensorShape shape, ElementType type) {
@@ -111,21 +92,113 @@ Tensor sample_input(TensorShape shape, ElementType type) {
     return input;
 }
 
+// Everything that a compiled convolution depends on; several convolutions of a network share one. Scales are part of an
+// int8 convolution: it is its own.
+struct ConvolutionKey {
+    ConvolutionShape shape;
+    std::string own;
+    int batch = 0;
+    ConvolutionAlgorithm algorithm = ConvolutionAlgorithm::direct;
+    Destination destination = Destination::overwrite;
+    Activation activation = Activation::none;
+    ElementType gives = ElementType::float32;
+
+    auto operator<=>(ConvolutionKey const&) const = default;
+};
+
+// Where a step's tensor lies: in the block's input, in its output, or in a buffer inside the block.
+struct Place {
+    enum class Where { input, output, inner } where = Where::inner;
+    std::size_t buffer = 0;
+
+    bool operator==(Place const&) const = default;
+};
+
+// Where each step of a block puts what it gives.
+std::vector<Place> places_of(std::vector<Step> const& steps, Value const& input, std::vector<std::size_t> const& sizes,
+                             std::size_t input_size) {
+    auto const last_read = [&](Value const& value) {
+        std::size_t last = 0;
+        for (std::size_t i = 0; i < steps.size(); ++i)
+            if (steps[i].reads == value || steps[i].added == value) last = i;
+        return last;
+    };
+    auto const given_by = [&](Value const& value) {
+        return std::ranges::find(steps, value, &Step::gives) - steps.begin();
+    };
+    // What a step writes over: what it adds to, and what it rectifies.
+    auto const written_over = [&](std::size_t i) -> std::optional<Value> {
+        return steps[i].kind == Step::Kind::rectify ? std::optional(steps[i].reads) : steps[i].added;
+    };
+
+    std::vector<std::optional<Place>> places(steps.size());
+    // The output, back to the first tensor that lies where it will be.
+    auto i = steps.size() - 1;
+    std::vector<std::size_t> chain{i};
+    std::optional<Place> of_chain;
+    while (auto const value = written_over(i)) {
+        SKIPSTONE_ENSURE(last_read(*value) == i);
+        if (*value == input) {
+            of_chain = Place{Place::Where::input};
+            break;
+        }
+        i = static_cast<std::size_t>(given_by(*value));
+        chain.push_back(i);
+    }
+    if (!of_chain) {
+        bool const input_is_free = last_read(input) < i && sizes[i] == input_size;
+        of_chain = Place{input_is_free ? Place::Where::input : Place::Where::output};
+    }
+    for (auto const step : chain) places[step] = of_chain;
+
+    std::vector<std::size_t> free_behind;  // by buffer: the last step that reads it
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+        if (places[step]) continue;
+        if (auto const value = written_over(step)) {
+            SKIPSTONE_ENSURE(*value != input && last_read(*value) == step);
+            places[step] = places[static_cast<std::size_t>(given_by(*value))];
+            free_behind[places[step]->buffer] = last_read(steps[step].gives);
+            continue;
+        }
+        auto const buffer = static_cast<std::size_t>(
+            std::ranges::find_if(free_behind, [&](std::size_t last) { return last < step; }) - free_behind.begin());
+        if (buffer == free_behind.size()) free_behind.emplace_back();
+        free_behind[buffer] = last_read(steps[step].gives);
+        places[step] = Place{Place::Where::inner, buffer};
+    }
+    std::vector<Place> all;
+    for (auto const& place : places) all.push_back(*place);
+    return all;
+}
+
 }  // namespace
 
 struct NetworkKernels::Impl {
-    // Everything that a compiled convolution depends on; several convolutions of a network share one. Scales are part
-    // of an int8 convolution: it is its own.
-    using ConvolutionKey = std::tuple<std::string, int, int, int, int, int, int, int, int, ConvolutionAlgorithm,
-                                      Destination, Activation, ElementType>;
+    // A step with its kernel.
+    struct CompiledStep {
+        Step step;
+        Primitive* primitive = nullptr;  // none: subsample, rectify
+        Place from, to;
+        std::size_t bytes = 0;  // of what it gives
+        PackLayout::Entry weights;
+        std::string range;                 // the calibrated tensor that it gives (model/calibration.hpp)
+        float reads_scale = 1, scale = 1;  // int8 only: what a unit of each is worth
+    };
+    // A block in one mode for one batch size.
+    struct Program {
+        std::vector<CompiledStep> steps;
+        std::vector<Primitive> own;  // of steps that are no convolutions
+        std::vector<std::size_t> inner_bytes;
+        bool ends_in_input = false;
+    };
 
     Network network;
     PackLayout layout;
     std::span<std::byte const> packed;
     PrimitiveFactory factory;
     std::map<ConvolutionKey, Primitive> convolutions;
-    std::map<int, Primitive> max_pools, averages, to_first, to_last;  // by batch size: a network has one of each
-    Buffer inner[2];                                                  // activations inside a block, in turn
+    std::map<std::tuple<BlockId, BlockMode, int>, Program> programs;
+    std::vector<Buffer> inner;  // activations inside a block
     Buffer scratchpad;
     Observer observer;
 
@@ -133,269 +206,159 @@ struct NetworkKernels::Impl {
         : network(network_here), layout(std::move(layout_here)), packed(packed_here) {}
 
     bool quantised() const { return network.precision() == Precision::int8; }
-    ElementType activations() const { return activation_type(network.precision()); }
-    float scale(std::string const& tensor) const { return quantised() ? layout.scale(tensor) : 1; }
 
-    // Where a convolution's result goes. tensor: its name (model/calibration.hpp).
-    struct To {
-        std::byte* memory;
-        ElementType type;
-        std::string const& tensor;
-        Destination destination = Destination::overwrite;
-        Activation activation = Activation::relu;
-        // With Destination::add, what lies there already.
-        ElementType added_type = ElementType::float32;
-        std::string const* added_tensor = nullptr;
-    };
-
-    Elements elements(Convolution const& c, To const& to) const {
-        if (c.precision != Precision::int8) return {activation_type(c.precision), to.type, {}};
-        auto const* units = reinterpret_cast<float const*>(packed.data() + layout.entry(c.name).scales);
-        auto const source = c.name == network.blocks().front().path.front().name ? ElementType::int8 : activations();
-        auto const added = to.added_tensor ? layout.scale(*to.added_tensor) : 1;
-        return {source, to.type,      {units, static_cast<std::size_t>(c.out_channels)}, layout.scale(to.tensor),
-                added,  to.added_type};
+    TensorShape shape_of(Value const& value, int batch) const {
+        return batched(network.graph().at(value.tensor).shape, batch);
     }
 
-    Primitive& convolution(Convolution const& c, int batch, To const& to) {
+    float scale_of(Value const& value) const {
+        return quantised() && size_of(value.type) == 1 ? layout.scale(range_name(network, value.tensor)) : 1;
+    }
+
+    Elements elements(Step const& step, CompiledStep const& compiled) const {
+        auto const& c = *step.convolution;
+        if (c.precision != Precision::int8) return {step.reads.type, step.gives.type, {}};
+        auto const* units = reinterpret_cast<float const*>(packed.data() + compiled.weights.scales);
+        Elements all{
+            step.reads.type, step.gives.type, {units, static_cast<std::size_t>(c.out_channels)}, compiled.scale};
+        if (step.added) {
+            all.added = scale_of(*step.added);
+            all.added_type = step.added->type;
+        }
+        return all;
+    }
+
+    Primitive& convolution(Step const& step, CompiledStep const& compiled, int batch) {
+        auto const& c = *step.convolution;
         auto const& format = layout.format(c.name);
-        ConvolutionKey const key{c.precision == Precision::int8 ? c.name : "",
-                                 c.in_channels,
-                                 c.out_channels,
-                                 c.in_height,
-                                 c.in_width,
-                                 c.kernel,
-                                 c.stride,
-                                 c.padding,
+        ConvolutionKey const key{c,
+                                 c.precision == Precision::int8 ? c.name : "",
                                  batch,
                                  format.algorithm(),
-                                 to.destination,
-                                 to.activation,
-                                 to.type};
+                                 step.added ? Destination::add : Destination::overwrite,
+                                 step.rectifies ? Activation::relu : Activation::none,
+                                 step.gives.type};
         auto found = convolutions.find(key);
         if (found == convolutions.end())
-            found =
-                convolutions
-                    .emplace(key, factory.convolution(c, batch, format, to.destination, to.activation, elements(c, to)))
-                    .first;
+            found = convolutions
+                        .emplace(key, factory.convolution(c, batch, format, key.destination, key.activation,
+                                                          elements(step, compiled)))
+                        .first;
         return found->second;
     }
 
-    template <class Make>
-    static Primitive& of_batch(std::map<int, Primitive>& made, int batch, Make make) {
-        auto found = made.find(batch);
-        if (found == made.end()) found = made.emplace(batch, make()).first;
+    // The kernel of a step that is no convolution, if it needs one.
+    std::optional<Primitive> transformation(Step const& step, int batch) const {
+        auto const in = shape_of(step.reads, batch), out = shape_of(step.gives, batch);
+        switch (step.kind) {
+            case Step::Kind::max_pool:
+                return factory.max_pool(in, out, operator_of(step).as<op::MaxPool>()->window, step.gives.type);
+            case Step::Kind::global_average:
+                return factory.global_average(in);
+            case Step::Kind::convert:
+                return factory.conversion(in, step.reads.type, step.gives.type,
+                                          scale_of(step.reads) * scale_of(step.gives));
+            case Step::Kind::convolution:
+            case Step::Kind::subsample:
+            case Step::Kind::rectify:
+                break;
+        }
+        return std::nullopt;
+    }
+
+    Operator const& operator_of(Step const& step) const {
+        return network.graph().at(network.graph().source(step.gives.tensor));
+    }
+
+    Program compile(BlockId id, BlockMode mode, int batch) {
+        auto const steps = lower(network, id, mode);
+        auto const input = input_of(network, id);
+        std::vector<std::size_t> sizes;
+        for (auto const& step : steps)
+            sizes.push_back(shape_of(step.gives, batch).elements() * size_of(step.gives.type));
+        auto const places = places_of(steps, input, sizes, shape_of(input, batch).elements() * size_of(input.type));
+        Program program;
+        program.ends_in_input = places.back() == Place{Place::Where::input};
+        program.own.reserve(steps.size());
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            auto const& step = steps[i];
+            CompiledStep compiled{step, nullptr, Place{Place::Where::input}, places[i], sizes[i], {}, {}};
+            if (step.reads != input)
+                compiled.from = places[static_cast<std::size_t>(std::ranges::find(steps, step.reads, &Step::gives) -
+                                                                steps.begin())];
+            compiled.range = range_name(network, step.gives.tensor);
+            compiled.reads_scale = scale_of(step.reads);
+            compiled.scale = scale_of(step.gives);
+            if (step.kind == Step::Kind::convolution) {
+                compiled.weights = layout.entry(step.convolution->name);
+                compiled.primitive = &convolution(step, compiled, batch);
+            } else if (auto made = transformation(step, batch)) {
+                compiled.primitive = &program.own.emplace_back(std::move(*made));
+            }
+            if (places[i].where == Place::Where::inner) {
+                if (program.inner_bytes.size() <= places[i].buffer) program.inner_bytes.resize(places[i].buffer + 1);
+                auto& bytes = program.inner_bytes[places[i].buffer];
+                bytes = std::max(bytes, sizes[i]);
+            }
+            program.steps.push_back(std::move(compiled));
+        }
+        return program;
+    }
+
+    Program& program(BlockId id, BlockMode mode, int batch) {
+        std::tuple const key{id, mode, batch};
+        auto found = programs.find(key);
+        if (found == programs.end()) found = programs.emplace(key, compile(id, mode, batch)).first;
         return found->second;
     }
 
-    Primitive& max_pool(Block const& stem, int batch) {
-        return of_batch(max_pools, batch, [&] {
-            return factory.max_pool(output_shape(stem.path.front(), batch), batched(stem.output, batch), activations());
-        });
+    void show(std::string_view tensor, std::byte const* values, std::size_t bytes) const {
+        observer(tensor, {reinterpret_cast<float const*>(values), bytes / sizeof(float)});
     }
 
-    Primitive& average(Block const& head, int batch) {
-        return of_batch(averages, batch, [&] { return factory.global_average(batched(head.input, batch)); });
-    }
-
-    // The image, as the first convolution wants it.
-    Primitive& enter(Block const& stem, int batch) {
-        return of_batch(to_first, batch, [&] {
-            return factory.conversion(batched(stem.input, batch), ElementType::float32,
-                                      quantised() ? ElementType::int8 : activations(), scale("input"));
-        });
-    }
-
-    // What the head gets, in float32.
-    Primitive& leave(Block const& head, int batch) {
-        return of_batch(to_last, batch, [&] {
-            return factory.conversion(batched(head.input, batch), activations(), ElementType::float32,
-                                      scale(output_tensor(network, BlockId(network.size() - 2))));
-        });
-    }
-
-    std::byte* scratch(Primitive const& primitive) { return at_least(scratchpad, primitive.scratchpad_bytes()).data(); }
-
-    std::byte* inner_for(std::size_t turn, std::size_t bytes) { return at_least(inner[turn % 2], bytes).data(); }
-
-    void convolve(Convolution const& c, int batch, std::byte const* from, To const& to) {
-        auto& primitive = convolution(c, batch, to);
-        auto const entry = layout.entry(c.name);
-        primitive.run({from, to.memory, packed.data() + entry.weights,
-                       reinterpret_cast<float const*>(packed.data() + entry.bias), scratch(primitive)});
-        if (observer) show(to.tensor, to.memory, output_shape(c, batch).elements());
-    }
-
-    void transform(Primitive& primitive, std::byte const* from, std::byte* to) {
-        primitive.run({from, to, nullptr, nullptr, scratch(primitive)});
-    }
-
-    void show(std::string_view tensor, std::byte const* values, std::size_t count) const {
-        observer(tensor, {reinterpret_cast<float const*>(values), count});
-    }
-
-    // F(x) up to its last convolution; what that one is to read.
-    std::byte const* all_but_last(Block const& block, Tensor const& input) {
-        auto const batch = input.shape().n;
-        auto const* from = input.bytes().data();
-        for (std::size_t i = 0; i + 1 < block.path.size(); ++i) {
-            auto const& c = block.path[i];
-            auto* to = inner_for(i, bytes_of(output_shape(c, batch), activations()));
-            convolve(c, batch, from, {to, activations(), c.name});
-            from = to;
+    void execute(CompiledStep& compiled, int batch, std::byte const* from, std::byte* to) {
+        auto const& step = compiled.step;
+        if (compiled.primitive) {
+            auto* scratch = at_least(scratchpad, compiled.primitive->scratchpad_bytes()).data();
+            if (step.kind == Step::Kind::convolution)
+                compiled.primitive->run({from, to, packed.data() + compiled.weights.weights,
+                                         reinterpret_cast<float const*>(packed.data() + compiled.weights.bias),
+                                         scratch});
+            else
+                compiled.primitive->run({from, to, nullptr, nullptr, scratch});
+        } else if (step.kind == Step::Kind::rectify) {
+            rectify({to, compiled.bytes}, step.gives.type);
+        } else {
+            subsample(shape_of(step.reads, batch), from, shape_of(step.gives, batch), to,
+                      operator_of(step).as<op::Subsample>()->stride,
+                      static_cast<std::ptrdiff_t>(size_of(step.gives.type)));
+            if (step.gives.type == ElementType::uint8)
+                rescale({to, compiled.bytes}, compiled.reads_scale, compiled.scale);
         }
-        return from;
-    }
-
-    // S(x) as it is to be added: a projection's values have a sign.
-    ElementType shortcut_type(Block const& block) const {
-        return block.projection && quantised() ? ElementType::int8 : activations();
-    }
-
-    Tensor shortcut(Block const& block, std::string const& output_name, Tensor input) {
-        if (block.projection) {
-            auto const batch = input.shape().n;
-            Tensor output(batched(block.output, batch), shortcut_type(block));
-            convolve(*block.projection, batch, input.bytes().data(),
-                     {output.bytes().data(), output.type(), block.projection->name, Destination::overwrite,
-                      Activation::none});
-            return output;
-        }
-        if (block.shortcut != Shortcut::zero_pad) return input;
-        auto output = zero_padded(block, input);
-        if (quantised()) rescale(output, layout.input_scale(block.path.front().name), layout.scale(output_name));
-        return output;
-    }
-
-    Tensor skip(Block const& block, std::string const& output_name, Tensor input) {
-        if (block.projection) {
-            auto const batch = input.shape().n;
-            Tensor output(batched(block.output, batch), activations());
-            convolve(*block.projection, batch, input.bytes().data(),
-                     {output.bytes().data(), output.type(), output_name});
-            return output;
-        }
-        auto output = shortcut(block, output_name, std::move(input));
-        relu(output);
-        return output;
-    }
-
-    Tensor full(Block const& block, std::string const& output_name, Tensor input) {
-        auto const batch = input.shape().n;
-        auto const* from = all_but_last(block, input);
-        // The sum accumulates in the shortcut's memory, which is the input's own where that passes as it is.
-        auto output = shortcut(block, output_name, std::move(input));
-        auto const& added = block.projection ? block.projection->name : output_name;
-        convolve(block.path.back(), batch, from,
-                 {output.bytes().data(), activations(), output_name, Destination::add, Activation::relu, output.type(),
-                  &added});
-        auto const shape = output.shape();
-        return Tensor(shape, activations(), output.release());
-    }
-
-    Tensor direct(Block const& block, std::string const& output_name, Tensor input) {
-        auto const shape = batched(block.output, input.shape().n);
-        auto const* from = all_but_last(block, input);
-        auto output = shape == input.shape() ? std::move(input) : Tensor(shape, activations());
-        convolve(block.path.back(), shape.n, from, {output.bytes().data(), activations(), output_name});
-        return output;
-    }
-
-    Tensor stem(Block const& block, std::string const& output_name, Tensor const& input) {
-        auto const& c = block.path.front();
-        auto const shape = output_shape(c, input.shape().n);
-        if (observer) show("input", input.bytes().data(), input.shape().elements());
-        auto const* from = input.bytes().data();
-        if (network.precision() != Precision::float32) {
-            auto* entered = inner_for(1, bytes_of(input.shape(), activations()));
-            transform(enter(block, shape.n), from, entered);
-            from = entered;
-        }
-        Tensor output(batched(block.output, shape.n), activations());
-        bool const pools = output.shape() != shape;
-        auto* convolved = pools ? inner_for(0, bytes_of(shape, activations())) : output.bytes().data();
-        convolve(c, shape.n, from, {convolved, activations(), output_name});
-        if (pools) transform(max_pool(block, shape.n), convolved, output.bytes().data());
-        return output;
-    }
-
-    Tensor head(Block const& block, Tensor const& input) {
-        auto const batch = input.shape().n;
-        auto const* from = input.bytes().data();
-        if (input.type() != ElementType::float32) {
-            auto* left = inner_for(1, bytes_of(input.shape(), ElementType::float32));
-            transform(leave(block, batch), from, left);
-            from = left;
-        }
-        auto* mean = inner_for(0, bytes_of({batch, 1, 1, block.input.c}, ElementType::float32));
-        transform(average(block, batch), from, mean);
-        Tensor output(batched(block.output, batch));
-        auto const& c = block.path.front();
-        convolve(c, batch, mean,
-                 {output.bytes().data(), output.type(), c.name, Destination::overwrite, Activation::none});
-        return output;
-    }
-
-    ElementType input_type(BlockId id) const {
-        return id.index() == 0 ? ElementType::float32 : network.output_type(BlockId(id.index() - 1));
+        if (observer && step.kind == Step::Kind::convolution) show(compiled.range, to, compiled.bytes);
     }
 
     Tensor run(BlockId id, BlockMode mode, Tensor input) {
         auto const& block = network.block(id);
-        SKIPSTONE_EXPECT(input.shape().n >= 1);
-        SKIPSTONE_EXPECT(input.shape() == batched(block.input, input.shape().n));
-        SKIPSTONE_EXPECT(input.type() == input_type(id));
-        SKIPSTONE_EXPECT(block.is_residual() || mode == BlockMode::full);
-        auto const output_name = output_tensor(network, id);
-        if (block.role == Block::Role::stem) return stem(block, output_name, input);
-        if (block.role == Block::Role::head) return head(block, input);
-        switch (mode) {
-            case BlockMode::full:
-                return full(block, output_name, std::move(input));
-            case BlockMode::skip:
-                return skip(block, output_name, std::move(input));
-            case BlockMode::direct:
-                return direct(block, output_name, std::move(input));
-        }
-        contract_failed("precondition", "mode is a BlockMode", __FILE__, __LINE__);
-    }
-
-    // oneDNN's kernels that full mode needs for one image, each with its convolution's name.
-    std::vector<std::pair<std::string, std::string>> implementations(BlockId id) {
-        std::vector<std::pair<std::string, std::string>> all;
-        auto const& block = network.block(id);
-        auto const output_name = output_tensor(network, id);
-        auto const add = [&](std::string const& name, Primitive const& primitive) {
-            all.emplace_back(name, primitive.implementation());
+        int const batch = input.shape().n;
+        SKIPSTONE_EXPECT(batch >= 1);
+        SKIPSTONE_EXPECT(input.shape() == batched(block.input, batch));
+        SKIPSTONE_EXPECT(input.type() == input_of(network, id).type);
+        SKIPSTONE_EXPECT(block.is_droppable() || mode == BlockMode::full);
+        auto& steps = program(id, mode, batch);
+        if (inner.size() < steps.inner_bytes.size()) inner.resize(steps.inner_bytes.size());
+        for (std::size_t i = 0; i < steps.inner_bytes.size(); ++i) at_least(inner[i], steps.inner_bytes[i]);
+        if (observer && id.index() == 0) show("input", input.bytes().data(), input.bytes().size());
+        auto const shape = batched(block.output, batch);
+        auto const type = network.output_type(id);
+        auto output = steps.ends_in_input ? Tensor() : Tensor(shape, type);
+        auto const at = [&](Place const& place) {
+            return place.where == Place::Where::inner
+                       ? inner[place.buffer].data()
+                       : (place.where == Place::Where::input ? input : output).bytes().data();
         };
-        bool const converts = network.precision() != Precision::float32;
-        if (block.role == Block::Role::stem && converts) add("conversion", enter(block, 1));
-        if (block.role == Block::Role::head) {
-            if (converts) add("conversion", leave(block, 1));
-            add("average pool", average(block, 1));
-            auto const& c = block.path.front();
-            add(c.name,
-                convolution(c, 1, {nullptr, ElementType::float32, c.name, Destination::overwrite, Activation::none}));
-            return all;
-        }
-        for (auto const& c : block.path) {
-            bool const last = &c == &block.path.back();
-            To to{nullptr, activations(), last ? output_name : c.name};
-            if (block.is_residual() && last) {
-                to.destination = Destination::add;
-                to.added_type = shortcut_type(block);
-                to.added_tensor = block.projection ? &block.projection->name : &output_name;
-            }
-            add(c.name, convolution(c, 1, to));
-        }
-        if (block.projection) {
-            auto const& c = *block.projection;
-            add(c.name,
-                convolution(c, 1, {nullptr, shortcut_type(block), c.name, Destination::overwrite, Activation::none}));
-        }
-        if (block.role == Block::Role::stem && output_shape(block.path.front(), 1) != block.output)
-            add("max pool", max_pool(block, 1));
-        return all;
+        for (auto& step : steps.steps) execute(step, batch, at(step.from), at(step.to));
+        return steps.ends_in_input ? Tensor(shape, type, input.release()) : std::move(output);
     }
 };
 
@@ -414,9 +377,9 @@ Tensor NetworkKernels::run(BlockId block, BlockMode mode, Tensor input) {
 
 void NetworkKernels::warm_up(BlockId block, int batch) {
     auto const& b = impl_->network.block(block);
-    auto const sample = [&] { return sample_input(batched(b.input, batch), impl_->input_type(block)); };
+    auto const sample = [&] { return sample_input(batched(b.input, batch), input_of(impl_->network, block).type); };
     impl_->run(block, BlockMode::full, sample());
-    if (b.is_residual()) impl_->run(block, BlockMode::skip, sample());
+    if (b.is_droppable()) impl_->run(block, BlockMode::skip, sample());
 }
 
 void NetworkKernels::observe(Observer observer) {
@@ -429,7 +392,7 @@ Seconds NetworkKernels::measure(BlockId block, int batch, int repetitions) {
     warm_up(block, batch);
     using Clock = std::chrono::steady_clock;
     auto const& b = impl_->network.block(block);
-    auto const input = sample_input(batched(b.input, batch), impl_->input_type(block));
+    auto const input = sample_input(batched(b.input, batch), input_of(impl_->network, block).type);
     std::vector<double> seconds;
     for (int i = 0; i < repetitions; ++i) {
         auto taken = input.clone();
@@ -444,8 +407,9 @@ Seconds NetworkKernels::measure(BlockId block, int batch, int repetitions) {
 
 std::string NetworkKernels::implementation(BlockId block) {
     std::string text;
-    for (auto const& [name, implementation] : impl_->implementations(block))
-        text += (text.empty() ? "" : "; ") + name + ": " + implementation;
+    for (auto const& step : impl_->program(block, BlockMode::full, 1).steps)
+        if (step.primitive)
+            text += (text.empty() ? "" : "; ") + step.step.name + ": " + step.primitive->implementation();
     return text;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/convolution.hpp"
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "kernels/packed_weights.hpp"
@@ -39,15 +40,13 @@ double resident_bytes() {
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-double bytes_moved(Block const& block, int batch, double element) {
+double bytes_moved(Network const& network, BlockId block, int batch, double element) {
     double bytes = 0;
-    auto const add = [&](Convolution const& c) {
+    for (auto const& c : convolutions(network, block)) {
         double const outputs = element * c.out_channels * c.out_height * c.out_width;
         bytes += static_cast<double>(c.weight_bytes().value()) +
                  batch * (static_cast<double>(c.input_bytes().value()) + outputs);
-    };
-    for (auto const& c : block.path) add(c);
-    if (block.projection) add(*block.projection);
+    }
     return bytes;
 }
 
@@ -125,7 +124,8 @@ NetworkTiming time_network(Network const& network, TimingSettings const& setting
         auto const& block = network.blocks()[b];
         timing.blocks.push_back({block.name, quantile(within[b], 0.5), quantile(within[b], 0.99),
                                  quantile(alone[b], 0.5), Seconds(first[b]), block.macs * settings.batch,
-                                 bytes_moved(block, settings.batch, element), kernels.implementation(BlockId(b))});
+                                 bytes_moved(network, BlockId(b), settings.batch, element),
+                                 kernels.implementation(BlockId(b))});
     }
     return timing;
 }

@@ -15,8 +15,6 @@ namespace skipstone::kernels {
 
 namespace {
 
-constexpr double batch_norm_epsilon = 1e-5;  // torchvision's
-
 std::size_t aligned(std::size_t bytes) {
     return (bytes + Buffer::alignment - 1) / Buffer::alignment * Buffer::alignment;
 }
@@ -40,7 +38,7 @@ Folded fold(Convolution const& c, WeightSource& source) {
     auto const per_channel = folded.weights.size() / channels;
     folded.bias.resize(channels);
     for (std::size_t o = 0; o < channels; ++o) {
-        double const scale = gamma.at(o) / std::sqrt(variance.at(o) + batch_norm_epsilon);
+        double const scale = gamma.at(o) / std::sqrt(variance.at(o) + c.epsilon);
         folded.bias[o] = static_cast<float>(beta.at(o) - mean.at(o) * scale);
         for (auto& w : std::span(folded.weights).subspan(o * per_channel, per_channel))
             w = static_cast<float>(w * scale);
@@ -90,13 +88,6 @@ WeightFormat make_format(Convolution const& c, ConvolutionAlgorithm algorithm, E
 
 }  // namespace
 
-std::vector<Convolution const*> convolutions(Block const& block) {
-    std::vector<Convolution const*> all;
-    for (auto const& c : block.path) all.push_back(&c);
-    if (block.projection) all.push_back(&*block.projection);
-    return all;
-}
-
 struct PackLayout::Impl {
     struct Item {
         Entry entry;
@@ -122,27 +113,24 @@ PackLayout::PackLayout(Network const& network, ConvolutionChoices const& choices
             digest(tensor + " " + std::to_string(std::bit_cast<std::uint32_t>(scale)) + "\n");
         }
     }
-    for (std::size_t b = 0; b < network.size(); ++b) {
-        auto const& block = network.blocks()[b];
-        for (auto const* c : convolutions(block)) {
-            auto const chosen = choices.find(c->name);
+    for (std::size_t b = 0; b < network.size(); ++b)
+        for (auto const& c : convolutions(network, BlockId(b))) {
+            auto const chosen = choices.find(c.name);
             auto const algorithm = chosen == choices.end() ? ConvolutionAlgorithm::direct : chosen->second;
-            bool const projects = block.projection && c == &*block.projection;
-            auto const place = projects ? 0 : static_cast<std::size_t>(c - block.path.data());
-            bool const quantised = c->precision == Precision::int8;
+            bool const quantised = c.precision == Precision::int8;
+            bool const has_sign = network.graph().at(c.reads).is_negative_somewhere;
             auto format =
-                make_format(*c, algorithm, b == 0 && quantised ? ElementType::int8 : activation_type(c->precision));
-            auto const channels = aligned(static_cast<std::size_t>(c->out_channels) * sizeof(float));
+                make_format(c, algorithm, quantised && has_sign ? ElementType::int8 : activation_type(c.precision));
+            auto const channels = aligned(static_cast<std::size_t>(c.out_channels) * sizeof(float));
             Entry entry;
             entry.weights = impl->bytes;
             entry.bias = entry.weights + aligned(format.bytes());
             entry.scales = entry.bias + channels;
             impl->bytes = entry.scales + (quantised ? channels : 0);
-            digest(c->name + " " + format.description() + "\n");
-            auto const input = quantised ? impl->scales.at(path_tensor(network, BlockId(b), place)) : 0.0F;
-            impl->items.emplace(c->name, Impl::Item{entry, std::move(format), input});
+            digest(c.name + " " + format.description() + "\n");
+            auto const input = quantised ? impl->scales.at(range_name(network, c.reads)) : 0.0F;
+            impl->items.emplace(c.name, Impl::Item{entry, std::move(format), input});
         }
-    }
     impl_ = std::move(impl);
 }
 
@@ -185,19 +173,19 @@ WeightFormat const& PackLayout::format(std::string_view convolution) const {
 void pack_block(Network const& network, PackLayout const& layout, WeightSource& source, BlockId block,
                 std::span<std::byte> memory) {
     SKIPSTONE_EXPECT(memory.size() >= layout.bytes());
-    for (auto const* c : convolutions(network.block(block))) {
-        auto const folded = fold(*c, source);
-        auto const& format = layout.format(c->name);
-        auto const entry = layout.entry(c->name);
+    for (auto const& c : convolutions(network, block)) {
+        auto const folded = fold(c, source);
+        auto const& format = layout.format(c.name);
+        auto const entry = layout.entry(c.name);
         auto const weights = memory.subspan(entry.weights, format.bytes());
-        if (c->precision != Precision::int8) {
+        if (c.precision != Precision::int8) {
             format.pack(std::as_bytes(std::span(folded.weights)), weights);
             std::ranges::copy(std::as_bytes(std::span(folded.bias)), memory.subspan(entry.bias).begin());
             continue;
         }
         auto quantised = quantise(folded);
         format.pack(std::as_bytes(std::span(quantised.weights)), weights);
-        for (auto& unit : quantised.units) unit *= layout.input_scale(c->name);
+        for (auto& unit : quantised.units) unit *= layout.input_scale(c.name);
         auto const bias = stored_bias(folded.bias, quantised.units);
         std::ranges::copy(std::as_bytes(std::span(bias)), memory.subspan(entry.bias).begin());
         std::ranges::copy(std::as_bytes(std::span(quantised.units)), memory.subspan(entry.scales).begin());

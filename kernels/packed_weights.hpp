@@ -16,9 +16,6 @@ namespace skipstone::kernels {
 
 class WeightFormat;
 
-// Those of its path in order, then its projection's.
-std::vector<Convolution const*> convolutions(Block const& block);
-
 // Where every convolution's packed weights lie in one block of memory: batch norm folded in, in the formats that oneDNN
 // wants on this host. Depends on the network, the choices, the calibration (int8), the host's instruction set and the
 // number of OpenMP threads alone, so that the ranks of a host compute the same one without talking. A value; copies

@@ -177,9 +177,11 @@ ConvolutionDesc get_desc(dnnl::engine const& engine, Convolution const& c, int b
 }
 
 dnnl::pooling_forward::primitive_desc pooling_desc(dnnl::engine const& engine, dnnl::algorithm algorithm,
-                                                   TensorShape input, TensorShape output, memory::dims const& stride,
-                                                   memory::dims const& kernel, memory::dims const& padding,
+                                                   TensorShape input, TensorShape output, Window const& window,
                                                    ElementType type) {
+    memory::dims const stride{window.stride.h, window.stride.w}, kernel{window.kernel.h, window.kernel.w};
+    memory::dims const before{window.padding.top, window.padding.left},
+        behind{window.padding.bottom, window.padding.right};
     auto const source = activation_desc(input, type);
     auto const destination = activation_desc(output, type);
     auto const kind = dnnl::prop_kind::forward_inference;
@@ -187,10 +189,10 @@ dnnl::pooling_forward::primitive_desc pooling_desc(dnnl::engine const& engine, d
     return checked("pooling", [&] {
 #if DNNL_VERSION_MAJOR >= 3
         return dnnl::pooling_forward::primitive_desc(engine, kind, algorithm, source, destination, stride, kernel,
-                                                     {0, 0}, padding, padding, attributes_here);
+                                                     {0, 0}, before, behind, attributes_here);
 #else
         return dnnl::pooling_forward::primitive_desc(
-            {kind, algorithm, source, destination, stride, kernel, padding, padding}, attributes_here, engine);
+            {kind, algorithm, source, destination, stride, kernel, before, behind}, attributes_here, engine);
 #endif
     });
 }
@@ -507,9 +509,9 @@ Primitive PrimitiveFactory::convolution(Convolution const& convolution, int batc
     });
 }
 
-Primitive PrimitiveFactory::max_pool(TensorShape input, TensorShape output, ElementType type) const {
-    auto const desc =
-        pooling_desc(impl_->engine, dnnl::algorithm::pooling_max, input, output, {2, 2}, {3, 3}, {1, 1}, type);
+Primitive PrimitiveFactory::max_pool(TensorShape input, TensorShape output, Window const& window,
+                                     ElementType type) const {
+    auto const desc = pooling_desc(impl_->engine, dnnl::algorithm::pooling_max, input, output, window, type);
     return checked("max pooling", [&] {
         return Primitive(std::make_unique<OneDnn>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
     });
@@ -517,7 +519,7 @@ Primitive PrimitiveFactory::max_pool(TensorShape input, TensorShape output, Elem
 
 Primitive PrimitiveFactory::global_average(TensorShape input) const {
     auto const desc = pooling_desc(impl_->engine, dnnl::algorithm::pooling_avg_exclude_padding, input,
-                                   {input.n, 1, 1, input.c}, {1, 1}, {input.h, input.w}, {0, 0}, ElementType::float32);
+                                   {input.n, 1, 1, input.c}, {{input.h, input.w}, {}, {}}, ElementType::float32);
     return checked("average pooling", [&] {
         return Primitive(std::make_unique<OneDnn>(dnnl::pooling_forward(desc), desc, impl_->engine, impl_->stream));
     });

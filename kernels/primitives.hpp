@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/convolution.hpp"
 #include "model/convolution_choice.hpp"
-#include "model/network.hpp"
+#include "model/operator.hpp"
 #include "model/tensor.hpp"
 
 // All that Skipstone uses of oneDNN, in terms of its own; private to this room. Activations are [N,H,W,C] throughout.
@@ -98,7 +99,7 @@ class PrimitiveFactory {
     // By the format's algorithm. Winograd goes image by image: the same bits for every batch size.
     Primitive convolution(Convolution const& convolution, int batch, WeightFormat const& format,
                           Destination destination, Activation activation, Elements const& elements) const;
-    Primitive max_pool(TensorShape input, TensorShape output, ElementType type) const;  // 3x3, stride 2, padding 1
+    Primitive max_pool(TensorShape input, TensorShape output, Window const& window, ElementType type) const;
     Primitive global_average(TensorShape input) const;  // float32 [N,H,W,C] to [N,1,1,C]
     // From one type to another; scale: what one unit of the 8-bit side is worth.
     Primitive conversion(TensorShape shape, ElementType from, ElementType to, float scale) const;

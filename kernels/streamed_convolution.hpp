@@ -6,7 +6,6 @@
 
 #include "kernels/primitives.hpp"
 #include "model/convolution_choice.hpp"
-#include "model/network.hpp"
 
 // float32 convolutions whose weights, many megabytes that each pass of a network needs once, come from far away. oneDNN
 // waits for them, then computes; here the weights of the next channels are fetched while those of the present ones are

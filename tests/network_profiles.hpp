@@ -18,7 +18,7 @@ inline NetworkProfile resnet20(int input = 32) {
             .width = 16,
             .expansion = 1,
             .block = BlockKind::basic,
-            .shortcut = Shortcut::zero_pad,
+            .shortcut = ShortcutKind::zero_pad,
             .stem = StemKind::cifar,
             .input = input};
 }

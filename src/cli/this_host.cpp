@@ -92,12 +92,12 @@ ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) 
     auto const profile = profile_of_this_host();
     if (!profile || !profile->choices.contains(key)) throw refuse("nothing was measured on this host for " + key);
     auto const& choices = profile->choices.at(key);
-    for (auto const& block : network.blocks())
-        for (auto const* c : kernels::convolutions(block))
-            if (auto const found = choices.find(c->name);
-                found != choices.end() && !kernels::is_available(*c, found->second))
+    for (std::size_t b = 0; b < network.size(); ++b)
+        for (auto const& c : kernels::convolutions(network, BlockId(b)))
+            if (auto const found = choices.find(c.name);
+                found != choices.end() && !kernels::is_available(c, found->second))
                 throw refuse("what the host profile has for " + key + " was not measured here: there is no " +
-                             std::string(to_string(found->second)) + " for " + c->name);
+                             std::string(to_string(found->second)) + " for " + c.name);
     return choices;
 }
 

@@ -32,8 +32,8 @@ std::string string_list(std::vector<std::string> const& texts) {
 std::string_view word(BlockKind kind) {
     return kind == BlockKind::bottleneck ? "bottleneck" : "basic";
 }
-std::string_view word(Shortcut shortcut) {
-    return shortcut == Shortcut::zero_pad ? "zero-pad" : "projection";
+std::string_view word(ShortcutKind shortcut) {
+    return shortcut == ShortcutKind::zero_pad ? "zero-pad" : "projection";
 }
 std::string_view word(StemKind stem) {
     return stem == StemKind::imagenet ? "imagenet" : "cifar";
@@ -148,9 +148,10 @@ NetworkProfile read_network_profile(TableReader reader) {
     profile.width = static_cast<int>(reader.integer("width", 1, 4096).value_or(profile.width));
     profile.expansion =
         static_cast<int>(reader.integer("expansion", 1, 64).value_or(profile.block == BlockKind::bottleneck ? 4 : 1));
-    profile.shortcut =
-        reader.choice<Shortcut>("shortcut", {{"projection", Shortcut::projection}, {"zero-pad", Shortcut::zero_pad}})
-            .value_or(profile.shortcut);
+    profile.shortcut = reader
+                           .choice<ShortcutKind>("shortcut", {{"projection", ShortcutKind::projection},
+                                                              {"zero-pad", ShortcutKind::zero_pad}})
+                           .value_or(profile.shortcut);
     profile.stem = reader.choice<StemKind>("stem", {{"imagenet", StemKind::imagenet}, {"cifar", StemKind::cifar}})
                        .value_or(profile.stem);
     profile.variant =

@@ -19,7 +19,7 @@ std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& 
         for (auto const& name : row.dropped) {
             auto const block = network.find(name);
             if (!block) fail("there is no block " + name + " in " + network.name());
-            if (!network.block(*block).is_residual()) fail("block " + name + " has no shortcut and cannot be dropped");
+            if (!network.block(*block).is_droppable()) fail("block " + name + " has no shortcut and cannot be dropped");
             option.dropped.push_back(*block);
         }
         std::ranges::sort(option.dropped);

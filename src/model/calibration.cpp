@@ -7,37 +7,78 @@
 
 namespace skipstone {
 
-std::string output_tensor(Network const& network, BlockId block) {
-    auto index = block.index();
-    while (network.blocks()[index].shortcut == Shortcut::identity) --index;
-    return network.blocks()[index].name + ".output";
+namespace {
+
+struct Stored {
+    std::string name;
+    TensorId tensor;
+};
+
+// The one operator that reads a tensor, if it is one of these kinds.
+template <class... Kinds>
+Operator const* only_reader(Graph const& graph, TensorId tensor) {
+    auto const& readers = graph.readers(tensor);
+    if (readers.size() != 1) return nullptr;
+    auto const& op = graph.at(readers.front());
+    return (op.as<Kinds>() || ...) ? &op : nullptr;
 }
 
-std::string path_tensor(Network const& network, BlockId block, std::size_t i) {
-    auto const& path = network.block(block).path;
-    if (i == path.size()) return output_tensor(network, block);
-    if (i > 0) return path[i - 1].name;
-    return block.index() == 0 ? "input" : output_tensor(network, BlockId(block.index() - 1));
+// What a tensor is when it is stored: batch norm and ReLU behind it are applied before.
+TensorId stored(Graph const& graph, TensorId tensor) {
+    while (auto const* op = only_reader<op::BatchNorm, op::Relu>(graph, tensor)) tensor = op->output;
+    return tensor;
+}
+
+// What lies in 8 bits somewhere, each name once.
+std::vector<Stored> stored_tensors(Network const& network) {
+    auto const& graph = network.graph();
+    std::vector<Stored> all;
+    auto const add = [&](TensorId tensor) {
+        auto name = range_name(network, tensor);
+        if (std::ranges::find(all, name, &Stored::name) == all.end()) all.push_back({std::move(name), tensor});
+    };
+    add(graph.input());
+    for (auto const& block : network.blocks()) {
+        if (precision_of(graph.at(graph.source(block.gives)), Precision::int8) != Precision::int8) continue;
+        for (auto const id : block.operators) {
+            if (!graph.at(id).is_weighted()) continue;
+            auto const tensor = stored(graph, graph.at(id).output);
+            // F(x) is added to S(x) as it is computed.
+            bool const is_added = only_reader<op::Add>(graph, tensor) && tensor != block.shortcut->output;
+            if (!is_added) add(tensor);
+        }
+        add(block.gives);
+    }
+    return all;
+}
+
+}  // namespace
+
+std::string range_name(Network const& network, TensorId tensor) {
+    auto const& graph = network.graph();
+    if (tensor == graph.input()) return "input";
+    if (auto const block = std::ranges::find(network.blocks(), tensor, &Block::gives); block != network.blocks().end())
+        return block->has_identity_shortcut() ? range_name(network, block->reads) : block->name + ".output";
+    if (auto const* op = only_reader<op::BatchNorm, op::Relu, op::MaxPool>(graph, tensor))
+        return range_name(network, op->output);
+    auto const* source = &graph.at(graph.source(tensor));
+    while (source->as<op::BatchNorm>() || source->as<op::Relu>())
+        source = &graph.at(graph.source(source->inputs.front()));
+    if (source->is_weighted()) return source->name;
+    return range_name(network, graph.at(graph.readers(tensor).front()).output);
 }
 
 std::vector<std::string> calibrated_tensors(Network const& network) {
-    std::vector<std::string> tensors;
-    for (std::size_t b = 0; b < network.size(); ++b) {
-        auto const& block = network.blocks()[b];
-        if (block.role == Block::Role::head) continue;
-        if (b == 0) tensors.push_back(path_tensor(network, BlockId(b), 0));
-        for (std::size_t i = 1; i < block.path.size(); ++i) tensors.push_back(path_tensor(network, BlockId(b), i));
-        if (block.projection) tensors.push_back(block.projection->name);
-        if (block.shortcut != Shortcut::identity) tensors.push_back(output_tensor(network, BlockId(b)));
-    }
-    return tensors;
+    std::vector<std::string> names;
+    for (auto& stored : stored_tensors(network)) names.push_back(std::move(stored.name));
+    return names;
 }
 
 int largest_value(Network const& network, std::string_view tensor) {
-    bool const has_sign = tensor == "input" || std::ranges::any_of(network.blocks(), [&](Block const& block) {
-                              return block.projection && block.projection->name == tensor;
-                          });
-    return has_sign ? 127 : 255;
+    auto const stored = stored_tensors(network);
+    auto const found = std::ranges::find(stored, tensor, &Stored::name);
+    SKIPSTONE_EXPECT(found != stored.end());
+    return network.graph().at(found->tensor).is_negative_somewhere ? 127 : 255;
 }
 
 void check_calibration(Calibration const& calibration, Network const& network) {

@@ -24,17 +24,17 @@ struct Calibration {
     bool operator==(Calibration const&) const = default;
 };
 
-// The tensors whose ranges an int8 network needs: "input"; what every convolution inside a block gives, by the
-// convolution's name ("layer1.0.conv1"; of a projection what it gives before it is added); what blocks hand on.
+// The tensors whose ranges an int8 network needs: "input"; what every convolution inside a block gives after its ReLU,
+// by the convolution's name ("layer1.0.conv1"; of a projection what it gives before it is added); what blocks hand on.
 std::vector<std::string> calibrated_tensors(Network const& network);
 
-// The tensor that a block hands on, "s3b1.output": an identity block's has the name and the range of its input's, so
-// that it can be added to that, or stand in its place when the block is dropped, as it is.
-std::string output_tensor(Network const& network, BlockId block);
-// The tensor that the block's i-th convolution reads or, past the last one, hands on.
-std::string path_tensor(Network const& network, BlockId block, std::size_t i);
+// The calibrated tensor whose range a tensor of the network's graph has: those that lead to it by batch norm, ReLU or
+// max-pool alone are not stored, or need no more. What a block hands on is "s3b1.output"; behind an identity shortcut
+// it has the name and the range of the block's input, so that it can be added to that, or stand in its place when the
+// block is dropped, as it is.
+std::string range_name(Network const& network, TensorId tensor);
 
-// The largest value of a calibrated tensor's 8 bits: 255 after a ReLU; 127 of the image and of a projection.
+// The largest value of a calibrated tensor's 8 bits: 255 where nothing is negative; else 127.
 int largest_value(Network const& network, std::string_view tensor);
 
 // Throws InputError, naming calibration and tensor, unless it is for this network at its input size, and has a positive

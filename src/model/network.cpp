@@ -4,129 +4,113 @@
 #include <cstdint>
 #include <utility>
 
+#include "model/resnet.hpp"
 #include "units/error.hpp"
 
 namespace skipstone {
 
 namespace {
 
-Convolution convolution(std::string name, std::string batch_norm, TensorShape input, int out_channels, int kernel,
-                        int stride, Precision precision) {
-    Convolution c;
-    c.precision = precision;
-    c.name = std::move(name);
-    c.batch_norm = std::move(batch_norm);
-    c.in_channels = input.c;
-    c.out_channels = out_channels;
-    c.kernel = kernel;
-    c.stride = stride;
-    c.padding = kernel / 2;
-    c.in_height = input.h;
-    c.in_width = input.w;
-    c.out_height = (input.h + 2 * c.padding - kernel) / stride + 1;
-    c.out_width = (input.w + 2 * c.padding - kernel) / stride + 1;
-    return c;
-}
-
-TensorShape output_of(Convolution const& c) {
-    return {1, c.out_height, c.out_width, c.out_channels};
-}
-
-// Sums of Eq. 1 and 2 over the block's convolutions.
-void account(Block& block) {
-    for (auto const& c : block.path) {
-        block.macs += c.macs();
-        block.memory_bytes += c.input_bytes();
-        block.weight_bytes += c.weight_bytes();
+// Operators that a tensor follows from, back to `from` or to what is marked already; in the graph's order.
+std::vector<OperatorId> between(Graph const& graph, TensorId from, TensorId to) {
+    std::vector<OperatorId> found;
+    std::vector<TensorId> open{to};
+    while (!open.empty()) {
+        auto const tensor = open.back();
+        open.pop_back();
+        auto const source = graph.source(tensor);
+        if (tensor == from || std::ranges::find(found, source) != found.end()) continue;
+        found.push_back(source);
+        std::ranges::copy(graph.at(source).inputs, std::back_inserter(open));
     }
-    if (block.projection) {
-        block.skip_macs = block.projection->macs();
-        block.skip_memory_bytes = block.projection->input_bytes();
-        block.macs += block.skip_macs;
-        block.memory_bytes += block.skip_memory_bytes;
-        block.weight_bytes += block.projection->weight_bytes();
-    }
-    block.output_bytes = block.output.bytes(activation_type(block.path.back().precision));
+    std::ranges::sort(found);
+    return found;
 }
 
-Block make_stem(NetworkProfile const& profile) {
-    Block block;
-    block.name = "stem";
-    block.role = Block::Role::stem;
-    block.input = {1, profile.input, profile.input, 3};
-    bool const imagenet = profile.stem == StemKind::imagenet;
-    block.path.push_back(
-        convolution("conv1", "bn1", block.input, profile.width, imagenet ? 7 : 3, imagenet ? 2 : 1, profile.precision));
-    block.output = output_of(block.path.front());
-    if (imagenet) {  // 3x3 max-pool, stride 2, padding 1
-        block.output.h = (block.output.h - 1) / 2 + 1;
-        block.output.w = (block.output.w - 1) / 2 + 1;
-    }
-    account(block);
-    return block;
+bool is_sum(Operator const& op) {
+    return op.as<op::Add>() != nullptr;
 }
 
-Block make_residual(NetworkProfile const& profile, int stage, int index, TensorShape input) {
-    Block block;
-    block.name = "s" + std::to_string(stage + 2) + "b" + std::to_string(index + 1);
-    block.input = input;
-    int const inner = profile.width << stage;
-    int const outer = inner * profile.expansion;
-    int const stride = stage > 0 && index == 0 ? 2 : 1;
-    std::string const prefix = "layer" + std::to_string(stage + 1) + "." + std::to_string(index) + ".";
-    auto add = [&](int channels, int kernel, int stride_here) {
-        auto const number = std::to_string(block.path.size() + 1);
-        auto const from = block.path.empty() ? input : output_of(block.path.back());
-        block.path.push_back(convolution(prefix + "conv" + number, prefix + "bn" + number, from, channels, kernel,
-                                         stride_here, profile.precision));
+// The shortcut of a block whose last operators are a sum and, perhaps, a ReLU: that side of the sum which takes fewer
+// operators, if it has none in common with the other side.
+std::optional<Shortcut> shortcut_of(Graph const& graph, Block const& block) {
+    auto const& last = graph.at(block.operators.back());
+    auto const sum = last.as<op::Relu>() ? graph.source(last.inputs.front()) : block.operators.back();
+    if (!is_sum(graph.at(sum))) return std::nullopt;
+    std::vector<Shortcut> sides;
+    for (auto const tensor : graph.at(sum).inputs) sides.push_back({between(graph, block.reads, tensor), tensor, sum});
+    auto const& shorter = sides[0].operators.size() < sides[1].operators.size() ? sides[0] : sides[1];
+    auto const& longer = &shorter == &sides[0] ? sides[1] : sides[0];
+    bool const shares = std::ranges::any_of(shorter.operators, [&](OperatorId id) {
+        return std::ranges::find(longer.operators, id) != longer.operators.end();
+    });
+    if (shares || longer.operators.empty()) return std::nullopt;
+    return shorter;
+}
+
+}  // namespace
+
+std::vector<Block> blocks_of(Graph const& graph, Precision precision) {
+    struct Piece {
+        TensorId reads, gives;
+        std::vector<OperatorId> operators;
+        bool is_weighted = false, is_whole = false;  // whole: it ends with a sum and a ReLU
     };
-    if (profile.block == BlockKind::bottleneck) {
-        bool const first = profile.variant == Variant::v1;
-        add(inner, 1, first ? stride : 1);
-        add(inner, 3, first ? 1 : stride);
-        add(outer, 1, 1);
-    } else {
-        add(inner, 3, stride);
-        add(outer, 3, 1);
+    std::vector<Piece> pieces;
+    auto const cuts = graph.cuts();
+    for (std::size_t i = 1; i < cuts.size(); ++i) {
+        Piece piece{cuts[i - 1], cuts[i], between(graph, cuts[i - 1], cuts[i])};
+        for (auto const id : piece.operators) piece.is_weighted = piece.is_weighted || graph.at(id).is_weighted();
+        bool const rectifies = piece.operators.size() == 1 && graph.at(piece.operators.back()).as<op::Relu>();
+        if (!pieces.empty()) {
+            auto& before = pieces.back();
+            bool const joins = !before.is_weighted || (!piece.is_weighted && !before.is_whole);
+            if (joins) {
+                before.is_whole = rectifies && is_sum(graph.at(before.operators.back()));
+                before.gives = piece.gives;
+                before.is_weighted = before.is_weighted || piece.is_weighted;
+                std::ranges::copy(piece.operators, std::back_inserter(before.operators));
+                continue;
+            }
+        }
+        pieces.push_back(std::move(piece));
     }
-    block.output = output_of(block.path.back());
-    if (stride == 1 && input.c == outer) {
-        block.shortcut = Shortcut::identity;
-    } else {
-        block.shortcut = profile.shortcut;
-        if (block.shortcut == Shortcut::projection)
-            block.projection = convolution(prefix + "downsample.0", prefix + "downsample.1", input, outer, 1, stride,
-                                           profile.precision);
+    if (pieces.size() > 1 && !pieces.back().is_weighted) {
+        auto const tail = std::move(pieces.back());
+        pieces.pop_back();
+        pieces.back().gives = tail.gives;
+        std::ranges::copy(tail.operators, std::back_inserter(pieces.back().operators));
     }
-    account(block);
-    return block;
+
+    std::vector<Block> blocks;
+    for (auto& piece : pieces) {
+        Block block;
+        block.operators = std::move(piece.operators);
+        block.reads = piece.reads;
+        block.gives = piece.gives;
+        block.shortcut = shortcut_of(graph, block);
+        block.input = graph.at(block.reads).shape;
+        block.output = graph.at(block.gives).shape;
+        auto const first =
+            std::ranges::find_if(block.operators, [&](OperatorId id) { return graph.at(id).is_weighted(); });
+        block.name = graph.at(first == block.operators.end() ? block.operators.front() : *first).name;
+        auto const full = graph.costs(block.operators, precision);
+        block.macs = full.macs;
+        block.memory_bytes = full.memory;
+        block.weight_bytes = full.weights;
+        if (block.shortcut) {
+            auto const skip = graph.costs(block.shortcut->operators, precision);
+            block.skip_macs = skip.macs;
+            block.skip_memory_bytes = skip.memory;
+        }
+        auto const& source = graph.at(graph.source(block.gives));
+        block.output_bytes = block.output.bytes(activation_type(precision_of(source, precision)));
+        blocks.push_back(std::move(block));
+    }
+    return blocks;
 }
 
-Block make_head(NetworkProfile const& profile, TensorShape input) {
-    Block block;
-    block.name = "head";
-    block.role = Block::Role::head;
-    block.input = input;
-    bool const imagenet = profile.stem == StemKind::imagenet;
-    block.path.push_back(
-        convolution(imagenet ? "fc" : "linear", "", {1, 1, 1, input.c}, profile.classes, 1, 1, Precision::float32));
-    block.output = output_of(block.path.front());
-    account(block);
-    return block;
-}
-
-void validate(NetworkProfile const& profile) {
-    auto fail = [&](std::string const& message) { throw InputError("network " + profile.name + ": " + message); };
-    if (profile.stages.empty() || profile.stages.size() > 8) fail("stages must list 1 to 8 stages");
-    if (std::ranges::any_of(profile.stages, [](int blocks) { return blocks < 1 || blocks > 1000; }))
-        fail("every stage needs 1 to 1000 blocks");
-    if (profile.width < 1 || profile.width > 4096) fail("width must be 1 to 4096");
-    if (profile.expansion < 1 || profile.expansion > 64) fail("expansion must be 1 to 64");
-    if (profile.input < 1 || profile.input > 4096) fail("input must be 1 to 4096 pixels");
-    if (profile.classes < 1 || profile.classes > 1'000'000) fail("classes must be 1 to 1000000");
-    if (profile.shortcut != Shortcut::projection && profile.shortcut != Shortcut::zero_pad)
-        fail("shortcut must be \"projection\" or \"zero-pad\"");
-}
+namespace {
 
 // So that sums over its blocks cannot overflow.
 void require_countable(Network const& network) {
@@ -142,25 +126,11 @@ void require_countable(Network const& network) {
 
 }  // namespace
 
-Macs Convolution::macs() const {
-    return Macs(std::int64_t{in_channels} * kernel * kernel * out_channels * out_height * out_width);
-}
-
-Bytes Convolution::input_bytes() const {
-    return TensorShape{1, in_height, in_width, in_channels}.bytes(activation_type(precision));
-}
-
-Bytes Convolution::weight_bytes() const {
-    return TensorShape{out_channels, kernel, kernel, in_channels}.bytes(activation_type(precision));
-}
-
-Network::Network(NetworkProfile profile) : profile_(std::move(profile)) {
-    validate(profile_);
-    blocks_.push_back(make_stem(profile_));
-    for (int stage = 0; stage < static_cast<int>(profile_.stages.size()); ++stage)
-        for (int index = 0; index < profile_.stages[static_cast<std::size_t>(stage)]; ++index)
-            blocks_.push_back(make_residual(profile_, stage, index, blocks_.back().output));
-    blocks_.push_back(make_head(profile_, blocks_.back().output));
+Network::Network(NetworkProfile profile) : profile_(std::move(profile)), graph_(resnet_graph(profile_)) {
+    blocks_ = blocks_of(graph_, profile_.precision);
+    auto const names = resnet_block_names(profile_);
+    SKIPSTONE_EXPECT(names.size() == blocks_.size());
+    for (std::size_t b = 0; b < names.size(); ++b) blocks_[b].name = names[b];
     require_countable(*this);
 }
 
@@ -172,21 +142,19 @@ std::optional<BlockId> Network::find(std::string_view name) const {
 
 std::vector<Network::WeightTensor> Network::weight_tensors() const {
     std::vector<WeightTensor> tensors;
-    auto size = [](int n) { return static_cast<std::size_t>(n); };
-    auto add = [&](Convolution const& c) {
-        if (c.batch_norm.empty()) {
-            tensors.push_back({c.name + ".weight", {size(c.out_channels), size(c.in_channels)}});
-            tensors.push_back({c.name + ".bias", {size(c.out_channels)}});
-            return;
+    auto const size = [](int n) { return static_cast<std::size_t>(n); };
+    for (auto const& op : graph_.operators()) {
+        auto const in = size(graph_.at(op.inputs.front()).shape.c), out = size(graph_.at(op.output).shape.c);
+        if (auto const* convolution = op.as<op::Convolution>()) {
+            auto const kernel = convolution->window.kernel;
+            tensors.push_back({op.name + ".weight", {out, in, size(kernel.h), size(kernel.w)}});
+        } else if (op.as<op::FullyConnected>()) {
+            tensors.push_back({op.name + ".weight", {out, in}});
+            tensors.push_back({op.name + ".bias", {out}});
+        } else if (op.as<op::BatchNorm>()) {
+            for (auto const* statistic : {".weight", ".bias", ".running_mean", ".running_var"})
+                tensors.push_back({op.name + statistic, {out}});
         }
-        tensors.push_back(
-            {c.name + ".weight", {size(c.out_channels), size(c.in_channels), size(c.kernel), size(c.kernel)}});
-        for (auto const* statistic : {".weight", ".bias", ".running_mean", ".running_var"})
-            tensors.push_back({c.batch_norm + statistic, {size(c.out_channels)}});
-    };
-    for (auto const& block : blocks_) {
-        for (auto const& c : block.path) add(c);
-        if (block.projection) add(*block.projection);
     }
     return tensors;
 }
@@ -202,7 +170,7 @@ Bytes Network::input_bytes() const {
 }
 
 ElementType Network::output_type(BlockId id) const {
-    return activation_type(block(id).path.back().precision);
+    return activation_type(precision_of(graph_.at(graph_.source(block(id).gives)), precision()));
 }
 
 std::string_view to_string(BlockMode mode) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/graph.hpp"
 #include "model/precision.hpp"
 #include "model/tensor.hpp"
 #include "units/id.hpp"
@@ -12,10 +13,10 @@
 
 namespace skipstone {
 
-enum class BlockKind { bottleneck, basic };  // bottleneck: 1x1, 3x3, 1x1; basic: 3x3, 3x3
-enum class Shortcut { none, identity, projection, zero_pad };
-enum class StemKind { imagenet, cifar };  // 7x7 stride 2 and a 3x3 max-pool stride 2; or one 3x3
-enum class Variant { v1, v1_5 };          // stage's stride on the first 1x1, or on the 3x3 (design.md section 2)
+enum class BlockKind { bottleneck, basic };        // bottleneck: 1x1, 3x3, 1x1; basic: 3x3, 3x3
+enum class ShortcutKind { projection, zero_pad };  // of a block whose shape changes: a convolution, or op::Subsample
+enum class StemKind { imagenet, cifar };           // 7x7 stride 2 and a 3x3 max-pool stride 2; or one 3x3
+enum class Variant { v1, v1_5 };  // stage's stride on the first 1x1, or on the 3x3 (design.md section 2)
 enum class BlockMode { full = 1, skip = 2, direct = 3 };  // codes of the trace's /plans mode
 
 // What a network is generated from; a file under profiles/networks/.
@@ -25,7 +26,7 @@ struct NetworkProfile {
     int width = 64;           // channels of the stem and of the first stage's inner convolutions; doubles every stage
     int expansion = 4;        // a bottleneck's output channels / its width; 1 for basic blocks
     BlockKind block = BlockKind::bottleneck;
-    Shortcut shortcut = Shortcut::projection;  // of a block whose shape changes: projection or zero_pad
+    ShortcutKind shortcut = ShortcutKind::projection;
     StemKind stem = StemKind::imagenet;
     Variant variant = Variant::v1;
     int input = 224;  // input height and width, 3 channels
@@ -33,45 +34,41 @@ struct NetworkProfile {
     Precision precision = Precision::float32;  // the scenario's choice: no key of a profile
 };
 
-// One convolution (square kernel) or the fully connected layer (kernel 1 on a 1x1 image).
-struct Convolution {
-    std::string name;  // torchvision's: weights `name`.weight [O,I,k,k] (fully connected: [O,I], and `name`.bias [O])
-    std::string batch_norm;  // torchvision's name of the batch norm behind it; empty for the fully connected layer
-    int in_channels = 0, out_channels = 0;
-    int kernel = 1, stride = 1, padding = 0;
-    int in_height = 0, in_width = 0, out_height = 0, out_width = 0;
-    Precision precision = Precision::float32;  // the network's; the fully connected layer is always float32
-
-    Macs macs() const;           // n_in k k n_out H_out W_out (Eq. 2)
-    Bytes input_bytes() const;   // b = element_bytes(precision) per element of its input (Eq. 1)
-    Bytes weight_bytes() const;  // b per weight, without bias
+// S(x) of a block act(F(x) + S(x)).
+struct Shortcut {
+    std::vector<OperatorId> operators;  // none: the block's input as it is
+    TensorId output;                    // S(x)
+    OperatorId sum;                     // op::Add
 };
 
-// A stage of the network that runs on one device: stem, s2b1 … s5b3, head.
+// A piece of the network that is planned as one, with one tensor in and one out: stem, s2b1 … s5b3, head.
 struct Block {
-    enum class Role { stem, residual, head };
-
     std::string name;
-    Role role = Role::residual;
-    Shortcut shortcut = Shortcut::none;
-    std::vector<Convolution> path;          // F(x): in order, ReLU between; stem: one; head: the fully connected layer
-    std::optional<Convolution> projection;  // S(x), where shortcut is projection
-    TensorShape input, output;              // for one image (n = 1); head: output [1,1,1,classes]
+    std::vector<OperatorId> operators;  // in the graph's order
+    TensorId reads, gives;
+    std::optional<Shortcut> shortcut;  // its F(x) may be dropped
+    TensorShape input, output;         // of one image (n = 1)
 
     Macs macs{};           // c_j (Eq. 2)
     Bytes memory_bytes{};  // m_j (Eq. 1)
     Bytes output_bytes{};  // K_j = b per element of the output; the logits are float32
     Bytes weight_bytes{};
-    Macs skip_macs{};  // what remains of c_j when the block is dropped: the projection, or 0
+    Macs skip_macs{};  // what remains of c_j when the block is dropped: the shortcut's
     Bytes skip_memory_bytes{};
 
-    bool is_residual() const { return role == Role::residual; }
-    // Dropped, it needs no device: identity and zero-padding shortcuts cost nothing (zero-padding is applied where the
-    // next block runs).
-    bool vanishes_when_dropped() const { return is_residual() && skip_macs == Macs(0); }
+    bool is_droppable() const { return shortcut.has_value(); }
+    bool has_identity_shortcut() const { return shortcut && shortcut->operators.empty(); }
+    // Dropped, it needs no device: what is left of it costs nothing, and is applied where the next block runs.
+    bool vanishes_when_dropped() const { return shortcut && skip_macs == Macs(0); }
 };
 
-// A residual network as a chain of blocks, generated from a profile (design.md section 2). Immutable.
+// The pieces of a graph between two cuts, each with one weighted operator at least, in order: what has none joins the
+// one before, or behind a sum and its ReLU the next one. Costs in a precision; a block is named after its first
+// weighted operator.
+std::vector<Block> blocks_of(Graph const& graph, Precision precision);
+
+// A residual network, generated from a profile (design.md section 2): a graph of operators, and the chain of blocks
+// that it is cut into. Immutable.
 class Network {
   public:
     // Throws InputError when the profile makes no network (no stages, input too small, …).
@@ -80,6 +77,7 @@ class Network {
     NetworkProfile const& profile() const { return profile_; }
     std::string const& name() const { return profile_.name; }
     Precision precision() const { return profile_.precision; }
+    Graph const& graph() const { return graph_; }
     std::vector<Block> const& blocks() const { return blocks_; }
     Block const& block(BlockId id) const { return blocks_.at(id.index()); }
     std::size_t size() const { return blocks_.size(); }
@@ -98,6 +96,7 @@ class Network {
 
   private:
     NetworkProfile profile_;
+    Graph graph_;
     std::vector<Block> blocks_;
 };
 

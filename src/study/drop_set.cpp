@@ -37,11 +37,11 @@ DropSet read_row(config::TableReader& row, Network const& network) {
         if (!block) {
             std::vector<std::string> names;
             for (auto const& known : network.blocks())
-                if (known.is_residual()) names.push_back(known.name);
+                if (known.is_droppable()) names.push_back(known.name);
             row.fail("dropped", "there is no block \"" + name + "\" in " + network.name() + "; the nearest is \"" +
                                     nearest(name, names) + "\"");
         }
-        if (!network.block(*block).is_residual())
+        if (!network.block(*block).is_droppable())
             row.fail("dropped", "block \"" + name + "\" cannot be dropped: " + reason(network.block(*block), set.mode));
         set.dropped.push_back(*block);
     }
@@ -63,7 +63,7 @@ DropSets single_drops(Network const& network, std::vector<BlockMode> const& mode
     for (auto const mode : modes)
         for (std::size_t b = 0; b < network.size(); ++b) {
             auto const& block = network.block(BlockId(b));
-            if (block.is_residual())
+            if (block.is_droppable())
                 all.sets.push_back({{BlockId(b)}, mode});
             else
                 all.not_run.push_back({block.name, mode, reason(block, mode)});
@@ -94,7 +94,7 @@ DropSets read_drops_file(std::string const& path, Network const& network) {
 std::vector<BlockId> identity_blocks(Network const& network) {
     std::vector<BlockId> blocks;
     for (std::size_t b = 0; b < network.size(); ++b)
-        if (network.block(BlockId(b)).shortcut == Shortcut::identity) blocks.emplace_back(b);
+        if (network.block(BlockId(b)).has_identity_shortcut()) blocks.emplace_back(b);
     return blocks;
 }
 

@@ -32,8 +32,7 @@ class Walk {
             bool const last = next == node.children.back().second;
             auto input = last ? std::move(activations) : activations.clone();
             // What a block gives is not negative, and ReLU leaves it as it is.
-            bool const vanishes =
-                mode == BlockMode::skip && network_.block(BlockId(depth)).shortcut == Shortcut::identity;
+            bool const vanishes = mode == BlockMode::skip && network_.block(BlockId(depth)).has_identity_shortcut();
             visit(next, depth + 1, vanishes ? std::move(input) : kernels_.run(BlockId(depth), mode, std::move(input)));
         }
     }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/convolution.hpp"
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "kernels/primitives.hpp"
@@ -64,7 +65,8 @@ void check_blocks(NetworkProfile const& profile) {
         for (std::size_t b = 0; b < network.size(); ++b) {
             auto const& block = network.blocks()[b];
             auto const input = random_tensor({batch, block.input.h, block.input.w, block.input.c}, b);
-            auto const expected = reference_block(block, BlockMode::full, computed.front().second->weights, input);
+            auto const expected =
+                reference_block(network, BlockId(b), BlockMode::full, computed.front().second->weights, input);
             for (auto const& [algorithm, by] : computed) {
                 auto const output = by->kernels.run(BlockId(b), BlockMode::full, input.clone());
                 auto const error = relative_error(output, expected);
@@ -189,20 +191,20 @@ BOOST_AUTO_TEST_CASE(measured_choices_are_the_fastest) {
     std::size_t others = 0;
     for (std::size_t b = 0; b < network.size(); ++b) {
         auto const& times = measured.blocks[b];
-        for (auto const* c : convolutions(network.blocks()[b])) {
-            auto const chosen = algorithm_in(measured.choices, *c);
-            auto const found = times.others.find(c->kernel);
+        for (auto const& c : convolutions(network, BlockId(b))) {
+            auto const chosen = algorithm_in(measured.choices, c);
+            auto const found = times.others.find(c.kernel);
             if (found == times.others.end()) {
-                BOOST_TEST((chosen == algorithm_in(standard, *c)));
+                BOOST_TEST((chosen == algorithm_in(standard, c)));
                 continue;
             }
             others += found->second.size();
             auto const fastest = std::ranges::min_element(found->second, {}, [](auto const& t) { return t.second; });
             bool const gains = fastest->second < 0.97 * times.standard;
             if (!gains)
-                BOOST_TEST((chosen == algorithm_in(standard, *c)), c->name);
-            else if (is_available(*c, fastest->first))
-                BOOST_TEST((chosen == fastest->first), c->name);
+                BOOST_TEST((chosen == algorithm_in(standard, c)), c.name);
+            else if (is_available(c, fastest->first))
+                BOOST_TEST((chosen == fastest->first), c.name);
         }
     }
     BOOST_TEST((others > 0 || standard.empty()));

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/convolution.hpp"
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "networks.hpp"
@@ -37,7 +38,7 @@ struct Fixture {
 };
 
 std::vector<BlockMode> modes(Block const& block) {
-    if (!block.is_residual()) return {BlockMode::full};
+    if (!block.is_droppable()) return {BlockMode::full};
     return {BlockMode::full, BlockMode::skip, BlockMode::direct};
 }
 
@@ -51,7 +52,7 @@ void check_blocks(NetworkProfile const& profile, std::vector<int> const& batches
             auto const shape = TensorShape{batch, block.input.h, block.input.w, block.input.c};
             auto const input = random_tensor(shape, b);
             for (auto mode : modes(block)) {
-                auto const expected = reference_block(block, mode, f.weights, input);
+                auto const expected = reference_block(f.network, BlockId(b), mode, f.weights, input);
                 auto const error = relative_error(f.kernels.run(BlockId(b), mode, input.clone()), expected);
                 worst = std::max(worst, error);
                 BOOST_TEST(error <= tolerance, f.network.name()
@@ -109,7 +110,7 @@ BOOST_AUTO_TEST_CASE(channels_that_fill_no_vector_are_right) {
                   .stages = {1, 2},
                   .width = 5,
                   .expansion = 3,
-                  .shortcut = Shortcut::zero_pad,
+                  .shortcut = ShortcutKind::zero_pad,
                   .input = 37,
                   .classes = 7},
                  {1, 3});
@@ -140,7 +141,7 @@ BOOST_AUTO_TEST_CASE(no_kernel_is_oneDNNs_slow_reference) {
         Fixture f(profile);
         for (std::size_t b = 0; b < f.network.size(); ++b) {
             auto const text = f.kernels.implementation(BlockId(b));
-            BOOST_TEST(text.find(f.network.blocks()[b].path.front().name + ": ") != std::string::npos, text);
+            BOOST_TEST(text.find(convolutions(f.network, BlockId(b)).front().name + ": ") != std::string::npos, text);
             BOOST_TEST(text.find("ref") == std::string::npos, text);
         }
     }

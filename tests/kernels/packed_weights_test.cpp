@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/convolution.hpp"
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "networks.hpp"
@@ -111,7 +112,7 @@ BOOST_AUTO_TEST_CASE(nothing_overlaps_and_everything_is_aligned) {
         for (std::size_t i = 0; i < written.size(); ++i) overlap += written[i] && all[i];
         BOOST_TEST(overlap == 0u);
         for (std::size_t i = 0; i < written.size(); ++i) all[i] = all[i] || written[i];
-        for (auto const& c : network.blocks()[b].path) {
+        for (auto const& c : convolutions(network, BlockId(b))) {
             BOOST_TEST(layout.entry(c.name).weights % 64 == 0u);
             BOOST_TEST(layout.entry(c.name).bias % 64 == 0u);
         }

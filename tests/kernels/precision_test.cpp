@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/convolution.hpp"
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "kernels/ranges.hpp"
@@ -36,7 +37,7 @@ NetworkProfile in(Precision precision, NetworkProfile profile) {
 }
 
 std::vector<BlockMode> modes(Block const& block) {
-    if (!block.is_residual()) return {BlockMode::full};
+    if (!block.is_droppable()) return {BlockMode::full};
     return {BlockMode::full, BlockMode::skip, BlockMode::direct};
 }
 
@@ -113,7 +114,8 @@ struct Fixture {
           kernels(network, layout, memory.bytes()) {}
 
     float scale(BlockId block) const {
-        return network.precision() == Precision::int8 ? layout.scale(output_tensor(network, block)) : 1;
+        return network.precision() == Precision::int8 ? layout.scale(range_name(network, network.block(block).gives))
+                                                      : 1;
     }
     // float32 values as the block hands them on.
     Tensor encode(Tensor const& values, BlockId block) const {
@@ -160,7 +162,7 @@ void check_blocks(NetworkProfile const& profile, std::vector<int> const& batches
             auto const input = b == 0 ? plain.clone() : f.encode(plain, before);
             auto const meant = f.decode(input, before);
             for (auto mode : modes(f.network.blocks()[b])) {
-                auto const expected = reference_block(f.network.blocks()[b], mode, f.weights, meant);
+                auto const expected = reference_block(f.network, BlockId(b), mode, f.weights, meant);
                 auto const output = f.kernels.run(BlockId(b), mode, input.clone());
                 BOOST_TEST((output.type() == f.network.output_type(BlockId(b))));
                 auto const error = f.error(output, expected, BlockId(b));
@@ -209,7 +211,7 @@ BOOST_AUTO_TEST_CASE(channels_that_fill_no_vector_are_right_in_every_precision) 
                                     .stages = {1, 2},
                                     .width = 5,
                                     .expansion = 3,
-                                    .shortcut = Shortcut::zero_pad,
+                                    .shortcut = ShortcutKind::zero_pad,
                                     .input = 37,
                                     .classes = 7}),
                      {1, 3});
@@ -310,7 +312,8 @@ BOOST_AUTO_TEST_CASE(no_kernel_is_oneDNNs_slow_reference_in_any_precision) {
             Fixture f(in(precision, profile), 1);
             for (std::size_t b = 0; b < f.network.size(); ++b) {
                 auto const text = f.kernels.implementation(BlockId(b));
-                BOOST_TEST(text.find(f.network.blocks()[b].path.front().name + ": ") != std::string::npos, text);
+                BOOST_TEST(text.find(convolutions(f.network, BlockId(b)).front().name + ": ") != std::string::npos,
+                           text);
                 BOOST_TEST(text.find("ref") == std::string::npos, text);
             }
         }

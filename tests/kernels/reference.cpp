@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace skipstone::kernels {
 
@@ -32,36 +35,40 @@ void for_tap(Image const& input, TensorShape output, int stride, int offset_h, i
                     visit(to, input.row(n, y, x));
 }
 
-Image convolve(Convolution const& c, WeightSource& source, Image const& input) {
-    auto const weights = source.read(c.name + ".weight").values;
-    Image output({input.shape.n, c.out_height, c.out_width, c.out_channels});
-    Pixels gathered(output.pixels.rows(), Eigen::Index{c.in_channels});
-    Eigen::MatrixXd tap(c.in_channels, c.out_channels);
-    for (int kh = 0; kh < c.kernel; ++kh) {
-        for (int kw = 0; kw < c.kernel; ++kw) {
+Image convolve(std::string const& name, Window const& window, WeightSource& source, Image const& input,
+               TensorShape shape) {
+    auto const weights = source.read(name + ".weight").values;
+    int const inputs = input.shape.c;
+    Image output({input.shape.n, shape.h, shape.w, shape.c});
+    Pixels gathered(output.pixels.rows(), Eigen::Index{inputs});
+    Eigen::MatrixXd tap(inputs, shape.c);
+    for (int kh = 0; kh < window.kernel.h; ++kh) {
+        for (int kw = 0; kw < window.kernel.w; ++kw) {
             gathered.setZero();
-            for_tap(input, output.shape, c.stride, kh - c.padding, kw - c.padding,
+            for_tap(input, output.shape, window.stride.h, kh - window.padding.top, kw - window.padding.left,
                     [&](Eigen::Index to, Eigen::Index from) { gathered.row(to) = input.pixels.row(from); });
-            for (int o = 0; o < c.out_channels; ++o)
-                for (int i = 0; i < c.in_channels; ++i)
-                    tap(i, o) =
-                        weights[static_cast<std::size_t>(((o * c.in_channels + i) * c.kernel + kh) * c.kernel + kw)];
+            for (int o = 0; o < shape.c; ++o)
+                for (int i = 0; i < inputs; ++i)
+                    tap(i, o) = weights[static_cast<std::size_t>(
+                        ((o * inputs + i) * window.kernel.h + kh) * window.kernel.w + kw)];
             output.pixels += gathered * tap;
         }
     }
-    auto const row = [&](std::string const& name) {
-        auto const values = source.read(name).values;
-        return Eigen::RowVectorXd(Eigen::Map<Eigen::RowVectorXf const>(values.data(), c.out_channels).cast<double>());
-    };
-    if (c.batch_norm.empty()) {
-        output.pixels.rowwise() += row(c.name + ".bias");
-        return output;
-    }
-    Eigen::RowVectorXd const deviation = (row(c.batch_norm + ".running_var").array() + 1e-5).sqrt();
-    output.pixels.rowwise() -= row(c.batch_norm + ".running_mean");
-    output.pixels.array().rowwise() *= row(c.batch_norm + ".weight").array() / deviation.array();
-    output.pixels.rowwise() += row(c.batch_norm + ".bias");
     return output;
+}
+
+Eigen::RowVectorXd row(WeightSource& source, std::string const& name) {
+    auto const values = source.read(name).values;
+    auto const size = static_cast<Eigen::Index>(values.size());
+    return Eigen::Map<Eigen::RowVectorXf const>(values.data(), size).cast<double>();
+}
+
+Image normalise(std::string const& name, double epsilon, WeightSource& source, Image image) {
+    Eigen::RowVectorXd const deviation = (row(source, name + ".running_var").array() + epsilon).sqrt();
+    image.pixels.rowwise() -= row(source, name + ".running_mean");
+    image.pixels.array().rowwise() *= row(source, name + ".weight").array() / deviation.array();
+    image.pixels.rowwise() += row(source, name + ".bias");
+    return image;
 }
 
 Image relu(Image image) {
@@ -69,14 +76,15 @@ Image relu(Image image) {
     return image;
 }
 
-Image max_pool(Image const& input, TensorShape shape) {
-    Image output(shape);
+Image max_pool(Image const& input, Window const& window, TensorShape shape) {
+    Image output({input.shape.n, shape.h, shape.w, shape.c});
     output.pixels.setConstant(-std::numeric_limits<double>::infinity());
-    for (int kh = -1; kh <= 1; ++kh)
-        for (int kw = -1; kw <= 1; ++kw)
-            for_tap(input, shape, 2, kh, kw, [&](Eigen::Index to, Eigen::Index from) {
-                output.pixels.row(to) = output.pixels.row(to).cwiseMax(input.pixels.row(from));
-            });
+    for (int kh = 0; kh < window.kernel.h; ++kh)
+        for (int kw = 0; kw < window.kernel.w; ++kw)
+            for_tap(input, output.shape, window.stride.h, kh - window.padding.top, kw - window.padding.left,
+                    [&](Eigen::Index to, Eigen::Index from) {
+                        output.pixels.row(to) = output.pixels.row(to).cwiseMax(input.pixels.row(from));
+                    });
     return output;
 }
 
@@ -88,43 +96,72 @@ Image mean(Image const& input) {
     return output;
 }
 
-Image shortcut(Block const& block, WeightSource& source, Image const& input) {
-    if (block.projection) return convolve(*block.projection, source, input);
-    Image output({input.shape.n, block.output.h, block.output.w, block.output.c});
-    auto const stride = input.shape.h == block.output.h ? 1 : 2;  // PyTorch: x[:, :, ::2, ::2]
+Image subsample(Image const& input, int stride, TensorShape shape) {  // PyTorch: x[:, :, ::2, ::2]
+    Image output({input.shape.n, shape.h, shape.w, shape.c});
     for_tap(input, output.shape, stride, 0, 0, [&](Eigen::Index to, Eigen::Index from) {
-        output.pixels.row(to).segment((block.output.c - block.input.c) / 2, block.input.c) = input.pixels.row(from);
+        output.pixels.row(to).segment((shape.c - input.shape.c) / 2, input.shape.c) = input.pixels.row(from);
     });
     return output;
 }
 
-Image path(Block const& block, WeightSource& source, Image image) {
-    for (auto const& c : block.path) {
-        image = convolve(c, source, image);
-        if (&c != &block.path.back()) image = relu(std::move(image));
-    }
-    return image;
-}
+// Operator by operator, as the graph has them.
+class Evaluation {
+  public:
+    Evaluation(Graph const& graph, WeightSource& source) : graph_(graph), source_(source) {}
 
-Image compute(Block const& block, BlockMode mode, WeightSource& source, Image const& input) {
-    if (block.role == Block::Role::stem) {
-        auto const convolved = relu(convolve(block.path.front(), source, input));
-        auto const pooled = TensorShape{input.shape.n, block.output.h, block.output.w, block.output.c};
-        return convolved.shape == pooled ? convolved : max_pool(convolved, pooled);
+    void set(TensorId tensor, Image image) { images_.insert_or_assign(tensor, std::move(image)); }
+    Image const& at(TensorId tensor) const { return images_.at(tensor); }
+
+    void compute(Operator const& op) {
+        auto const& input = at(op.inputs.front());
+        auto const shape = graph_.at(op.output).shape;
+        if (auto const* c = op.as<op::Convolution>()) {
+            set(op.output, convolve(op.name, c->window, source_, input, shape));
+        } else if (op.as<op::FullyConnected>()) {
+            auto output = convolve(op.name, Window{}, source_, input, shape);
+            output.pixels.rowwise() += row(source_, op.name + ".bias");
+            set(op.output, std::move(output));
+        } else if (auto const* norm = op.as<op::BatchNorm>()) {
+            set(op.output, normalise(op.name, norm->epsilon, source_, input));
+        } else if (op.as<op::Relu>()) {
+            set(op.output, relu(input));
+        } else if (auto const* pool = op.as<op::MaxPool>()) {
+            set(op.output, max_pool(input, pool->window, shape));
+        } else if (op.as<op::GlobalAverage>()) {
+            set(op.output, mean(input));
+        } else if (auto const* sub = op.as<op::Subsample>()) {
+            set(op.output, subsample(input, sub->stride, shape));
+        } else {
+            auto sum = input;
+            sum.pixels += at(op.inputs.at(1)).pixels;
+            set(op.output, std::move(sum));
+        }
     }
-    if (block.role == Block::Role::head) return convolve(block.path.front(), source, mean(input));
-    if (mode == BlockMode::skip) return relu(shortcut(block, source, input));
-    auto output = path(block, source, input);
-    if (mode == BlockMode::full) output.pixels += shortcut(block, source, input).pixels;
-    return relu(std::move(output));
-}
+
+  private:
+    Graph const& graph_;
+    WeightSource& source_;
+    std::map<TensorId, Image> images_;
+};
 
 }  // namespace
 
-Tensor reference_block(Block const& block, BlockMode mode, WeightSource& source, Tensor const& input) {
+Tensor reference_block(Network const& network, BlockId id, BlockMode mode, WeightSource& source, Tensor const& input) {
+    auto const& block = network.block(id);
     Image image(input.shape());
     std::ranges::copy(input.values(), image.pixels.data());
-    auto const computed = compute(block, mode, source, image);
+    Evaluation evaluation(network.graph(), source);
+    evaluation.set(block.reads, std::move(image));
+    for (auto const op_id : block.operators) {
+        auto const& op = network.graph().at(op_id);
+        if (mode != BlockMode::full && op_id == block.shortcut->sum) {  // one side alone
+            auto const direct = block.shortcut->output == op.inputs[0] ? op.inputs[1] : op.inputs[0];
+            evaluation.set(op.output, evaluation.at(mode == BlockMode::skip ? block.shortcut->output : direct));
+        } else {
+            evaluation.compute(op);
+        }
+    }
+    auto const& computed = evaluation.at(block.gives);
     Tensor output(computed.shape);
     std::transform(computed.pixels.data(), computed.pixels.data() + computed.pixels.size(), output.values().begin(),
                    [](double value) { return static_cast<float>(value); });

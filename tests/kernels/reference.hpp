@@ -8,7 +8,8 @@ namespace skipstone::kernels {
 
 // A block computed the plain way in double precision: one matrix product per tap of a kernel, batch norm after it,
 // nothing folded.
-Tensor reference_block(Block const& block, BlockMode mode, WeightSource& source, Tensor const& input);
+Tensor reference_block(Network const& network, BlockId block, BlockMode mode, WeightSource& source,
+                       Tensor const& input);
 
 // max |a − b| / max |b|
 double relative_error(Tensor const& a, Tensor const& b);

@@ -22,7 +22,7 @@ Network network_of(int input) {
                     .width = 16,
                     .expansion = 1,
                     .block = BlockKind::basic,
-                    .shortcut = Shortcut::zero_pad,
+                    .shortcut = ShortcutKind::zero_pad,
                     .stem = StemKind::cifar,
                     .input = input,
                     .classes = 10});
