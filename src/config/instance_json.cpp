@@ -120,8 +120,29 @@ InstanceDevice read_device(TableReader reader, Names& names, Names const& blocks
         }
         if (times->value().keys.empty()) device.compute.clear();
     }
+    if (auto const because = reader.choice<OffBecause>("off", {{"energy", OffBecause::energy},
+                                                               {"outage", OffBecause::outage}}))
+        device.switch_off(*because);
     reader.finish();
     return device;
+}
+
+// Pairs of devices whose link is down.
+std::set<std::pair<DeviceId, DeviceId>> read_cut(Value const& value, Names const& devices) {
+    std::set<std::pair<DeviceId, DeviceId>> pairs;
+    if (value.type != Value::Type::list) fail_at(value, "cut", "must be a list of pairs of devices");
+    for (std::size_t i = 0; i < value.items.size(); ++i) {
+        Value const& pair = value.items[i];
+        std::string const path = "cut[" + std::to_string(i) + "]";
+        if (pair.type != Value::Type::list || pair.items.size() != 2 || pair.items[0].type != Value::Type::text ||
+            pair.items[1].type != Value::Type::text)
+            fail_at(pair, path, "must be the names of two devices");
+        DeviceId const a(devices.at(pair, path, pair.items[0].text, "device"));
+        DeviceId const b(devices.at(pair, path, pair.items[1].text, "device"));
+        if (a == b) fail_at(pair, path, "names a device twice; a link joins two");
+        pairs.insert(std::minmax(a, b));
+    }
+    return pairs;
 }
 
 enum class Null { refused, zero };  // what null off the diagonal is
@@ -216,6 +237,7 @@ Instance read_instance(Value const& root) {
                       ? read_matrix(*value, "latency_s", count, not_negative, Null::refused)
                       : std::vector{number_of(*value, "latency_s", not_negative)};
     instance.links = LinkTable::dense(count, read_matrix(*rates, "rate_bit_s", count, positive, Null::zero), latency);
+    if (Value const* cut = reader.get("cut")) instance.cut_links(read_cut(*cut, devices));
     reader.finish();
     return instance;
 }
@@ -226,6 +248,7 @@ struct LinksJson {
 };
 
 LinksJson links_json(Instance const& instance) {
+    LinkTable const& links = instance.cut ? instance.cut->whole : instance.links;
     auto const count = instance.devices.size();
     std::optional<double> common;
     bool uniform = true;
@@ -240,8 +263,8 @@ LinksJson links_json(Instance const& instance) {
                 continue;
             }
             DeviceId const from(i), to(k);
-            double const rate = instance.links.rate(from, to).value();
-            double const latency = instance.links.latency(from, to).value();
+            double const rate = links.rate(from, to).value();
+            double const latency = links.latency(from, to).value();
             rate_row.push_back(rate > 0 ? Json(rate) : Json(nullptr));
             latency_row.push_back(latency);
             if (!common) common = latency;
@@ -370,7 +393,8 @@ PlanResult read_result(TableReader reader, Instance const& instance) {
                                                              {"compute", Binding::compute},
                                                              {"energy", Binding::energy},
                                                              {"accuracy", Binding::accuracy},
-                                                             {"link", Binding::link}});
+                                                             {"link", Binding::link},
+                                                             {"outage", Binding::outage}});
     result.mean_latency = Seconds(number_or_null(reader, "mean_latency_s", not_negative).value_or(0));
     result.mean_accuracy = number_or_null(reader, "mean_accuracy", {0, 1}).value_or(0);
     result.shared =
@@ -430,11 +454,13 @@ std::string instance_text(Instance const& instance) {
     json["accuracy"] = std::move(accuracy);
     Json devices = Json::array();
     for (auto const& device : instance.devices) {
+        auto on = device;
+        on.switch_on();
         Json entry{{"name", device.name},
                    {"mac_rate", device.mac_rate.value()},
-                   {"memory_bytes", device.memory.value()},
-                   {"macs", device.macs.value()},
-                   {"energy_j", device.energy.value()},
+                   {"memory_bytes", on.memory.value()},
+                   {"macs", on.macs.value()},
+                   {"energy_j", on.energy.value()},
                    {"power_compute_w", device.power_compute.value()},
                    {"power_transmit_w", device.power_transmit.value()},
                    {"power_receive_w", device.power_receive.value()}};
@@ -442,12 +468,18 @@ std::string instance_text(Instance const& instance) {
         for (std::size_t block = 0; block < device.compute.size(); ++block)
             if (device.compute[block]) times[instance.blocks.at(block).name] = device.compute[block]->value();
         if (!times.empty()) entry["compute_s"] = std::move(times);
+        if (device.off) entry["off"] = device.off->because == OffBecause::energy ? "energy" : "outage";
         devices.push_back(std::move(entry));
     }
     json["devices"] = std::move(devices);
     LinksJson links = links_json(instance);
     json["rate_bit_s"] = std::move(links.rates);
     json["latency_s"] = std::move(links.latency);
+    if (instance.cut) {
+        json["cut"] = Json::array();
+        for (auto const& [a, b] : instance.cut->pairs)
+            json["cut"].push_back({instance.devices.at(a.index()).name, instance.devices.at(b.index()).name});
+    }
     return json.dump(1) + "\n";
 }
 

@@ -12,7 +12,8 @@
 // bit.
 namespace skipstone::config {
 
-// Reads an instance. Beyond design.md: a device may have "power_receive_w" (0 without it). An accuracy set that stands
+// Reads an instance. Beyond design.md: a device may have "power_receive_w" (0 without it) and, where it is off,
+// "off": "energy" or "outage"; "cut" lists the pairs of devices whose link is down: [["a", "b"], …]. An accuracy set that stands
 // twice counts with the lower accuracy; the set without drops comes first. Throws InputError with the JSON path
 // ("devices[2].mac_rate") for unknown and missing keys, wrong types, numbers out of range, unknown names, and matrices
 // of another shape. file: what messages call it.

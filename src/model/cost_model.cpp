@@ -144,9 +144,10 @@ Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, De
 
 HopBytes hop_bytes(Instance const& instance, BlockId block) {
     auto const output = instance.blocks[block.index()].output;
-    if (instance.residual == Residual::fused || block.index() == 0) return {output, output};
-    auto const input = instance.blocks[block.index() - 1].output;
-    return {std::max(output, input), output + input};
+    auto const input =
+        block.index() == 0 ? instance.before : std::optional(instance.blocks[block.index() - 1].output);
+    if (instance.residual == Residual::fused || !input) return {output, output};
+    return {std::max(output, *input), output + *input};
 }
 
 Seconds hop_time(Instance const& instance, Bytes serialised, DeviceId from, DeviceId to) {
@@ -157,7 +158,10 @@ Seconds hop_time(Instance const& instance, Bytes serialised, DeviceId from, Devi
 }
 
 RequestCost request_cost(Instance const& instance, RequestPlan const& plan) {
-    auto const executed = executed_blocks(instance, plan);
+    return request_cost(instance, executed_blocks(instance, plan));
+}
+
+RequestCost request_cost(Instance const& instance, std::vector<ExecutedBlock> const& executed) {
     auto const moves = moves_of(instance, executed);
     RequestCost cost;
     cost.latency = latency_of(instance, executed, moves);
@@ -230,6 +234,9 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
         auto const shape = shape_violations(instance, plan, who);
         found.insert(found.end(), shape.begin(), shape.end());
         if (!plan.admitted || !shape.empty()) continue;
+        if (instance.source_is_off())
+            found.push_back(who + " has its image on " + instance.devices[instance.source->index()].name +
+                            ", which is off");
         if (auto const* option = option_of(instance, plan.dropped); !option)
             found.push_back(who + " drops a set of blocks whose accuracy is unknown");
         else if (option->accuracy < instance.accuracy_threshold)
@@ -244,9 +251,8 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
         add_loads(instance, executed, moves, loads);
         for (auto const& step : executed) resident.emplace(step.device, step.block);
     }
-    if (instance.memory == MemoryModel::resident)
-        for (auto const& [device, block] : resident)
-            loads[device.index()].memory += instance.blocks[block.index()].weights;
+    for (auto const& [device, block] : resident)
+        loads[device.index()].memory += instance.weights_needed(device, block);
     for (std::size_t i = 0; i < devices; ++i) {
         auto const check = [&](double used, double limit, char const* what) {
             if (used == 0 || used <= limit * (1 + rounding)) return;

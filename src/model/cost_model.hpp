@@ -44,6 +44,8 @@ HopBytes hop_bytes(Instance const& instance, BlockId block);
 Seconds hop_time(Instance const& instance, Bytes serialised, DeviceId from, DeviceId to);
 
 RequestCost request_cost(Instance const& instance, RequestPlan const& plan);
+// Of these steps alone, the image's way to the first of them included.
+RequestCost request_cost(Instance const& instance, std::vector<ExecutedBlock> const& executed);
 
 // alpha * mean(latency)/T_ref + beta * mean(1 - accuracy) over the admitted requests; NaN when there is none.
 double objective_of(Instance const& instance, std::vector<RequestPlan> const& requests);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/accuracy_table.hpp"
@@ -24,6 +26,17 @@ struct InstanceBlock {
     bool vanishes_when_dropped() const { return skip_macs == Macs(0); }
 };
 
+enum class OffBecause { energy, outage };  // the battery is empty or kept back whole; the device is down
+
+// A device that is off: it neither computes, nor sends the images that are there. This is what it would offer if it
+// were on.
+struct Withheld {
+    OffBecause because = OffBecause::outage;
+    Bytes memory{};
+    Macs macs{};
+    Joules energy{};
+};
+
 struct InstanceDevice {
     std::string name;
     MacRate mac_rate{};
@@ -32,6 +45,30 @@ struct InstanceDevice {
     Joules energy{};  // what is left of ē_i, less what idling will cost
     Watts power_compute{}, power_transmit{}, power_receive{};
     std::vector<std::optional<Seconds>> compute;  // measured time per block; empty, or one entry per block
+    std::optional<Withheld> off{};                // set while it is off; then it offers no macs and no energy
+    std::set<BlockId> holds{};  // blocks whose weights are there already and not part of `memory`: they need none again
+
+    // A device that is off already stays off for the reason that it had.
+    void switch_off(OffBecause because) {
+        if (off) return;
+        off = Withheld{because, memory, macs, energy};
+        if (because == OffBecause::outage) memory = Bytes(0);
+        macs = Macs(0);
+        energy = Joules(0);
+    }
+    void switch_on() {
+        if (!off) return;
+        memory = off->memory;
+        macs = off->macs;
+        energy = off->energy;
+        off.reset();
+    }
+};
+
+// Links that are down: (smaller id, larger id), in both directions.
+struct CutLinks {
+    LinkTable whole;  // the links if they were not
+    std::set<std::pair<DeviceId, DeviceId>> pairs;
 };
 
 // One round's planning problem (design.md section 5), complete: planners see nothing else.
@@ -48,6 +85,26 @@ struct Instance {
     std::vector<DropOption> accuracy;  // the empty set first
     std::vector<InstanceDevice> devices;
     LinkTable links;
+    std::optional<CutLinks> cut{};// set where some of the links are down, which `links` are then without
+    // Where `blocks` are the rest of a network: the output of the block before them. None: the first one has no
+    // shortcut.
+    std::optional<Bytes> before{};
+
+    bool source_is_off() const { return source && devices[source->index()].off; }
+    // What the weights of a block add to the memory that a device needs when it runs the block (MemoryModel::resident).
+    Bytes weights_needed(DeviceId device, BlockId block) const {
+        bool const count = memory == MemoryModel::resident && !devices[device.index()].holds.contains(block);
+        return count ? blocks[block.index()].weights : Bytes(0);
+    }
+    void cut_links(std::set<std::pair<DeviceId, DeviceId>> pairs) {
+        if (pairs.empty()) return;
+        cut = CutLinks{links, std::move(pairs)};
+        links = links.without(cut->pairs);
+    }
+    void mend_links() {
+        if (cut) links = cut->whole;
+        cut.reset();
+    }
 };
 
 }  // namespace skipstone

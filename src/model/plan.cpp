@@ -28,6 +28,8 @@ std::string_view to_string(Binding binding) {
             return "accuracy";
         case Binding::link:
             return "link";
+        case Binding::outage:
+            return "outage";
     }
     return "";
 }

@@ -11,7 +11,8 @@
 namespace skipstone {
 
 enum class PlanStatus { optimal, feasible, infeasible };               // "optimal": gap <= 1e-6 and admission proven
-enum class Binding { none, memory, compute, energy, accuracy, link };  // what keeps the rejected requests out
+// What keeps the rejected requests out; outage: a device or link that is down.
+enum class Binding { none, memory, compute, energy, accuracy, link, outage };
 
 struct RequestPlan {
     bool admitted = false;

@@ -111,13 +111,15 @@ Instance next_instance(Instance instance, Scenario const& scenario, RoundState c
     instance.requests = static_cast<int>(state.requests.size());
     for (std::size_t i = 0; i < scenario.fleet.size(); ++i) {
         auto& device = instance.devices[i];
-        bool const empty = state.battery[i] <= idle_reserve[i];
+        device.off.reset();
         device.memory = scenario.fleet[i].memory;
-        device.macs = empty ? Macs(0) : scenario.fleet[i].macs_per_round;
+        device.macs = scenario.fleet[i].macs_per_round;
         device.energy = std::max(Joules(0), state.battery[i] - idle_reserve[i]);
+        if (state.battery[i] <= idle_reserve[i]) device.switch_off(OffBecause::energy);
     }
     double const share = expected_share(scenario.links);
     instance.links = share == 1 ? state.links : state.links.scaled(share);
+    instance.cut.reset();
     return instance;
 }
 

@@ -31,7 +31,7 @@ std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId roun
                                           std::int64_t first_image);
 
 // The planning problem of a round. idle_reserve: joules per device that are kept back. A device whose battery is empty,
-// or kept back whole, offers no macs.
+// or kept back whole, is off.
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
                        RoundState const& state, std::vector<Joules> const& idle_reserve);
 

@@ -45,7 +45,10 @@ Capacity::Capacity(Instance const& instance) : instance_(&instance), blocks_(ins
         macs_.push_back(device.macs);
         energy_.push_back(std::max(device.energy, Joules(0)) * (1 + energy_rounding));
     }
-    if (instance.memory == MemoryModel::resident) held_.assign(instance.devices.size() * blocks_, 0);
+    if (instance.memory != MemoryModel::resident) return;
+    held_.assign(instance.devices.size() * blocks_, 0);
+    for (std::size_t i = 0; i < instance.devices.size(); ++i)
+        for (BlockId const block : instance.devices[i].holds) held_[i * blocks_ + block.index()] = 1;
 }
 
 bool Capacity::fits(Choice const& choice, std::vector<DeviceId> const& devices) const {

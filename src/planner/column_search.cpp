@@ -484,7 +484,8 @@ class Search {
             row.work[2 * j] = static_cast<double>(block.memory.value()) / scale(limit);
             row.work[2 * j + 1] = static_cast<double>(block.skip_memory.value()) / scale(limit);
             if (instance_.memory != MemoryModel::resident) continue;
-            double const weights = static_cast<double>(block.weights.value()) / scale(limit);
+            double const weights =
+                static_cast<double>(instance_.weights_needed(DeviceId(device), BlockId(j)).value()) / scale(limit);
             if (std::ranges::find(resident, j) != resident.end()) {
                 row.upper -= weights;
             } else {
@@ -885,7 +886,8 @@ class Search {
             for (std::size_t s = 0; s < steps.size(); ++s) {
                 auto const i = path.devices[s].index();
                 use.macs[i] += steps[s].macs.value();
-                memory[i] += static_cast<double>((steps[s].memory + steps[s].weights).value());
+                memory[i] += static_cast<double>(
+                    (steps[s].memory + instance_.weights_needed(path.devices[s], steps[s].block)).value());
                 energy[i] += instance_.devices[i].power_compute.value() *
                              compute_time(instance_, steps[s].block, steps[s].mode, path.devices[s]).value();
             }
@@ -1110,6 +1112,7 @@ class Search {
             for (std::size_t i = 0; i < devices_; ++i) {
                 auto const resident = resident_of(node, i);
                 double held = 0, used = 0;
+                auto const weights = [&](std::size_t j) { return instance_.weights_needed(DeviceId(i), BlockId(j)); };
                 std::size_t heaviest = blocks_;
                 for (std::size_t j = 0; j < blocks_; ++j) {
                     double const full = usage.work[2 * j * devices_ + i];
@@ -1118,9 +1121,9 @@ class Search {
                     used += full * static_cast<double>(block.memory.value()) +
                             skip * static_cast<double>(block.skip_memory.value());
                     if (full + skip < 0.5) continue;
-                    held += static_cast<double>(block.weights.value());
+                    held += static_cast<double>(weights(j).value());
                     if (std::ranges::find(resident, j) == resident.end() &&
-                        (heaviest == blocks_ || block.weights > instance_.blocks[heaviest].weights))
+                        (heaviest == blocks_ || weights(j) > weights(heaviest)))
                         heaviest = j;
                 }
                 if (used + held <= static_cast<double>(instance_.devices[i].memory.value()) || heaviest == blocks_)

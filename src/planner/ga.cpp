@@ -135,7 +135,7 @@ class Relaxation {
         if (instance_.memory == MemoryModel::resident)
             for (std::size_t j = 0; j < shape_.blocks; ++j)
                 for_each_device(held_.data() + j * shape_.words, shape_.words, [&](std::size_t i) {
-                    used_[i].memory += static_cast<double>(instance_.blocks[j].weights.value());
+                    used_[i].memory += static_cast<double>(instance_.weights_needed(DeviceId(i), BlockId(j)).value());
                 });
         for (std::size_t i = 0; i < shape_.devices; ++i) {
             violation += excess(used_[i].macs, limits_[i].macs, scales_[i].macs);

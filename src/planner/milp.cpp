@@ -117,7 +117,7 @@ class Formulation {
             for (std::size_t j = 0; resident && j < instance.blocks.size(); ++j) {
                 weights_.push_back(program_.add_column({.upper = 1}));
                 program_.add(memory_[i], weights_.back(),
-                             mega * static_cast<double>(instance.blocks[j].weights.value()));
+                             mega * static_cast<double>(instance.weights_needed(DeviceId(i), BlockId(j)).value()));
             }
         }
         if (aim == Aim::latency) loss_ = program_.add_row({.upper = objective_scale * loss_limit + 1e-5});
@@ -167,8 +167,7 @@ class Formulation {
     }
 
     Needs needs_of(Stage const& stage, DeviceId device) const {
-        Bytes const weights =
-            instance_.memory == MemoryModel::resident ? instance_.blocks[stage.block].weights : Bytes(0);
+        Bytes const weights = instance_.weights_needed(device, BlockId(stage.block));
         double const time = compute_time(instance_, BlockId(stage.block), stage.mode, device).value();
         return {static_cast<double>(stage.macs.value()), static_cast<double>((stage.memory + weights).value()),
                 time == 0 ? 0 : time * instance_.devices[device.index()].power_compute.value()};

@@ -34,6 +34,17 @@ constexpr std::array entries{
     Entry{"single-device", plan_single_device},
 };
 
+// The images cannot leave their device.
+PlanResult rejected_for_the_source(Instance const& instance) {
+    PlanResult result;
+    result.requests.resize(static_cast<std::size_t>(std::max(instance.requests, 0)));
+    if (instance.requests > 0) {
+        auto const& source = instance.devices[instance.source->index()];
+        result.binding = source.off->because == OffBecause::energy ? Binding::energy : Binding::outage;
+    }
+    return result;
+}
+
 }  // namespace
 
 std::vector<std::string_view> names() {
@@ -48,7 +59,7 @@ PlanResult plan(std::string_view name, Instance const& instance, Options const& 
         throw InputError("unknown planner \"" + std::string(name) + "\"; did you mean \"" + nearest(name, names()) +
                          "\"?");
     auto const begin = std::chrono::steady_clock::now();
-    auto result = entry->plan(instance, options);
+    auto result = instance.source_is_off() ? rejected_for_the_source(instance) : entry->plan(instance, options);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - begin;
     evaluate(instance, result);
     result.planner = name;

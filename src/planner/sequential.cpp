@@ -280,35 +280,47 @@ Instance lifted(Instance instance, Binding constraint) {
         case Binding::none:
             break;
         case Binding::memory:
-            for (auto& device : instance.devices) device.memory = Bytes(plenty);
+            for (auto& device : instance.devices) (device.off ? device.off->memory : device.memory) = Bytes(plenty);
             break;
         case Binding::compute:
-            for (auto& device : instance.devices) device.macs = Macs(plenty);
+            for (auto& device : instance.devices) (device.off ? device.off->macs : device.macs) = Macs(plenty);
             break;
         case Binding::energy:
-            for (auto& device : instance.devices) device.energy = Joules(std::numeric_limits<double>::infinity());
+            for (auto& device : instance.devices) {
+                if (device.off && device.off->because == OffBecause::energy) device.switch_on();
+                (device.off ? device.off->energy : device.energy) = Joules(std::numeric_limits<double>::infinity());
+            }
             break;
         case Binding::accuracy:
             instance.accuracy_threshold = -std::numeric_limits<double>::infinity();
             break;
         case Binding::link: {
-            // Whoever cannot be reached is, at the best rate there is.
+            // Whoever cannot be reached is, at the best rate there is; but what is down stays down.
+            LinkTable const& links = instance.cut ? instance.cut->whole : instance.links;
             auto const devices = instance.devices.size();
             std::vector<double> rates(devices * devices, 0), latencies(devices * devices, 0);
             double best = 0;
             for (std::size_t i = 0; i < devices; ++i)
                 for (std::size_t k = 0; k < devices; ++k) {
                     if (i == k) continue;
-                    rates[i * devices + k] = instance.links.rate(DeviceId(i), DeviceId(k)).value();
-                    latencies[i * devices + k] = instance.links.latency(DeviceId(i), DeviceId(k)).value();
+                    rates[i * devices + k] = links.rate(DeviceId(i), DeviceId(k)).value();
+                    latencies[i * devices + k] = links.latency(DeviceId(i), DeviceId(k)).value();
                     best = std::max(best, rates[i * devices + k]);
                 }
             if (best == 0) best = 1e12;
             for (auto& rate : rates)
                 if (rate == 0) rate = best;
+            auto const cut = instance.cut;
+            instance.cut.reset();
             instance.links = LinkTable::dense(devices, std::move(rates), std::move(latencies));
+            if (cut) instance.cut_links(cut->pairs);
             break;
         }
+        case Binding::outage:
+            for (auto& device : instance.devices)
+                if (device.off && device.off->because == OffBecause::outage) device.switch_on();
+            instance.mend_links();
+            break;
     }
     return instance;
 }
@@ -316,7 +328,7 @@ Instance lifted(Instance instance, Binding constraint) {
 // Whether a request more than the plan admits fits into this instance, the others staying where they are.
 bool one_more_fits(Instance const& instance, PlanResult const& result, Spread spread) {
     auto const choices = choices_of(instance);
-    if (choices.empty()) return false;
+    if (choices.empty() || instance.source_is_off()) return false;
     Sequence sequence(instance, choices, spread);
     for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
     return sequence.find(Goal::room, static_cast<std::size_t>(instance.requests)).has_value();
@@ -351,16 +363,21 @@ PlanResult plan_sequentially(Instance const& instance, Spread spread) {
 }
 
 Binding binding_of(Instance const& instance, PlanResult const& result, Spread spread) {
-    constexpr std::array constraints{Binding::compute, Binding::memory, Binding::energy, Binding::accuracy,
-                                     Binding::link};
+    constexpr std::array constraints{Binding::outage, Binding::compute,  Binding::memory,
+                                     Binding::energy, Binding::accuracy, Binding::link};
     constexpr std::size_t largest_dense = 1000;  // fleets whose links are lifted, pair by pair
     if (std::ranges::all_of(result.requests, &RequestPlan::admitted)) return Binding::none;
+    bool const outage = instance.cut || std::ranges::any_of(instance.devices, [](InstanceDevice const& device) {
+                            return device.off && device.off->because == OffBecause::outage;
+                        });
     auto const liftable = [&](Binding constraint) {
+        if (constraint == Binding::outage) return outage;
         return constraint != Binding::link || instance.devices.size() <= largest_dense;
     };
     for (auto const constraint : constraints)
         if (liftable(constraint) && one_more_fits(lifted(instance, constraint), result, spread)) return constraint;
     for (auto const constraint : constraints) {
+        if (constraint == Binding::outage && !outage) continue;
         auto others = instance;
         for (auto const other : constraints)
             if (other != constraint && liftable(other)) others = lifted(std::move(others), other);

@@ -187,6 +187,33 @@ BOOST_AUTO_TEST_CASE(an_instance_comes_back_to_the_last_bit) {
     BOOST_TEST(instance_text(paper) == instance_text(parse_instance(instance_text(paper), "b")));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_off_or_down_comes_back_with_what_it_would_offer) {
+    Instance instance = paper_instance();
+    DeviceId const a(std::size_t{0}), b(std::size_t{1}), c(std::size_t{2});
+    auto const whole = instance;
+    instance.devices[1].switch_off(OffBecause::outage);
+    instance.devices[2].switch_off(OffBecause::energy);
+    instance.cut_links({{a, c}});
+    std::string const text = instance_text(instance);
+    Instance again = parse_instance(text, "x.json");
+    BOOST_TEST(instance_text(again) == text);
+    BOOST_TEST(again.devices[1].macs.value() == 0);
+    BOOST_TEST((again.devices[1].off->because == OffBecause::outage));
+    BOOST_TEST((again.devices[2].off->because == OffBecause::energy));
+    BOOST_TEST(again.links.rate(a, c).value() == 0);
+    BOOST_TEST(again.links.rate(a, b).value() > 0);
+    again.devices[1].switch_on();
+    again.mend_links();
+    BOOST_TEST(again.devices[1].macs.value() == whole.devices[1].macs.value());
+    BOOST_TEST(again.devices[1].energy.value() == whole.devices[1].energy.value());
+    BOOST_TEST(again.links.rate(c, a).value() == whole.links.rate(c, a).value());
+    std::string wrong = text;
+    wrong.replace(wrong.find("\"cut\": ["), 8, "\"cut\": [[\"x\", \"x\"], ");
+    BOOST_CHECK_EXCEPTION(parse_instance(wrong, "x.json"), InputError, [](InputError const& error) {
+        return std::string(error.what()).find("cut[0]: there is no device \"x\"") != std::string::npos;
+    });
+}
+
 BOOST_AUTO_TEST_CASE(the_text_has_the_documented_keys) {
     auto const json = nlohmann::json::parse(instance_text(parse_instance(example, "a")));
     for (auto const* key :

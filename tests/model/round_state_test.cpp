@@ -183,6 +183,9 @@ BOOST_AUTO_TEST_CASE(an_empty_battery_offers_no_work) {
     for (InstanceDevice const& device : instance.devices) {
         BOOST_TEST(device.macs.value() == 0);
         BOOST_TEST(device.energy.value() == 0);
+        BOOST_REQUIRE(device.off.has_value());
+        BOOST_TEST((device.off->because == OffBecause::energy));
+        BOOST_TEST(device.off->macs.value() > 0);
     }
 }
 
@@ -193,8 +196,8 @@ BOOST_AUTO_TEST_CASE(the_next_round_is_what_it_would_be_if_it_were_made_anew) {
     first.battery = {Joules(0), Joules(5)};
     first.requests.resize(1);
     auto instance = make_instance(scenario, network, {}, first, {Joules(0), Joules(5)});
-    instance.devices[1].memory = Bytes(0);  // it was down
-    instance.links = instance.links.without({{DeviceId(std::int32_t{0}), DeviceId(std::int32_t{1})}});
+    instance.devices[1].switch_off(OffBecause::outage);
+    instance.cut_links({{DeviceId(std::int32_t{0}), DeviceId(std::int32_t{1})}});
     auto const state = state_of(scenario);
     auto const expected = make_instance(scenario, network, {}, state, no_reserve);
     auto const next = next_instance(std::move(instance), scenario, state, no_reserve);
@@ -202,6 +205,7 @@ BOOST_AUTO_TEST_CASE(the_next_round_is_what_it_would_be_if_it_were_made_anew) {
     for (std::size_t i = 0; i < expected.devices.size(); ++i) {
         BOOST_TEST(next.devices[i].memory.value() == expected.devices[i].memory.value());
         BOOST_TEST(next.devices[i].macs.value() == expected.devices[i].macs.value());
+        BOOST_TEST(!next.devices[i].off);
         BOOST_TEST(next.devices[i].energy.value() == expected.devices[i].energy.value());
     }
     DeviceId const a(std::int32_t{0}), b(std::int32_t{1});

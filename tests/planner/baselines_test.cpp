@@ -130,6 +130,73 @@ BOOST_AUTO_TEST_CASE(names_the_constraint_that_binds) {
     BOOST_TEST((binding(short_of) == Binding::link));
 }
 
+BOOST_AUTO_TEST_CASE(an_outage_binds_where_its_end_alone_would_let_a_request_in) {
+    for (auto const name : planner::names()) {
+        BOOST_TEST_CONTEXT(name) {
+            auto const binding = [&](Instance const& instance) { return planner::plan(name, instance, {}).binding; };
+            auto const down = fleet(2, 3, 1);
+            auto all = down;
+            for (auto& device : all.devices) device.switch_off(OffBecause::outage);
+            BOOST_TEST((binding(all) == Binding::outage));
+            auto empty = down;
+            for (auto& device : empty.devices) {
+                device.energy = Joules(0);
+                device.switch_off(OffBecause::energy);
+            }
+            BOOST_TEST((binding(empty) == Binding::energy));
+            // Neither device can take all three blocks, and their link is down.
+            auto cut = down;
+            cut.accuracy_threshold = 0.95;
+            for (auto& device : cut.devices) device.macs = Macs(200'000'000);
+            BOOST_TEST((binding(cut) == (name == "single-device" ? Binding::compute : Binding::none)));
+            cut.cut_links({{DeviceId(0), DeviceId(1)}});
+            BOOST_TEST((binding(cut) == (name == "single-device" ? Binding::compute : Binding::outage)));
+            // Too little even if nothing were down.
+            auto small = down;
+            for (auto& device : small.devices) device.memory = Bytes(100);
+            small.devices[1].switch_off(OffBecause::outage);
+            BOOST_TEST((binding(small) == Binding::memory));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_is_off_lets_nothing_in) {
+    for (auto const name : planner::names()) {
+        BOOST_TEST_CONTEXT(name) {
+            auto instance = fleet(3, 3, 2);
+            instance.source = DeviceId(0);
+            instance.devices[0].power_transmit = Watts(0);
+            BOOST_TEST(planner::plan(name, instance, {}).admitted == 2);
+            auto empty = instance, down = instance;
+            empty.devices[0].switch_off(OffBecause::energy);
+            down.devices[0].switch_off(OffBecause::outage);
+            for (auto const& [off, why] : {std::pair(empty, Binding::energy), std::pair(down, Binding::outage)}) {
+                auto const result = planner::plan(name, off, {});
+                BOOST_TEST(result.admitted == 0);
+                BOOST_TEST(result.requests.size() == 2u);
+                BOOST_TEST((result.status == PlanStatus::infeasible));
+                BOOST_TEST((result.binding == why));
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(weights_that_a_device_holds_need_no_memory_again) {
+    for (auto const name : planner::names()) {
+        BOOST_TEST_CONTEXT(name) {
+            auto instance = fleet(1, 3, 1);
+            instance.memory = MemoryModel::resident;
+            instance.accuracy_threshold = 0.95;
+            instance.devices[0].memory = Bytes(4'000'000);  // of 3 MB of blocks and 3 MB of weights
+            BOOST_TEST(planner::plan(name, instance, {}).admitted == 0);
+            instance.devices[0].holds = {BlockId(0), BlockId(2)};
+            auto const result = planner::plan(name, instance, {});
+            BOOST_TEST(result.admitted == 1);
+            BOOST_TEST(violations(instance, result).empty());
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(counts_the_energy_of_receiving_at_the_receiver) {
     auto instance = fleet(2, 2, 1);
     instance.accuracy = {{{}, 0.95}};
