@@ -170,6 +170,28 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) {
 void Course::set_end(RoundCourse& round) const {
     round.end = std::max(round.times.end, round.state.start + round.charge);
     round.next_start = std::max(round.end, round.state.start + scenario_.rounds.period);
+    // Where nothing but the end of an outage can let requests in, the next round waits for it.
+    bool const waits = round.plan.admitted == 0 && round.plan.binding == Binding::outage;
+    if (waits && scenario_.rounds.period == Seconds(0))
+        round.next_start = std::max(round.next_start, first_back(round.state.start));
+}
+
+Seconds Course::first_back(Seconds time) const {
+    RoundFaults const faults(faults_, RoundId(), time);
+    Seconds first = for_good;
+    auto const look_at = [&](std::optional<Outage> const& outage) {
+        if (outage && outage->covers(time)) first = std::min(first, outage->end);
+    };
+    auto const has_energy = [&](std::size_t i) { return !off_[i] && battery_[i] > Joules(0); };
+    std::size_t const devices = battery_.size();
+    for (std::size_t i = 0; i < devices; ++i) {
+        if (!has_energy(i)) continue;
+        look_at(faults.next(DeviceId(i), time));
+        if (!faults.links_fail()) continue;
+        for (std::size_t k = i + 1; k < devices; ++k)
+            if (has_energy(k)) look_at(faults.next(DeviceId(i), DeviceId(k), time));
+    }
+    return first < for_good ? first : time;
 }
 
 std::vector<Outage> Course::outages_of(RoundFaults const& faults, RoundCourse const& round) const {

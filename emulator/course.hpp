@@ -55,6 +55,9 @@ class Course {
     // Plans and simulates with so much energy kept back.
     void attempt(RoundCourse& round, std::vector<Joules> const& reserve);
     void set_end(RoundCourse& round) const;
+    // When one of the devices that have energy, or one of their links, which are down at a time, is back; the time itself
+    // where none will be.
+    Seconds first_back(Seconds time) const;
     // Outages that reach into the round, of devices that have energy, and of links.
     std::vector<Outage> outages_of(RoundFaults const& faults, RoundCourse const& round) const;
     // What of them was not told in an earlier round.

@@ -1,6 +1,7 @@
 #include "emulator/recovery.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -27,6 +28,16 @@ void take(InstanceDevice& device, DeviceLoad const& load) {
     device.energy = std::max(Joules(0), device.energy - load.energy);
 }
 
+// Takes what an event that was in vain has used: energy, and of a computation macs. Its memory is free again, because
+// the device that held it has failed.
+void take(InstanceDevice& device, Event const& event) {
+    Watts const power = event.kind == EventKind::compute    ? device.power_compute
+                        : event.kind == EventKind::transmit ? device.power_transmit
+                                                            : device.power_receive;
+    take(device, DeviceLoad{.memory = {}, .macs = Macs(event.macs),
+                            .energy = power * Seconds(event.end_s - event.begin_s)});
+}
+
 std::vector<BlockId> from_block(std::vector<BlockId> const& blocks, std::size_t first) {
     std::vector<BlockId> result;
     for (BlockId const block : blocks)
@@ -43,23 +54,30 @@ Instance without_outages(Instance instance, RoundFaults const& faults, Seconds t
             there.push_back(DeviceId(i));
             continue;
         }
-        instance.devices[i].memory = Bytes(0);
-        instance.devices[i].macs = Macs(0);
-        instance.devices[i].energy = Joules(0);
+        instance.devices[i].switch_off(OffBecause::outage);
     }
     if (!faults.links_fail()) return instance;
     std::set<std::pair<DeviceId, DeviceId>> cut;
     for (std::size_t i = 0; i < there.size(); ++i)
         for (std::size_t k = i + 1; k < there.size(); ++k)
             if (faults.down(there[i], there[k], time)) cut.emplace(there[i], there[k]);
-    if (!cut.empty()) instance.links = instance.links.without(std::move(cut));
+    instance.cut_links(std::move(cut));
     return instance;
 }
 
 Recovery::Recovery(Scenario const& scenario, Instance const& instance, PlanResult const& plan,
                    RoundFaults const& faults, planner::Options const& options)
-    : scenario_(scenario), instance_(instance), faults_(faults), options_(options), plans_(plan.requests) {
+    : scenario_(scenario),
+      instance_(instance),
+      faults_(faults),
+      options_(options),
+      plans_(plan.requests),
+      accounted_(plans_.size(), 0) {
     options_.conditions = nullptr;
+    // What was down when the round began may be back.
+    for (InstanceDevice& device : instance_.devices)
+        if (device.off && device.off->because == OffBecause::outage) device.switch_on();
+    instance_.mend_links();
 }
 
 std::vector<timeline::Task> Recovery::operator()(timeline::Job const& job, timeline::Loss const& loss) {
@@ -69,6 +87,8 @@ std::vector<timeline::Task> Recovery::operator()(timeline::Job const& job, timel
         auto const earlier =
             std::ranges::count_if(revisions_, [&](Revision const& r) { return r.request == job.request; });
         revisions_.push_back({static_cast<int>(earlier) + 1, job.request, *plan});
+        in_vain_ = vain_work(job, loss);
+        accounted_[job.request.index()] = loss.in_vain.size();
         plans_[job.request.index()] = *plan;
         PlanResult one;
         one.requests.push_back(*std::move(plan));
@@ -83,20 +103,15 @@ bool Recovery::lost(timeline::Loss const& loss, DeviceId device) const {
     return device == loss.device || faults_.down(device, loss.time);
 }
 
-bool Recovery::reaches(timeline::Job const& job, timeline::Loss const& loss, DeviceId device) const {
-    auto const holder = holder_of(job, loss);
-    return !holder || *holder == device ||
-           (!faults_.down(*holder, device, loss.time) && instance_.links.rate(*holder, device) > BitRate(0));
-}
-
 std::optional<RequestPlan> Recovery::skip(timeline::Job const& job, timeline::Loss const& loss) const {
     RequestPlan plan = plans_[job.request.index()];
-    std::optional<DeviceId> next;
-    for (std::size_t block = first_block(job, loss); block < plan.devices.size(); ++block) {
+    std::size_t const first = first_block(job, loss);
+    bool goes_on = false;
+    for (std::size_t block = first; block < plan.devices.size(); ++block) {
         DeviceId& device = plan.devices[block];
         if (!device) continue;
         if (!lost(loss, device)) {
-            if (!next) next = device;
+            goes_on = true;
             continue;
         }
         if (!instance_.blocks[block].vanishes_when_dropped()) return std::nullopt;
@@ -104,37 +119,62 @@ std::optional<RequestPlan> Recovery::skip(timeline::Job const& job, timeline::Lo
         plan.dropped.insert(std::ranges::upper_bound(plan.dropped, BlockId(block)), BlockId(block));
         device = DeviceId();
     }
-    auto const known = std::ranges::find(instance_.accuracy, plan.dropped, &DropOption::dropped);
-    if (known == instance_.accuracy.end() || known->accuracy < instance_.accuracy_threshold) return std::nullopt;
-    if (!next || !reaches(job, loss, *next)) return std::nullopt;
-    plan.accuracy = known->accuracy;
+    if (!goes_on) return std::nullopt;
+    PlanResult ahead;
+    ahead.requests.push_back({.admitted = true,
+                              .dropped = from_block(plan.dropped, first),
+                              .accuracy = 0,
+                              .latency = {},
+                              .devices = {plan.devices.begin() + static_cast<std::ptrdiff_t>(first),
+                                          plan.devices.end()}});
+    if (!violations(rest_of(job, loss, first), ahead).empty()) return std::nullopt;
+    plan.accuracy = std::ranges::find(instance_.accuracy, plan.dropped, &DropOption::dropped)->accuracy;
     return plan;
 }
 
-// The planning problem of one request's rest: blocks from `first` on.
+// What was done in vain by now, of requests that went on since and of this one. What failed requests did is part of
+// their plans, which go on counting.
+std::vector<Event> Recovery::vain_work(timeline::Job const& job, timeline::Loss const& loss) const {
+    auto work = in_vain_;
+    std::ranges::copy_if(loss.in_vain.subspan(accounted_[job.request.index()]), std::back_inserter(work),
+                         [&](Event const& event) { return event.request == job.request.value(); });
+    return work;
+}
+
+// The planning problem of one request's rest: blocks from `first` on, with what is left of the devices and links that
+// are there now.
 Instance Recovery::rest_of(timeline::Job const& job, timeline::Loss const& loss, std::size_t first) const {
     RequestPlan const& plan = plans_[job.request.index()];
     Instance rest = instance_;
-    for (std::size_t r = 0; r < plans_.size(); ++r) {
-        if (!plans_[r].admitted || r == job.request.index()) continue;
-        auto const cost = request_cost(instance_, plans_[r]);
+    auto const use = [&](std::vector<ExecutedBlock> const& steps) {
+        auto const cost = request_cost(instance_, steps);
         for (std::size_t i = 0; i < cost.loads.size(); ++i) take(rest.devices[i], cost.loads[i]);
-    }
-    for (std::size_t t = 0; t < *loss.kept; ++t) {
-        auto const& task = job.tasks[t];
-        auto& device = rest.devices[task.device.index()];
-        auto const& block = instance_.blocks[task.block.index()];
-        take(device, {.memory = task.mode == BlockMode::skip ? block.skip_memory : block.memory,
-                      .macs = task.macs,
-                      .energy = device.power_compute * task.duration});
-    }
+        if (rest.memory == MemoryModel::paper) return;
+        for (auto const& step : steps) {
+            auto& device = rest.devices[step.device.index()];
+            take(device, DeviceLoad{.memory = rest.weights_needed(step.device, step.block), .macs = {}, .energy = {}});
+            device.holds.insert(step.block);
+        }
+    };
+    for (std::size_t r = 0; r < plans_.size(); ++r)
+        if (plans_[r].admitted && r != job.request.index()) use(executed_blocks(instance_, plans_[r]));
+    auto kept = executed_blocks(instance_, plan);
+    kept.resize(*loss.kept);
+    use(kept);
+    for (Event const& event : vain_work(job, loss)) take(rest.devices[static_cast<std::size_t>(event.device)], event);
     rest.requests = 1;
     rest.source = holder_of(job, loss);
-    if (first > 0) rest.input = hop_bytes(instance_, job.tasks[*loss.kept - 1].block).serialised;
+    if (first > 0) {
+        rest.input = hop_bytes(instance_, job.tasks[*loss.kept - 1].block).serialised;
+        rest.before = instance_.blocks[first - 1].output;
+    }
     rest.blocks.erase(rest.blocks.begin(), rest.blocks.begin() + static_cast<std::ptrdiff_t>(first));
-    for (InstanceDevice& device : rest.devices)
+    for (InstanceDevice& device : rest.devices) {
         if (!device.compute.empty())
             device.compute.erase(device.compute.begin(), device.compute.begin() + static_cast<std::ptrdiff_t>(first));
+        auto const ahead = from_block({device.holds.begin(), device.holds.end()}, first);
+        device.holds = {ahead.begin(), ahead.end()};
+    }
 
     // What the table knows of drops that go with those behind us. Planners expect an entry for dropping nothing; where
     // the table has none, its accuracy passes no threshold.
@@ -165,7 +205,7 @@ std::optional<RequestPlan> Recovery::replan(timeline::Job const& job, timeline::
     std::ranges::copy(ahead.devices, plan.devices.begin() + static_cast<std::ptrdiff_t>(first));
     plan.accuracy = ahead.accuracy;
     auto const next = std::ranges::find_if(ahead.devices, [](DeviceId device) { return bool(device); });
-    SKIPSTONE_ENSURE(next != ahead.devices.end() && !faults_.down(*next, loss.time) && reaches(job, loss, *next));
+    SKIPSTONE_ENSURE(next != ahead.devices.end() && !faults_.down(*next, loss.time));
     return plan;
 }
 

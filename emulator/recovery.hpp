@@ -20,7 +20,7 @@ struct Revision {
 
 // Decides how a request goes on that lost a device or a link: a timeline::Recover. Remedies in the order of the fault
 // model: `skip` drops the blocks that were to run on devices that are down or cut off, where the table knows the
-// accuracy of that and it is not below the threshold; `replan` plans what is left of the path with what the other plans
+// accuracy of that, it is not below the threshold, and what is left of the devices suffices; `replan` plans what is left of the path with what the other plans
 // leave of the devices that are there, starting where the tensor is kept. Where neither helps, the request fails.
 class Recovery {
   public:
@@ -36,15 +36,18 @@ class Recovery {
     std::optional<RequestPlan> skip(timeline::Job const& job, timeline::Loss const& loss) const;
     std::optional<RequestPlan> replan(timeline::Job const& job, timeline::Loss const& loss) const;
     Instance rest_of(timeline::Job const& job, timeline::Loss const& loss, std::size_t first) const;
-    bool reaches(timeline::Job const& job, timeline::Loss const& loss, DeviceId device) const;
+    std::vector<Event> vain_work(timeline::Job const& job, timeline::Loss const& loss) const;
     bool lost(timeline::Loss const& loss, DeviceId device) const;
 
     Scenario const& scenario_;
-    Instance const& instance_;
+    Instance instance_;  // as if nothing were down
     RoundFaults const& faults_;
     planner::Options options_;
     std::vector<RequestPlan> plans_;  // as they are by now
     std::vector<Revision> revisions_;
+    std::vector<Event> in_vain_;  // of requests that went on after it
+    // How much of Loss::in_vain was there when each request last went on.
+    std::vector<std::size_t> accounted_;
 };
 
 // Takes away what is down at a time: such devices offer nothing, such links carry nothing.

@@ -531,10 +531,11 @@ void Simulation::lose(std::size_t j, DeviceId device, double now) {
 void Simulation::recover(std::size_t j, double now) {
     Progress& progress = progress_[j];
     Job& changing = (*changing_jobs_)[j];
-    Loss const loss{j, Seconds(now), progress.lost_device, kept_of(j, now)};
+    Loss loss{j, Seconds(now), progress.lost_device, kept_of(j, now), {}};
     std::size_t const kept = loss.kept.value_or(0);
     progress.phase = Phase::done;  // what comes now is written off as finished
     for (std::size_t t = kept; t < progress.task; ++t) write_off(j, t, now);
+    loss.in_vain = lost_;
     progress.task = kept;
     auto const tail = loss.kept ? handling_->recover(changing, loss) : std::vector<Task>();
     if (tail.empty()) {

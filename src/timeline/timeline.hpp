@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "model/cost_model.hpp"
@@ -81,6 +82,7 @@ struct Loss {
     // Tasks whose outcome is still there: the output of the last of them, on its device; with 0 the image. None when
     // that is lost, too.
     std::optional<std::size_t> kept;
+    std::span<Event const> in_vain;  // what was lost so far, of all jobs
 };
 
 // The tasks that are to follow those that were kept; none when the request fails. Called in the order of time, then

@@ -187,6 +187,25 @@ BOOST_AUTO_TEST_CASE(rounds_follow_one_another_at_once_or_when_the_period_is_ove
     BOOST_TEST(follows(2.5) == 2.5);
 }
 
+BOOST_AUTO_TEST_CASE(a_round_that_an_outage_keeps_empty_lasts_until_a_device_is_back) {
+    auto scenario = one_device(1);
+    DeviceId const only(std::size_t{0});
+    scenario.faults.schedule = {{Seconds(0), Seconds(3), only, DeviceId(), "schedule"},
+                                {Seconds(2), Seconds(5), only, DeviceId(), "schedule"}};
+    Course rounds(scenario, Network(scenario.network.profile));
+    auto const first = rounds.next();
+    BOOST_TEST(first.plan.admitted == 0);
+    BOOST_TEST((first.plan.binding == Binding::outage));
+    BOOST_TEST(first.end.value() == 0);
+    BOOST_TEST(first.next_start.value() == 5);  // two outages that overlap are one
+    BOOST_TEST(rounds.next().plan.admitted == 1);
+    scenario.requests.count = 0;  // nobody is kept out
+    BOOST_TEST(first_round(scenario).next_start.value() == 0);
+    scenario.requests.count = 1;
+    scenario.fleet[0].battery = Joules(0);  // its end would not help
+    BOOST_TEST(first_round(scenario).next_start.value() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_round_without_requests_takes_no_time) {
     auto const round = first_round(one_device(0));
     BOOST_TEST(round.end.value() == 0);
