@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "trace/check_capacity.hpp"
 #include "trace/check_events.hpp"
 #include "trace/check_ledger.hpp"
 #include "trace/check_requests.hpp"
@@ -127,6 +128,7 @@ std::vector<std::string> check(std::string const& path) {
     check_outages(outages, header.devices.size(), findings);
     auto const rows = trace.read<RoundRow>();
     Ledger ledger(header.devices, outages);
+    bool const weights = weights_take_memory(header.provenance);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         RoundId const id(i);
         Round const round{rows[i],
@@ -139,6 +141,7 @@ std::vector<std::string> check(std::string const& path) {
         check_rates(trace, rows[i], findings);
         check_requests(round, findings);
         check_plans(round, header.devices.size(), header.blocks.size(), findings);
+        check_capacity(round, header, weights, findings);
         check_events(round, header, findings);
         ledger.check(round, findings);
     }

@@ -83,6 +83,29 @@ BOOST_AUTO_TEST_CASE(finds_rounds_that_do_not_follow_each_other) {
     finds(*this, "a device has no mac_rate", [](Content& c) { c.header.devices[1].mac_rate = 0; });
 }
 
+BOOST_AUTO_TEST_CASE(finds_plans_that_need_more_than_a_device_has) {
+    // Device 2 runs 20 + 1 + 20 bytes of request 1, with the weights of three blocks 120 more; 10 + 1 + 12 macs.
+    finds(*this, "plans need more memory than a device has (Eq. 13): device 2, the first plans in round 0: 41 of 40",
+          [](Content& c) { c.header.devices[2].memory_bytes = 40; });
+    finds(*this, "(Eq. 13): device 2, the first plans in round 0: 161 of 100",
+          [](Content& c) { c.header.provenance.scenario += "memory = \"resident\"\n"; });
+    finds(*this, "plans need more macs than a device has (Eq. 14): device 2, the first plans in round 0: 23 of 22",
+          [](Content& c) { c.header.devices[2].macs_per_round = 22; });
+    Content fits;
+    for (auto& device : fits.header.devices) device.memory_bytes = 161;
+    fits.header.provenance.scenario += "memory = \"resident\"\n";
+    BOOST_TEST(findings(*this, fits).empty());
+    // Request 0 moves to device 2 as well, which then needs 20 bytes of each of its blocks 0 and 1 more.
+    finds(*this, "(Eq. 13): device 2, revision 1 of request 0 in round 0: 81 of 80", [](Content& c) {
+        c.header.devices[2].memory_bytes = 80;
+        for (std::int32_t block = 0; block < 3; ++block)
+            c.records[0].plans.push_back(
+                {0, 1, 0, block, block < 2 ? 2 : -1, block < 2 ? BlockMode::full : BlockMode::skip});
+    });
+    finds(*this, "a device computes more macs in a round than it may (Eq. 14): device 0 in round 0: 20001 of 20000",
+          [](Content& c) { c.records[0].events[0].macs = 20'001; });
+}
+
 BOOST_AUTO_TEST_CASE(finds_requests_that_do_not_fit) {
     finds(*this, "/rounds counts other requests than /requests in round 0: 4 and 3",
           [](Content& c) { c.records[0].round.requests = 4; });

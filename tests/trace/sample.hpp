@@ -48,7 +48,7 @@ inline Header header(std::size_t devices = 3) {
                        "b0.conv: winograd-4x3"};
     for (std::size_t i = 0; i < devices; ++i) {
         auto const value = static_cast<double>(i);
-        made.devices.push_back({static_cast<std::int32_t>(i), "dévice " + std::to_string(i), 1e9 + value, 100, 200,
+        made.devices.push_back({static_cast<std::int32_t>(i), "dévice " + std::to_string(i), 1e9 + value, 100, 20'000,
                                 500 + value, 8, 10, 2, 1});
     }
     if (devices > 2) made.devices[2].battery_j = 149;  // is empty while idling in round 3, see below
