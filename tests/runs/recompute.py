@@ -1,0 +1,556 @@
+"""What must hold in a trace, recomputed from its raw tables and the scenario alone; no code of the program's is used.
+
+findings(scenario, path) gives one sentence for each thing that does not hold.
+"""
+
+import collections
+import math
+import pathlib
+import tomllib
+
+import h5py
+import numpy
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMPUTE, TRANSMIT, RECEIVE, WAIT = 1, 2, 3, 4
+RETRANSMITTED, FAILED = 2, 4
+DONE, REJECTED, FAILED_REQUEST = 1, 2, 3
+SKIP = 2
+SURVIVAL = b"survival"
+PROFILED = ("min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium")
+
+
+def amount(value):
+    """A quantity's number; all units here are without prefix, but for those of shipped profiles."""
+    if not isinstance(value, str):
+        return float(value)
+    number, _, unit = value.partition(" ")
+    scale = {"k": 1e3, "M": 1e6, "G": 1e9, "m": 1e-3, "u": 1e-6}.get(unit[:1], 1) if len(unit) > 1 and unit not in ("min", "MAC", "MAC/s") else 1
+    return float(number) * scale
+
+
+def close(a, b, relative=1e-9, absolute=1e-9):
+    return abs(a - b) <= max(absolute, relative * max(abs(a), abs(b)))
+
+
+class Trace:
+    def __init__(self, path):
+        with h5py.File(path, "r") as file:
+            for name in ("devices", "blocks", "rounds", "plans", "requests", "events", "battery", "outages"):
+                setattr(self, name, file[name][:])
+            links = file["links"]
+            self.rates = links["rate_bit_s"][:] if "rate_bit_s" in links else None
+            self.complete = bool(file.attrs["complete"])
+
+    def of_round(self, table, number):
+        rows = getattr(self, table)
+        return rows[rows["round"] == number]
+
+
+def linked(scenario):
+    """The links' keys, those of their profile included."""
+    links = dict(scenario["links"])
+    if "profile" in links:
+        profile = tomllib.loads((ROOT / "profiles" / "links" / f"{links['profile']}.toml").read_text())
+        links = {key: profile[key] for key in PROFILED if key in profile} | links
+    return links
+
+
+class Recomputation:
+    def __init__(self, scenario, path):
+        self.scenario, self.trace, self.found = scenario, Trace(path), []
+        links, objective = linked(scenario), scenario["objective"]
+        self.efficiency, self.loss = links.get("efficiency", 1), links.get("loss", 0)
+        self.latency, self.jitter = amount(links.get("latency", 0)), amount(links.get("jitter", 0))
+        self.medium = links.get("medium", "links")
+        self.paper = objective.get("residual", "fused") == "paper"
+        self.resident = objective.get("memory", "paper") == "resident"
+        self.threshold = objective.get("accuracy_threshold", 0.8)
+        self.period = amount(scenario["rounds"].get("period", 0))
+        charge = scenario["planner"].get("charge", False)
+        self.charge = 0 if charge is False else amount(charge)
+        self.retry = scenario["requests"].get("on_reject", "drop") == "retry"
+        self.names = [name.decode() for name in self.trace.devices["name"]]
+        source = scenario["requests"].get("source", "any")
+        self.source = None if source == "any" else self.names.index(source)
+        network = scenario["network"]
+        self.block_names = [name.decode() for name in self.trace.blocks["name"]]
+        element = {"float32": 4, "bfloat16": 2, "int8": 1}[network.get("precision", "float32")]
+        profile = network["profile"]
+        sizes = {"resnet20-cifar": 32, "resnet50": 224}
+        side = network.get("input", profile["input"] if isinstance(profile, dict) else sizes[profile])
+        self.image_bytes = 3 * side * side * element
+        self.speedups, self.times = self.device_times(network.get("precision", "float32"))
+        self.accuracies = self.table()
+        outages = self.trace.outages
+        self.outages = [(row["begin_s"], math.inf if math.isnan(row["end_s"]) else row["end_s"], row["device"], row["peer"], row["cause"])
+                        for row in outages]
+
+    def device_times(self, precision):
+        speedups, times = [], []
+        for entry in self.scenario["fleet"]["devices"]:
+            profile = {}
+            if "profile" in entry:
+                profile = tomllib.loads((ROOT / "profiles" / "devices" / f"{entry['profile']}.toml").read_text())
+            merged = profile | entry
+            speedup = merged.get("speedup", {}).get(precision, 1)
+            measured = {block: amount(time) / speedup for block, time in merged.get("compute_seconds", {}).items()}
+            for _ in range(entry.get("count", 1)):
+                speedups.append(speedup)
+                times.append(measured)
+        return speedups, times
+
+    def table(self):
+        table = self.scenario["accuracy"]["table"]
+        if isinstance(table, str):
+            table = tomllib.loads((ROOT / "profiles" / "accuracy" / f"{table}.toml").read_text())
+        accuracies = {}
+        for row in table["row"]:
+            if row.get("mode", "skip") != "skip":
+                continue
+            dropped = frozenset(row["dropped"])
+            accuracies[dropped] = min(row["accuracy"], accuracies.get(dropped, 1))
+        return accuracies
+
+    def add(self, *words):
+        self.found.append(" ".join(str(word) for word in words))
+
+    # ---- costs
+
+    def executed(self, plan):
+        """(block, skipped, device) of the blocks that run."""
+        return [(row["block"], row["mode"] == SKIP, row["device"]) for row in sorted(plan, key=lambda row: row["block"])
+                if row["device"] >= 0]
+
+    def macs_of(self, block, skipped):
+        return int(self.trace.blocks[block]["skip_macs" if skipped else "macs"])
+
+    def memory_of(self, block, skipped):
+        return int(self.trace.blocks[block]["skip_memory_bytes" if skipped else "memory_bytes"])
+
+    def compute_time(self, block, skipped, device):
+        if not skipped and self.block_names[block] in self.times[device]:
+            return self.times[device][self.block_names[block]]
+        return self.macs_of(block, skipped) / self.trace.devices[device]["mac_rate"]
+
+    def hop_bytes(self, block):
+        """Bytes that decide the time of a hop, and bytes that move; block −1: the image."""
+        if block < 0:
+            return self.image_bytes, self.image_bytes
+        output = int(self.trace.blocks[block]["output_bytes"])
+        if not self.paper or block == 0:
+            return output, output
+        before = int(self.trace.blocks[block - 1]["output_bytes"])
+        return max(output, before), output + before
+
+    def hops(self, steps):
+        """(block whose output moves, from, to)."""
+        moves = []
+        if steps and self.source is not None and self.source != steps[0][2]:
+            moves.append((-1, self.source, steps[0][2]))
+        return moves + [(a[0], a[2], b[2]) for a, b in zip(steps, steps[1:]) if a[2] != b[2]]
+
+    def rate(self, number, sender, receiver):
+        return self.trace.rates[number][sender][receiver] * self.efficiency
+
+    # ---- rounds
+
+    def check(self):
+        trace = self.trace
+        if not trace.complete:
+            self.add("the trace is not complete")
+        self.check_devices()
+        battery = trace.devices["battery_j"].copy()
+        pending = []
+        images = 0
+        for number, row in enumerate(trace.rounds):
+            if row["round"] != number:
+                self.add("rounds are not numbered")
+            next_start = row["next_start_s"]
+            if number + 1 < len(trace.rounds) and trace.rounds[number + 1]["start_s"] != next_start:
+                self.add("round", number + 1, "does not start when its predecessor says")
+            requests = trace.of_round("requests", number)
+            self.plans = collections.OrderedDict()  # (request, revision) in the order of the trace
+            for plan in trace.of_round("plans", number):
+                self.plans.setdefault((plan["request"], plan["revision"]), []).append(plan)
+            self.events = trace.of_round("events", number)
+            pending = self.check_requests(number, row, requests, pending)
+            self.check_plans(number, row, requests, battery)
+            self.check_work(number, row, requests)
+            self.check_queues(number)
+            self.check_outages(number, battery)
+            self.check_times(number, row, requests, next_start)
+            battery = self.check_battery(number, row, next_start, battery)
+        return self.found
+
+    def check_devices(self):
+        entries = [entry for entry in self.scenario["fleet"]["devices"] for _ in range(entry.get("count", 1))]
+        if len(entries) != len(self.trace.devices):
+            self.add("the fleet has", len(self.trace.devices), "devices")
+        for entry, row, speedup in zip(entries, self.trace.devices, self.speedups):
+            power = entry["power"]
+            for column, value in (("mac_rate", amount(entry["mac_rate"]) * speedup), ("memory_bytes", amount(entry["memory"])),
+                                  ("macs_per_round", amount(entry["macs_per_round"])), ("battery_j", amount(entry["battery"])),
+                                  ("power_compute_w", amount(power["compute"])), ("power_transmit_w", amount(power["transmit"]))):
+                if not close(row[column], value, 1e-12, 0):
+                    self.add("a device has", column, row[column], "for", value)
+
+    def check_requests(self, number, row, requests, pending):
+        """Nobody vanishes; returns who must come back in the next round."""
+        if list(requests["request"]) != list(range(len(requests))) or row["requests"] != len(requests):
+            self.add("requests are not numbered in round", number)
+        for expected, found in zip(pending, requests):
+            if (found["arrival_s"], found["attempt"]) != expected:
+                self.add("a rejected request does not come back in round", number, expected, found)
+        if len(pending) > len(requests):
+            self.add("requests vanish in round", number)
+        new = requests[len(pending):]
+        if any(new["attempt"] != 1):
+            self.add("a new request has another attempt than the first in round", number)
+        count = self.scenario["requests"].get("count")
+        if count is not None and len(new) != count:
+            self.add("round", number, "draws", len(new), "requests for", count)
+        spread = self.scenario["requests"].get("arrivals", "batch") == "spread"
+        for request in new:
+            latest = row["start_s"] + (self.period if spread else 0)
+            if not row["start_s"] <= request["arrival_s"] <= latest * (1 + 1e-12):
+                self.add("a request arrives outside of its round", number)
+        if list(new["arrival_s"]) != sorted(new["arrival_s"]):
+            self.add("requests are not in the order of their arrivals in round", number)
+        for request in requests:
+            who = f"request {request['request']} of round {number}"
+            if request["status"] not in (DONE, REJECTED, FAILED_REQUEST):
+                self.add(who, "has status", request["status"])
+            if request["status"] == DONE and not close(request["latency_s"], request["finish_s"] - request["arrival_s"], 1e-12, 1e-12):
+                self.add(who, "has another latency than from arrival to finish")
+            if request["status"] != DONE and not math.isnan(request["finish_s"]):
+                self.add(who, "finishes without being done")
+        rejected = requests[requests["status"] == REJECTED]
+        if row["admitted"] != len(requests) - len(rejected):
+            self.add("round", number, "counts other admitted requests")
+        if bool(row["binding"]) != bool(len(rejected)):
+            self.add("round", number, "rejects", len(rejected), "for", row["binding"])
+        return [(r["arrival_s"], r["attempt"] + 1) for r in rejected] if self.retry else []
+
+    def check_plans(self, number, row, requests, battery):
+        """Eq. 13 to 17 of the first plan, and after each revision."""
+        blocks = len(self.trace.blocks)
+        vain, current = collections.Counter(), {}
+        counted = {}
+        for (request, revision), plan in self.plans.items():
+            who = f"revision {revision} of request {request}, round {number}"
+            if sorted(p["block"] for p in plan) != list(range(blocks)):
+                self.add(who, "does not have every block once (Eq. 15)")
+            for p in plan:
+                vanished = p["mode"] == SKIP and self.trace.blocks[p["block"]]["skip_macs"] == 0
+                if (p["device"] < 0) != vanished or p["device"] >= len(self.names):
+                    self.add(who, "has device", p["device"], "for block", p["block"])
+            dropped = frozenset(self.block_names[p["block"]] for p in plan if p["mode"] == SKIP)
+            accuracy = self.accuracies.get(dropped)
+            if accuracy is None or accuracy < self.threshold:
+                self.add(who, "drops", sorted(dropped), "with accuracy", accuracy, "(Eq. 16)")
+            if revision != counted.get(request, -1) + 1:
+                self.add(who, "does not follow its predecessor")
+            counted[request] = revision
+            for sender, receiver in ((s, r) for _, s, r in self.hops(self.executed(plan))):
+                if not self.rate(number, sender, receiver) > 0:
+                    self.add(who, "moves a tensor where there is no link")
+        first = {r: p for (r, revision), p in self.plans.items() if revision == 0}
+        admitted = {r["request"] for r in requests if r["status"] != REJECTED}
+        if set(first) != admitted:
+            self.add("plans are of requests", sorted(first), "and not of", sorted(admitted), "in round", number)
+        for request in requests:
+            if request["status"] == DONE:
+                last = self.plans[(request["request"], counted[request["request"]])]
+                dropped = frozenset(self.block_names[p["block"]] for p in last if p["mode"] == SKIP)
+                if not close(request["accuracy"], self.accuracies.get(dropped, math.nan), 1e-12, 0):
+                    self.add("request", request["request"], "of round", number, "has accuracy", request["accuracy"])
+        current = dict(first)
+        self.check_capacity(number, current, vain, battery, "the first plan")
+        for (request, revision), plan in self.plans.items():
+            if revision == 0:
+                continue
+            vain = self.in_vain(request, revision, counted[request], vain)
+            current[request] = plan
+            self.check_capacity(number, current, vain, None, f"revision {revision} of request {request}")
+        for device, limit in enumerate(self.trace.devices["macs_per_round"]):
+            mine = self.events[(self.events["kind"] == COMPUTE) & (self.events["device"] == device)]
+            if mine["macs"].sum() > limit:
+                self.add("device", device, "computes", mine["macs"].sum(), "of", limit, "MAC in round", number, "(Eq. 14)")
+
+    def in_vain(self, request, revision, last, vain):
+        """MACs in vain by the time of a request's last revision; earlier ones are only known together."""
+        if revision < last or self.status_failed(request):
+            return vain
+        lost = self.events[(self.events["request"] == request) & (self.events["kind"] == COMPUTE) & (self.events["flags"] & FAILED != 0)]
+        more = collections.Counter(vain)
+        for event in lost:
+            more[event["device"]] += int(event["macs"])
+        return more
+
+    def status_failed(self, request):
+        mine = self.events[self.events["request"] == request]
+        return not len(mine) or not any((mine["flags"] & FAILED == 0) & (mine["kind"] != WAIT))
+
+    def check_capacity(self, number, plans, vain, battery, what):
+        macs, memory, energy, held = collections.Counter(vain), collections.Counter(), collections.Counter(), set()
+        for plan in plans.values():
+            steps = self.executed(plan)
+            for block, skipped, device in steps:
+                macs[device] += self.macs_of(block, skipped)
+                memory[device] += self.memory_of(block, skipped)
+                energy[device] += self.trace.devices[device]["power_compute_w"] * self.compute_time(block, skipped, device)
+                held.add((device, block))
+            for block, sender, receiver in self.hops(steps):
+                time = 8 * self.hop_bytes(block)[0] / (self.rate(number, sender, receiver) * (1 - self.loss))
+                energy[sender] += self.trace.devices[sender]["power_transmit_w"] * time
+                energy[receiver] += self.trace.devices[receiver]["power_receive_w"] * time
+        if self.resident:
+            for device, block in held:
+                memory[device] += int(self.trace.blocks[block]["weight_bytes"])
+        for used, column, equation in ((memory, "memory_bytes", 13), (macs, "macs_per_round", 14)):
+            for device, value in used.items():
+                limit = self.trace.devices[device][column]
+                if value > limit * (1 + 1e-9):
+                    self.add(what, "needs", value, "of", limit, "on device", device, "in round", number, f"(Eq. {equation})")
+        for device, value in energy.items() if battery is not None else ():
+            if value > battery[device] * (1 + 1e-9):
+                self.add(what, "needs", value, "J of", battery[device], "on device", device, "in round", number, "(Eq. 17)")
+
+    def check_work(self, number, row, requests):
+        """What was planned is done, in order, on its devices; and nothing else."""
+        last = {}
+        for (request, revision), plan in self.plans.items():
+            last[request] = plan
+        work = {r["request"]: [] for r in requests}
+        for event in self.events:
+            if event["kind"] == WAIT:
+                continue
+            if event["request"] not in work:
+                self.add("an event of no request in round", number)
+                continue
+            work[event["request"]].append(event)
+        for request in requests:
+            mine, who = work[request["request"]], f"request {request['request']} of round {number}"
+            good = [e for e in mine if not e["flags"] & FAILED]
+            sent = sum(int(e["bytes"]) for e in mine if e["kind"] == TRANSMIT)
+            if sent != request["shared_bytes"]:
+                self.add(who, "shares", request["shared_bytes"], "bytes and sends", sent)
+            if request["status"] == REJECTED and mine:
+                self.add(who, "is rejected and has events")
+            if request["status"] != DONE:
+                if good:
+                    self.add(who, "is not done and has events that are not lost")
+                continue
+            self.check_path(number, row, request, self.executed(last[request["request"]]), good, who)
+
+    def check_path(self, number, row, request, steps, events, who):
+        computed = sorted((e for e in events if e["kind"] == COMPUTE), key=lambda e: e["block"])
+        if [(e["block"], e["device"]) for e in computed] != [(b, d) for b, _, d in steps]:
+            self.add(who, "runs", [(int(e["block"]), int(e["device"])) for e in computed], "for", [(int(b), int(d)) for b, _, d in steps])
+            return
+        transfers = {}
+        for event in events:
+            if event["kind"] == COMPUTE:
+                continue
+            key = (event["kind"], event["block"])
+            if key in transfers:
+                self.add(who, "moves the output of block", event["block"], "twice")
+            transfers[key] = event
+        hops = {block: (sender, receiver) for block, sender, receiver in self.hops(steps)}
+        if {b for _, b in transfers} != set(hops) or len(transfers) != 2 * len(hops):
+            self.add(who, "moves", sorted(transfers), "for", sorted(hops))
+            return
+        ready = max(request["arrival_s"], row["start_s"] + self.charge)
+        before = -1
+        for event, (block, skipped, device) in zip(computed, steps):
+            if event["macs"] != self.macs_of(block, skipped):
+                self.add(who, "computes", event["macs"], "MAC for block", block)
+            if not close(event["end_s"] - event["begin_s"], self.compute_time(block, skipped, device), 1e-9, 1e-12 * max(1, event["end_s"])):
+                self.add(who, "computes block", block, "in", event["end_s"] - event["begin_s"], "s")
+            if before in hops:
+                ready = self.check_hop(number, who, before, hops[before], transfers, ready)
+            if not event["begin_s"] >= ready - 1e-9 * max(1, ready):
+                self.add(who, "computes block", block, "before its input is there")
+            ready, before = event["end_s"], block
+        if request["finish_s"] != ready:
+            self.add(who, "finishes at", request["finish_s"], "and its last block at", ready)
+
+    def check_hop(self, number, who, block, ends, transfers, ready):
+        sent, received = transfers[(TRANSMIT, block)], transfers[(RECEIVE, block)]
+        if (sent["device"], sent["peer"]) != ends or (received["peer"], received["device"]) != ends:
+            self.add(who, "moves the output of block", block, "from", sent["device"], "to", sent["peer"], "for", ends)
+        serialised, shared = self.hop_bytes(block)
+        if sent["bytes"] != shared or received["bytes"] != shared:
+            self.add(who, "moves", sent["bytes"], "bytes after block", block, "for", shared)
+        rounding = 1e-12 * max(1, sent["end_s"], received["end_s"])
+        least, took = 8 * serialised / self.rate(number, *ends), sent["end_s"] - sent["begin_s"]
+        again = bool(sent["flags"] & RETRANSMITTED)
+        if took < least * (1 - 1e-9) - rounding or (not again and not close(took, least, 1e-9, rounding)) or (again and self.loss == 0):
+            self.add(who, "sends the output of block", block, "in", took, "s for", least)
+        if not close(received["end_s"] - received["begin_s"], took, 1e-9, 10 * rounding):
+            self.add(who, "receives the output of block", block, "in another time than it is sent")
+        delay = received["begin_s"] - sent["begin_s"]
+        if delay < -rounding or (self.jitter == 0 and not close(delay, self.latency, 1e-9, 10 * rounding)):
+            self.add(who, "receives the output of block", block, "after", delay, "s for", self.latency)
+        if sent["begin_s"] < ready - rounding:
+            self.add(who, "sends the output of block", block, "before it is there")
+        return received["end_s"]
+
+    def check_queues(self, number):
+        """Processors, and links or radios, do one thing at a time."""
+        queues = collections.defaultdict(list)
+        for event in self.events:
+            interval = (event["begin_s"], event["end_s"])
+            if event["kind"] in (COMPUTE, WAIT):
+                queues["processor", event["device"]].append(interval)
+            elif event["kind"] == TRANSMIT and self.medium == "links":
+                queues["link", event["device"], event["peer"]].append(interval)
+            elif event["kind"] == TRANSMIT:
+                queues["radio", event["device"]].append(interval)
+                queues["radio", event["peer"]].append(interval)
+        for who, intervals in queues.items():
+            intervals.sort()
+            for (_, end), (begin, _) in zip(intervals, intervals[1:]):
+                if begin < end - 1e-9 * max(1, end):
+                    self.add(who, "does two things at a time in round", number)
+
+    def check_outages(self, number, battery):
+        for event in self.events:
+            device, begin, end = event["device"], event["begin_s"], event["end_s"]
+            rounding = 1e-9 * max(1, end)
+            if event["kind"] != WAIT and battery[device] <= 0 and end > begin:
+                self.add("device", device, "works with an empty battery in round", number)
+            for since, until, away, peer, _ in self.outages:
+                if peer < 0:
+                    concerned = away == device
+                else:
+                    concerned = event["kind"] == TRANSMIT and {away, peer} == {device, event["peer"]}
+                if concerned and min(end, until) - max(begin, since) > rounding:
+                    self.add("kind", event["kind"], "of device", device, "goes on while it or its link is down, round", number)
+
+    def down(self, time, causes=None):
+        """Devices and links that are down then."""
+        return [(device, peer) for begin, end, device, peer, cause in self.outages if begin <= time < end and cause != SURVIVAL]
+
+    def check_times(self, number, row, requests, next_start):
+        start, end = row["start_s"], row["end_s"]
+        latest = max([start + (self.charge if self.charge else 0), *(self.events["end_s"] if len(self.events) else []),
+                      *(r["finish_s"] for r in requests if r["status"] == DONE)])
+        if end < latest - 1e-9 * max(1, latest):
+            self.add("round", number, "ends before its last event")
+        if not any(r["status"] == FAILED_REQUEST for r in requests) and not close(end, latest):
+            self.add("round", number, "ends at", end, "and not with its last event at", latest)
+        if row["binding"] == b"outage" and not self.down(start):
+            self.add("round", number, "rejects for an outage, and nothing is down")
+        for (request, revision), plan in self.plans.items():
+            if revision == 0:
+                off = {device for device, peer in self.down(start) if peer < 0}
+                if off & {device for _, _, device in self.executed(plan)} or (self.source in off):
+                    self.add("round", number, "plans with a device that is down")
+                cut = [{device, peer} for device, peer in self.down(start) if peer >= 0]
+                if any({sender, receiver} in cut for _, sender, receiver in self.hops(self.executed(plan))):
+                    self.add("round", number, "plans with a link that is down")
+        earliest = max(end, start + self.period)
+        if close(next_start, earliest, 1e-12, 0):
+            waits = row["binding"] == b"outage" and not row["admitted"] and not self.period
+            ends = [until for begin, until, _, peer, cause in self.outages if begin <= start < until < math.inf and cause != SURVIVAL]
+            if waits and ends and max(ends) > next_start and self.can_end(start):
+                self.add("round", number, "rejects everything for an outage, and the next starts before it ends")
+            return
+        if not (next_start > earliest and row["binding"] == b"outage" and not row["admitted"] and not self.period):
+            self.add("round", number + 1, "starts at", next_start, "and not at", earliest)
+        elif not any(close(next_start, until, 1e-12, 0) for _, until, _, _, _ in self.outages):
+            self.add("round", number + 1, "starts when no outage ends")
+
+    def can_end(self, start):
+        """Whether an outage of then is told with its end, of a device or link that still has energy."""
+        return all(cause != b"battery" for begin, end, _, _, cause in self.outages if begin <= start)
+
+    def check_battery(self, number, row, next_start, before):
+        rows = self.trace.of_round("battery", number)
+        left = numpy.full(len(before), numpy.nan)
+        left[rows["device"]] = rows["remaining_j"]
+        if len(rows) != len(before) or numpy.isnan(left).any():
+            self.add("/battery lacks devices in round", number)
+            return left
+        if (left < 0).any():
+            self.add("a battery holds less than nothing in round", number)
+        start, until = row["start_s"], next_start
+        for device, power in enumerate(self.trace.devices):
+            mine = self.events[(self.events["device"] == device) & (self.events["kind"] != WAIT)]
+            spent, busy, reached = 0.0, 0.0, start
+            for event in sorted(mine, key=lambda event: event["begin_s"]):
+                begin, stop = max(event["begin_s"], start), min(event["end_s"], until)
+                if stop <= begin:
+                    continue
+                column = {COMPUTE: "power_compute_w", TRANSMIT: "power_transmit_w", RECEIVE: "power_receive_w"}[event["kind"]]
+                spent += power[column] * (stop - begin)
+                busy += max(0.0, stop - max(begin, reached))
+                reached = max(reached, stop)
+            off, reached = 0.0, start
+            for since, back, away, peer, _ in sorted(self.outages):
+                if away == device and peer < 0:
+                    begin, stop = max(since, reached), min(back, until)
+                    if stop > begin:
+                        off += stop - begin
+                        reached = stop
+            spent += power["power_idle_w"] * max(0.0, until - start - off - busy)
+            expected = max(0.0, before[device] - spent)
+            if before[device] > 0 and not close(left[device], expected, 0, 1e-9 * spent + 1e-12 * before[device] + 1e-12):
+                self.add("device", device, "has", left[device], "J after round", number, "and should have", expected)
+            if before[device] <= 0 and left[device] != before[device]:
+                self.add("an empty battery changes in round", number)
+        return left
+
+
+def findings(scenario, path):
+    return Recomputation(scenario, path).check()
+
+
+def analysis_findings(scenario, path, analysis):
+    """What `analyze --json` says, against the raw tables."""
+    trace, found = Trace(path), []
+    status = trace.requests["status"]
+    requests = analysis["requests"]
+
+    def expect(what, found_value, value, relative=1e-9):
+        if not close(float(found_value), float(value), relative, 1e-9):
+            found.append(f"analyze has {what} {found_value} for {value}")
+
+    expect("attempts", requests["attempts"], len(status))
+    first = int((trace.requests["attempt"] == 1).sum())
+    expect("requests", requests["requests"], first)
+    expect("done", requests["done"], (status == DONE).sum())
+    expect("rejected", requests["rejected"], (status == REJECTED).sum())
+    expect("failed", requests["failed"], (status == FAILED_REQUEST).sum())
+    done = trace.requests[status == DONE]
+    if len(done):
+        expect("the mean latency", requests["latency_mean_s"], done["latency_s"].mean())
+        parts = sum(requests[f"path_{part}_mean_s"] for part in ("compute", "transfer", "queue"))
+        expect("parts of the latency that add up to", parts, done["latency_s"].mean(), 1e-6)
+    rejected = collections.Counter()
+    for row in trace.rounds:
+        rejected[row["binding"].decode()] += int(row["requests"] - row["admitted"])
+    told = {r["binding"]: r["rejected"] for r in analysis["rejections"]}
+    if told != {binding: count for binding, count in rejected.items() if count}:
+        found.append(f"analyze has rejections {told} for {dict(rejected)}")
+    span = analysis["trace"]["span_s"]
+    events = trace.events
+    for device in analysis["devices"]:
+        number = device["device"]
+        for tiling in ("processor", "radio"):
+            total = sum(value for key, value in device.items() if key.startswith(tiling + "_") and key.endswith("_s"))
+            if not close(total, span, 1e-6, 1e-6):
+                found.append(f"the {tiling}'s time of device {number} adds up to {total} of {span} s")
+        mine = events[events["device"] == number]
+        for kind, key in ((COMPUTE, "processor_compute_s"), (WAIT, "processor_wait_s"), (TRANSMIT, "airtime_transmit_s"),
+                          (RECEIVE, "airtime_receive_s")):
+            part = mine[mine["kind"] == kind]
+            expect(f"{key} of device {number}", device[key], (part["end_s"] - part["begin_s"]).sum(), 1e-6)
+        row = trace.devices[number]
+        left = trace.battery[trace.battery["device"] == number]["remaining_j"]
+        expect(f"battery_left_j of device {number}", device["battery_left_j"], left[-1] if len(left) else row["battery_j"])
+        if device["ledger_error"] is not None and not device["ledger_error"] <= 1e-9:
+            found.append(f"the ledger of device {number} is off by {device['ledger_error']}")
+    return found
