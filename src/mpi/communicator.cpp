@@ -144,7 +144,9 @@ std::optional<Communicator::Incoming> Communicator::probe() const {
     int there = 0;
     MPI_Message message = MPI_MESSAGE_NULL;
     MPI_Status status{};
-    check(MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, handle_->comm, &there, &message, &status), "MPI_Improbe");
+    // Open MPI looks first, and takes in afterwards what has come meanwhile: a second look finds that.
+    for (int look = 0; look < 2 && !there; ++look)
+        check(MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, handle_->comm, &there, &message, &status), "MPI_Improbe");
     if (!there) return std::nullopt;
     int bytes = 0;
     check(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count");
@@ -181,16 +183,26 @@ std::vector<std::byte> Communicator::broadcast(int root, std::vector<std::byte> 
 }
 
 std::vector<std::string> Communicator::gather(int root, std::string const& text) const {
-    std::array<char, 256> mine{};
-    std::memcpy(mine.data(), text.data(), std::min(text.size(), mine.size() - 1));
-    std::vector<char> all(rank_ == root ? mine.size() * static_cast<std::size_t>(size_) : 0);
+    bool const mine = rank_ == root;
+    auto const ranks = mine ? static_cast<std::size_t>(size_) : 0;
+    int const length = count_of(text.size());
+    std::vector<int> lengths(ranks), places(ranks);
     MPI_Request request = MPI_REQUEST_NULL;
-    int const count = static_cast<int>(mine.size());
-    check(MPI_Igather(mine.data(), count, MPI_CHAR, all.data(), count, MPI_CHAR, root, handle_->comm, &request),
-          "MPI_Igather");
+    check(MPI_Igather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, root, handle_->comm, &request), "MPI_Igather");
     wait(request, "MPI_Igather");
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < ranks; ++i) {
+        places[i] = count_of(total);
+        total += static_cast<std::size_t>(lengths[i]);
+    }
+    std::vector<char> all(total);
+    check(MPI_Igatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), places.data(), MPI_CHAR, root,
+                       handle_->comm, &request),
+          "MPI_Igatherv");
+    wait(request, "MPI_Igatherv");
     std::vector<std::string> texts;
-    for (std::size_t at = 0; at < all.size(); at += mine.size()) texts.emplace_back(&all[at]);
+    for (std::size_t i = 0; i < ranks; ++i)
+        texts.emplace_back(all.data() + places[i], static_cast<std::size_t>(lengths[i]));
     return texts;
 }
 
