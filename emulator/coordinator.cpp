@@ -75,7 +75,7 @@ Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int
             continue;
         }
         double const longest = wall || transport_.wakes() ? idle_pause_s : longest_pause_s;
-        pause_ = std::min(pause_ * 1.5, transport_.busy() ? first_pause_s : longest);
+        pause_ = std::min(pause_ * 1.5, transport_.busy() ? longest_pause_s : longest);
         waker_.wait_until(clock_.now() + pause_);
     }
     return Outcome::finished;
@@ -271,7 +271,7 @@ bool Coordinator::wait_for(std::function<bool()> const& condition, LogitsSink co
             pause = first_pause_s;
             continue;
         }
-        pause = std::min(pause * 1.5, transport_.busy() ? first_pause_s : longest_pause_s);
+        pause = std::min(pause * 1.5, transport_.busy() || !transport_.wakes() ? longest_pause_s : idle_pause_s);
         waker_.wait_until(clock_.now() + pause);
     }
     return true;

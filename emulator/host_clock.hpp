@@ -1,8 +1,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <cstdint>
 
 namespace skipstone::emulator {
 
@@ -17,29 +16,37 @@ class HostClock {
     double shift_s_;
 };
 
-// Lets a thread wait for an absolute time of a host clock or for another thread's call, whichever comes first.
+// What a Waker sleeps on: 1 when it is to wake up. Other processes ring it where it lies in memory that they share.
+using Bell = std::atomic<std::uint32_t>;
+static_assert(Bell::is_always_lock_free && sizeof(Bell) == 4);
+void ring(Bell& bell);
+
+// Lets a thread wait for an absolute time of a host clock or for a ring of its bell, whichever comes first.
 class Waker {
   public:
-    explicit Waker(HostClock const& clock) : clock_(&clock) {}
+    // bell: none: one of its own.
+    explicit Waker(HostClock const& clock, Bell* bell = nullptr) : clock_(&clock), bell_(bell ? bell : &own_) {}
     // Ends one wait, the present or the next one.
-    void notify();
-    // Returns at `time` or soon after a notify(), without exactness: ± the kernel's timer slack.
-    void wait_until(double time);
-    // Returns at `time`, exactly but for what the scheduler does: sleeps, then spins for the last 100 µs at most. False
+    void notify() { ring(*bell_); }
+    // Returns at `time` (false) or soon after a notify() (true), without exactness: ± the kernel's timer slack. A signal
+    // may end it earlier.
+    bool wait_until(double time);
+    // Returns at `time`, exactly but for what the scheduler does: sleeps, then spins for the last spin_s at most. False
     // when `stop` was set (and the waker notified) before.
-    bool wait_exactly(double time, std::atomic<bool> const& stop);
+    bool wait_exactly(double time, std::atomic<bool> const& stop, double spin_s = longest_spin_s);
+
+    static constexpr double longest_spin_s = 100e-6;
 
   private:
     HostClock const* clock_;
-    std::mutex mutex_;
-    std::condition_variable condition_;
-    bool notified_ = false;
+    Bell own_{0};
+    Bell* bell_;
 };
 
-// The calling thread's scheduling class. A thread that waits for a deadline should run at once when it comes
-// (SCHED_FIFO where that is allowed), a thread that computes should not keep those from running. At the end it is an
-// ordinary thread again: MPI libraries may spin while they end, which at SCHED_FIFO would leave no core for the ranks
-// that they wait for.
+// The calling thread's scheduling class. A thread that sleeps until a deadline should run at once when it comes
+// (SCHED_FIFO where that is allowed); a thread that polls must not (many of them would leave no core for those that
+// compute), and a thread that computes should not keep others from running. At the end it is an ordinary thread again:
+// MPI libraries may spin while they end, which at SCHED_FIFO would leave no core for the ranks that they wait for.
 class ThreadPriority {
   public:
     ThreadPriority() = default;
@@ -48,12 +55,16 @@ class ThreadPriority {
     ThreadPriority& operator=(ThreadPriority const&) = delete;
 
     void wait_for_deadlines();
+    void ordinary();
     void compute();
 
   private:
-    enum class Class { unset, deadlines, compute };
-    Class class_ = Class::unset;
+    enum class Class { ordinary, deadlines, compute };
+    Class class_ = Class::ordinary;
 };
+
+// Whether this process may use SCHED_FIFO.
+bool real_time_is_allowed();
 
 // Cores that this process may use.
 int usable_cores();

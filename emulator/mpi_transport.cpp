@@ -2,15 +2,23 @@
 
 #include <time.h>
 
+#include <cstddef>
 #include <utility>
 
 namespace skipstone::emulator {
 
+namespace {
+
+constexpr std::size_t sent_at_once = 4096;  // bytes; the sender of a longer message waits for its receiver
+
+}  // namespace
+
 void MpiTransport::send(int to, Tag tag, Buffer payload) {
     retire_sent();
     auto request = communicator_->send(to, static_cast<int>(tag), payload.bytes());
-    sending_.push_back({std::move(payload), std::move(request)});
+    sending_.push_back({to, std::move(payload), std::move(request)});
     ++sent_[static_cast<std::size_t>(to)];
+    bells_->ring(to);
 }
 
 std::optional<Message> MpiTransport::receive() {
@@ -26,6 +34,7 @@ std::optional<Message> MpiTransport::receive() {
         Message message{it->from, static_cast<Tag>(it->tag), std::move(it->buffer)};
         receiving_.erase(it);
         ++received_;
+        if (message.payload.size() > sent_at_once) bells_->ring(message.peer);  // its send is done
         return message;
     }
     return std::nullopt;
@@ -33,6 +42,8 @@ std::optional<Message> MpiTransport::receive() {
 
 bool MpiTransport::busy() {
     retire_sent();
+    // MPI may have held a message back when its receiver was rung for it.
+    for (auto const& sending : sending_) bells_->ring(sending.to);
     return !sending_.empty() || !receiving_.empty();
 }
 

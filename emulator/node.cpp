@@ -9,11 +9,14 @@ namespace skipstone::emulator {
 namespace {
 
 constexpr double first_pause_s = 20e-6;
-// Longest pauses between two looks at the transport: when work waits for tensors of other ranks, when a tensor is on
-// its way at emulated speed, and when nothing is known to come.
+// Longest pauses between two looks at the transport: while bytes are on their way, when work waits for tensors of other
+// ranks, when a tensor is on its way at emulated speed, and when nothing is known to come. Where the transport wakes:
+// nothing is missed meanwhile.
+constexpr double busy_pause_s = 1e-3;
 constexpr double hungry_pause_s = 100e-6;
 constexpr double expecting_pause_s = 1e-3;
 constexpr double idle_pause_s = 5e-3;
+constexpr double woken_pause_s = 100e-3;
 constexpr int image_step = -1;
 constexpr double short_task_s = 1e-3;  // host time
 
@@ -29,7 +32,7 @@ bool Node::ByTime::operator()(Work const* a, Work const* b) const {
 }
 
 Node::Node(Transport& transport, HostClock const& clock, Waker& waker, std::unique_ptr<BlockExecutor> executor,
-           std::size_t blocks, ClockKind kind)
+           std::size_t blocks, ClockKind kind, double ranks_per_core)
     : transport_(transport),
       clock_(clock),
       waker_(waker),
@@ -37,6 +40,8 @@ Node::Node(Transport& transport, HostClock const& clock, Waker& waker, std::uniq
       executor_(std::move(executor)),
       blocks_(blocks),
       kind_(kind),
+      crowd_(std::max(1.0, ranks_per_core)),
+      spin_s_(Waker::longest_spin_s / crowd_),
       processor_([this] {
           try {
               processor_loop();
@@ -55,26 +60,35 @@ Node::~Node() {
 
 void Node::serve() {
     double pause = first_pause_s;
-    if (kind_ == ClockKind::wall) radio_priority_.wait_for_deadlines();
+    bool look = true;  // for messages
     while (!stop_) {
-        bool progress = handle_messages();
+        bool progress = handle_timers();
+        if (look) progress |= handle_messages();
         progress |= handle_outbox();
         progress |= handle_timers();
         {
             std::lock_guard const lock(mutex_);
             if (failure_) std::rethrow_exception(failure_);
         }
-        if (stop_ || progress) {
-            pause = first_pause_s;
-            continue;
+        if (stop_) return;
+        bool const busy = transport_.busy();
+        bool const polls = busy || !transport_.wakes();
+        pause = progress ? first_pause_s : std::min(pause * 1.5, busy ? busy_pause_s : longest_pause());
+        double const now = clock_.now(), next = next_timer_s(), until = polls ? now + pause : now + woken_pause_s;
+        if (kind_ == ClockKind::wall) {
+            if (next <= until || (scheduled_ >= 0 && !polls))
+                radio_priority_.wait_for_deadlines();
+            else
+                radio_priority_.ordinary();
         }
-        double const longest = transport_.busy() ? first_pause_s : longest_pause();
-        pause = std::min(pause * 1.5, longest);
-        double const next = next_timer_s();
-        if (next <= clock_.now() + pause)
-            waker_.wait_exactly(next, stop_);
-        else
-            waker_.wait_until(clock_.now() + pause);
+        look = true;
+        if (next - spin_s_ <= now) {
+            waker_.wait_exactly(next, stop_, spin_s_);
+            look = busy;
+        } else {
+            bool const rung = waker_.wait_until(std::min(next - spin_s_ / 2, until));
+            look = rung || polls || clock_.now() >= until;
+        }
     }
 }
 
@@ -82,13 +96,12 @@ void Node::serve() {
 
 double Node::longest_pause() {
     std::lock_guard const lock(mutex_);
-    if (kind_ == ClockKind::virtual_time && transport_.wakes()) return idle_pause_s;
     if (kind_ == ClockKind::virtual_time) return rounds_.empty() ? expecting_pause_s : hungry_pause_s;
-    if (scheduled_ < 0) return idle_pause_s;
+    if (scheduled_ < 0) return crowd_ * idle_pause_s;
     bool const expecting = std::ranges::any_of(rounds_.at(scheduled_).timers, [](Timer const& timer) {
         return timer.action == Timer::Action::receive_begin && timer.done && !timer.work->input_here;
     });
-    return expecting ? expecting_pause_s : idle_pause_s;
+    return crowd_ * (expecting ? expecting_pause_s : idle_pause_s);
 }
 
 std::optional<Message> Node::next_message() {
@@ -342,6 +355,7 @@ void Node::begin_round(Go const& go) {
 
 void Node::answer_ping(int peer) {
     // More pings follow at once: answer them without sleeping in between, for a few milliseconds at most.
+    radio_priority_.wait_for_deadlines();
     transport_.send(peer, Tag::pong, pack(Pong{clock_.now()}));
     double const until = clock_.now() + 2e-3;
     for (int left = pings_per_sync - 1; left > 0 && clock_.now() < until && !stop_;) {
@@ -413,7 +427,7 @@ void Node::run_work(Work& work) {
     double const begin = deadline(order.begin_s), end = deadline(order.end_s);
     processor_priority_.wait_for_deadlines();
     if (!work.computed && is_short(order) && wait_for_input(work, begin)) compute(work);
-    if (!processor_waker_.wait_exactly(begin, stop_)) return;
+    if (!processor_waker_.wait_exactly(begin, stop_, spin_s_)) return;
     if (!wait_for_input(work, std::numeric_limits<double>::infinity())) return;
     Stamp stamp = stamp_of(order, EventKind::compute, order.block);
     stamp.host_begin_s = clock_.now();
@@ -423,7 +437,7 @@ void Node::run_work(Work& work) {
         run_ahead();
         processor_waker_.wait_until(last);
     }
-    if (!processor_waker_.wait_exactly(end, stop_)) return;
+    if (!processor_waker_.wait_exactly(end, stop_, spin_s_)) return;
     stamp.host_end_s = clock_.now();
     finish(work, stamp);
 }
@@ -457,7 +471,7 @@ bool Node::wait_for_input(Work const& work, double until) {
         }
         double const now = clock_.now();
         if (stop_ || now >= until) return false;
-        processor_waker_.wait_until(std::min(now + expecting_pause_s, until));
+        processor_waker_.wait_until(until);
     }
 }
 
@@ -478,14 +492,15 @@ void Node::compute(Work& work) {
 }
 
 void Node::finish(Work& work, Stamp const& stamp) {
+    bool over = false;
     {
         std::lock_guard const lock(mutex_);
         auto& round = rounds_.at(work.order.round);
         round.computations.push_back(stamp);
         round.kernel_s += work.kernel_s;
-        --round.unfinished;
+        over = --round.unfinished == 0;
     }
-    waker_.notify();
+    if (over) waker_.notify();
 }
 
 void Node::route(Work& work) {

@@ -41,8 +41,9 @@ class BlockExecutor {
 class Node {
   public:
     // executor: none with kernels off. clock and waker are this rank's; the transport wakes the waker where it can.
+    // ranks_per_core: of this host; the more they are, the less each may spin or poll.
     Node(Transport& transport, HostClock const& clock, Waker& waker, std::unique_ptr<BlockExecutor> executor,
-         std::size_t blocks, ClockKind kind);
+         std::size_t blocks, ClockKind kind, double ranks_per_core = 1);
     ~Node();
     Node(Node const&) = delete;
 
@@ -115,6 +116,8 @@ class Node {
     std::unique_ptr<BlockExecutor> executor_;
     std::size_t blocks_;  // of the network
     ClockKind kind_;
+    double crowd_;   // ranks per core, at least 1
+    double spin_s_;  // before a deadline
 
     std::mutex mutex_;  // guards what follows, but for what only the radio touches
     std::map<int, Round> rounds_;

@@ -29,7 +29,7 @@ class Transport {
     virtual std::optional<Message> receive() = 0;
     // Bytes are on their way, and progress needs further calls of receive().
     virtual bool busy() = 0;
-    // Who serves this rank is woken for every message, and need not look for them.
+    // Who serves this rank is woken for every message, and need not look for them while it is not busy.
     virtual bool wakes() const = 0;
 };
 

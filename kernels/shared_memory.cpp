@@ -45,7 +45,7 @@ SharedMemory SharedMemory::alone(std::size_t bytes) {
 
 SharedMemory SharedMemory::among(mpi::Communicator const& host, std::size_t bytes) {
     if (host.size() == 1) return alone(bytes);
-    Descriptor const created(host.rank() == 0 ? memfd_create("skipstone-weights", MFD_CLOEXEC) : -1);
+    Descriptor const created(host.rank() == 0 ? memfd_create("skipstone", MFD_CLOEXEC) : -1);
     std::string path;
     if (host.rank() == 0 && created.get() >= 0 && ftruncate(created.get(), static_cast<off_t>(bytes)) == 0)
         path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(created.get());

@@ -24,6 +24,7 @@
 #include "config/scenario_file.hpp"
 #include "emulator/coordinator.hpp"
 #include "emulator/dilation.hpp"
+#include "emulator/doorbells.hpp"
 #include "emulator/image_supply.hpp"
 #include "emulator/kernel_executor.hpp"
 #include "emulator/loopback_transport.hpp"
@@ -211,8 +212,8 @@ kernels::WeightsOrigin weights_of(Scenario const& scenario) {
 
 // Any other rank's part. A failure goes to rank 0, which ends the run.
 void serve(Transport& transport, HostClock const& clock, Waker& waker, Scenario const& scenario, Network const& network,
-           std::unique_ptr<BlockExecutor> executor) {
-    Node node(transport, clock, waker, std::move(executor), network.size(), scenario.emulation.clock);
+           std::unique_ptr<BlockExecutor> executor, double ranks_per_core) {
+    Node node(transport, clock, waker, std::move(executor), network.size(), scenario.emulation.clock, ranks_per_core);
     try {
         node.serve();
     } catch (std::exception const& error) {
@@ -277,13 +278,15 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
         }
     }
 
-    MpiTransport transport(world);
-    Waker waker(clock);
+    Doorbells const bells(world);
+    MpiTransport transport(world, bells);
+    Waker waker(clock, &bells.of(world.rank()));
     if (!first) {
         on_signals(OnSignal::ignore);  // rank 0 ends the run
         bool const has_device = static_cast<std::size_t>(world.rank()) <= scenario.fleet.size();
         serve(transport, clock, waker, scenario, network,
-              packed && has_device ? make_kernel_executor(*packed) : nullptr);
+              packed && has_device ? make_kernel_executor(*packed) : nullptr,
+              static_cast<double>(bells.ranks_here()) / usable_cores());
         transport.drain();
         on_signals(OnSignal::end);  // the launcher need not kill what is ending anyway
         return done;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "emulator/doorbells.hpp"
 #include "emulator/mpi_transport.hpp"
 #include "kernels/shared_memory.hpp"
 #include "units/error.hpp"
@@ -67,6 +68,20 @@ BOOST_AUTO_TEST_CASE(collectives_reach_everybody) {
     world().barrier();
 }
 
+BOOST_AUTO_TEST_CASE(texts_of_any_length_are_gathered_whole) {
+    auto const text = [](int rank) {
+        return std::string(static_cast<std::size_t>(rank * 1000), static_cast<char>('a' + rank % 26));
+    };
+    auto const gathered = world().gather(world().size() - 1, text(world().rank()));
+    if (world().rank() != world().size() - 1) {
+        BOOST_TEST(gathered.empty());
+        return;
+    }
+    BOOST_REQUIRE(gathered.size() == static_cast<std::size_t>(world().size()));
+    for (int rank = 0; rank < world().size(); ++rank)
+        BOOST_TEST(gathered[static_cast<std::size_t>(rank)] == text(rank));
+}
+
 BOOST_AUTO_TEST_CASE(a_failing_call_says_which_and_why) {
     BOOST_CHECK_EXCEPTION(world().send(world().size(), 1, {}), EnvironmentError, [](auto const& e) {
         return std::string(e.what()).find("MPI_Isend") == 0 && std::string(e.what()).find("rank") != std::string::npos;
@@ -79,7 +94,8 @@ BOOST_AUTO_TEST_SUITE(transport)
 
 // Every rank sends to every other: small messages behind large ones, which MPI may well finish first.
 BOOST_AUTO_TEST_CASE(keeps_the_order_of_each_sender) {
-    MpiTransport transport(world());
+    Doorbells const bells(world());
+    MpiTransport transport(world(), bells);
     int const messages = 20;
     for (int i = 0; i < messages; ++i)
         for (int to = 0; to < world().size(); ++to)
@@ -96,6 +112,54 @@ BOOST_AUTO_TEST_CASE(keeps_the_order_of_each_sender) {
     }
     while (transport.busy()) transport.receive();
     world().barrier();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(doorbells)
+
+BOOST_AUTO_TEST_CASE(ranks_of_a_host_wake_each_other) {
+    HostClock const clock;
+    Doorbells const bells(world());
+    BOOST_TEST(bells.ranks_here() == world().size());  // these tests run on one host
+    BOOST_REQUIRE(bells.reach_all());
+    Waker waker(clock, &bells.of(world().rank()));
+    if (world().rank() > 0) {
+        BOOST_TEST(waker.wait_until(clock.now() + 60));
+        bells.ring(0);
+    } else {
+        for (int rank = 1; rank < world().size(); ++rank) {
+            bells.ring(rank);
+            BOOST_TEST(waker.wait_until(clock.now() + 60));
+        }
+    }
+    world().barrier();
+}
+
+BOOST_AUTO_TEST_CASE(a_message_wakes_its_receiver_however_long_it_is) {
+    if (world().size() == 1) return;
+    HostClock const clock;
+    Doorbells const bells(world());
+    MpiTransport transport(world(), bells);
+    Waker waker(clock, &bells.of(world().rank()));
+    BOOST_TEST(transport.wakes());
+    int const next = (world().rank() + 1) % world().size();
+    for (std::size_t const bytes : {std::size_t{1}, std::size_t{4'000'000}}) {
+        transport.send(next, Tag::tensor, Buffer(bytes));
+        bool here = false;
+        for (int looks = 0; !here || transport.busy();) {
+            if (auto const message = transport.receive()) {
+                BOOST_TEST(message->payload.size() == bytes);
+                here = true;
+            } else if (transport.busy()) {
+                waker.wait_until(clock.now() + 1e-3);
+            } else {  // nothing but a ring ends this
+                BOOST_REQUIRE(waker.wait_until(clock.now() + 60));
+                BOOST_REQUIRE(++looks < 100);
+            }
+        }
+        world().barrier();
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -15,10 +15,11 @@ namespace {
 ClusterRun run_ranks(Scenario const& scenario, double dilation, double shift) {
     Network const network(scenario.network.profile);
     HostClock const clock(world().rank() * shift);
-    Waker waker(clock);
+    Doorbells const bells(world());
+    Waker waker(clock, &bells.of(world().rank()));
     ClusterRun run;
     {
-        MpiTransport transport(world());
+        MpiTransport transport(world(), bells);
         if (world().rank() > 0) {
             Node(transport, clock, waker, std::make_unique<HashExecutor>(network), network.size(),
                  scenario.emulation.clock)
@@ -63,8 +64,9 @@ BOOST_AUTO_TEST_CASE(gives_the_same_logits_and_times_as_one_process) {
 }
 
 BOOST_AUTO_TEST_CASE(draining_takes_what_nobody_waits_for) {
+    Doorbells const bells(world());
     {
-        MpiTransport transport(world());
+        MpiTransport transport(world(), bells);
         for (int to = 0; to < world().size(); ++to)
             if (to != world().rank())
                 transport.send(to, Tag::tensor, Buffer(4'000'000));  // leaves only when it is taken
@@ -72,7 +74,7 @@ BOOST_AUTO_TEST_CASE(draining_takes_what_nobody_waits_for) {
         BOOST_TEST(!transport.busy());
     }
     world().barrier();
-    MpiTransport fresh(world());
+    MpiTransport fresh(world(), bells);
     BOOST_TEST(!fresh.receive().has_value());
     world().barrier();  // the next case's messages are not for this transport
 }
