@@ -1,7 +1,9 @@
 #include "analysis/analyze.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <map>
 #include <memory>
@@ -525,6 +527,14 @@ void Reduction::add_notes() {
                                                                             : "the run was killed";
         notes.push_back("incomplete: " + why + "; " + std::to_string(trace.rounds) + of + " rounds are in (0 to " +
                         std::to_string(trace.rounds - 1) + "), and what follows is about these alone");
+    }
+    if (double const stalled = trace_.stalled_s(); stalled > 0) {
+        std::array<char, 160> text{};
+        std::snprintf(text.data(), text.size(),
+                      "rank 0 stood still for %.1f s (stopped, or no core was free); rounds began later for it, emulated "
+                      "times are not affected",
+                      stalled);
+        notes.emplace_back(text.data());
     }
     if (result_.energy.ledger_error > energy_tolerance)
         notes.push_back("the battery ledger does not agree with the events and powers; `skipstone check` says where");

@@ -31,6 +31,7 @@ struct RoundResult {
     std::vector<int> predicted;               // class with the largest logit, per request; −1: none
     std::vector<ClockReading> clocks;         // wall clock only
     double kernel_s = 0;                      // host time inside kernels, all ranks
+    double stalled_s = 0;                     // host time that rank 0 stood still
 };
 
 // Rank 0: takes rounds from the course, has the nodes run them, and hands the results on in order. Under the virtual

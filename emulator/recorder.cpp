@@ -127,6 +127,7 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
     record.battery.reserve(course.battery.size());
     for (std::size_t i = 0; i < course.battery.size(); ++i)
         record.battery.push_back({round, static_cast<std::int32_t>(i), course.battery[i].value()});
+    record.stalled_s = result.stalled_s;
     for (auto const& clock : result.clocks)
         record.clocks.push_back({round, clock.rank, clock.offset_s, clock.uncertainty_s});
     for (auto const& outage : course.outages)

@@ -71,6 +71,7 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     kernel_s_ += result.kernel_s;
     for (auto const& clock : result.clocks) worst_uncertainty_s_ = std::max(worst_uncertainty_s_, clock.uncertainty_s);
 
+    stalled_s_ += result.stalled_s;
     round.lowest_battery = Joules(INFINITY);
     for (std::size_t i = 0; i < devices_.size(); ++i) {
         Joules const spent = course.state.battery[i] - course.battery[i];

@@ -70,6 +70,7 @@ class RunSummary {
     Seconds emulated() const;
     double kernel_s() const { return kernel_s_; }
 
+    double stalled_s() const { return stalled_s_; }  // host time that rank 0 stood still
   private:
     std::vector<DeviceSummary> devices_;
     std::vector<RoundSummary> rounds_;
@@ -78,7 +79,7 @@ class RunSummary {
     double worst_uncertainty_s_ = 0;
     long labelled_ = 0, correct_ = 0;
     double planned_correct_ = 0;  // sum of g(y) over the labelled
-    double kernel_s_ = 0;
+    double kernel_s_ = 0, stalled_s_ = 0;
     double dilation_;
 };
 

@@ -151,6 +151,9 @@ void RunReport::finish(emulator::RunSummary const& summary, std::string const& r
     print((remark.empty() ? ""
                           : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
                                 std::to_string(rounds_) + " rounds; ") +
+    if (summary.stalled_s() > 0)
+        print("rank 0 stood still for " + fixed(summary.stalled_s(), 1) +
+              " s (stopped, or no core was free); rounds began later for it, emulated times are not affected\n");
           fixed(summary.emulated().value(), 3) + " emulated seconds; " +
           (start_up_s ? "first logits " + fixed(*start_up_s, 2) + " s after the start; " : "") + "trace: " + trace_ +
           "\n");

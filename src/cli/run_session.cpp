@@ -33,6 +33,7 @@
 #include "emulator/recorder.hpp"
 #include "emulator/run_summary.hpp"
 #include "emulator/setup.hpp"
+#include "emulator/standstill.hpp"
 #include "hdf5/file.hpp"
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
@@ -66,7 +67,8 @@ struct Stage {
     Scenario scenario;
     Network network;
     std::string output;
-    std::vector<std::string> hosts;  // per rank
+    std::vector<std::string> hosts;     // per rank
+    std::vector<std::string> realtime;  // per rank: "yes" where it may use SCHED_FIFO
     std::string mpi_version = "none";
 };
 
@@ -102,6 +104,9 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
                                   : "he-initialised from the seed";
     if (stage.scenario.emulation.kernels)
         provenance.convolutions = choices_text(choices_of(stage.scenario.network.convolutions, stage.network));
+    if (stage.scenario.emulation.clock == ClockKind::wall)
+        provenance.realtime = std::to_string(std::ranges::count(stage.realtime, "yes")) + " of " +
+                              std::to_string(stage.realtime.size()) + " ranks";
     header.devices = device_rows(stage.scenario);
     header.blocks = block_rows(stage.network);
     return header;
@@ -159,8 +164,10 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
                 summary.add_prediction(row.label, row.predicted_class, row.accuracy);
         report.round(summary.add(result));
     };
+    Standstill standstill(clock);
     std::optional<double> start_up_s;
     auto notice_first = [&](int, int, std::span<float const>) {
+        result.stalled_s = standstill.take();
         if (!start_up_s) start_up_s = process_age_s();
     };
     Coordinator::Outcome outcome{};
@@ -233,7 +240,7 @@ Stage prepare(RunRequest const& request, int ranks) {
     Course(scenario, network);
     auto output =
         request.output.empty() ? std::filesystem::path(scenario.file).stem().string() + ".h5" : request.output;
-    return {std::move(scenario), std::move(network), std::move(output), {}, "none"};
+    return {std::move(scenario), std::move(network), std::move(output), {}, {}, "none"};
 }
 
 // This rank's part among several; what escapes it concerns this rank alone.
@@ -269,6 +276,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
                                                          weights_of(scenario)));
         } catch (InputError const& error) {
             problem = error.what();
+    auto const realtime = world.gather(0, real_time_is_allowed() ? "yes" : "no");
         }
         auto const problems = world.gather(0, problem);
         if (!world.all(problem.empty())) {
@@ -302,6 +310,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     }
     transport.drain();
     return status;
+    stage->realtime = realtime;
 }
 
 }  // namespace

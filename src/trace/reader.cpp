@@ -225,7 +225,8 @@ Provenance provenance_of(hdf5::File const& file) {
             group.read_double("dilation"),
             line("network"),
             line("weights_hash"),
-            group.has_attribute("convolutions") ? line("convolutions") : ""};
+            group.has_attribute("convolutions") ? line("convolutions") : "",
+            group.has_attribute("realtime") ? line("realtime") : ""};
 }
 
 std::array<Table const*, 9> all_tables() {
@@ -241,6 +242,7 @@ struct Reader::State {
         require_format(file);
         complete = file.read_integer("complete") != 0;
         ended = ended_of(file);
+        if (file.has_attribute("stalled_s")) stalled_s = file.read_double("stalled_s");
         header.software_version = line_of(file, "software_version");
         header.date = line_of(file, "date");
         header.seed = file.read_unsigned("seed");
@@ -305,6 +307,7 @@ struct Reader::State {
 
     hdf5::File file;
     bool complete = false;
+    double stalled_s = 0;
     Ended ended = Ended::running;
     Header header;
     std::map<std::string, Store> tables;
@@ -331,6 +334,10 @@ bool Reader::complete() const {
 
 Ended Reader::ended() const {
     return state_->ended;
+}
+
+double Reader::stalled_s() const {
+    return state_->stalled_s;
 }
 
 std::int32_t Reader::committed_rounds() const {

@@ -30,6 +30,8 @@ class Reader {
     Header const& header() const;
     bool complete() const;
     Ended ended() const;
+    // Host seconds that rank 0 stood still; 0 while it is not known (the run has not ended).
+    double stalled_s() const;
     std::int32_t committed_rounds() const;
     // A writer has the file open now, as far as this host can know: false, too, while a process on another host writes
     // it, where the file system does not tell locks from host to host. Looks anew at every call.

@@ -131,6 +131,7 @@ struct Provenance {
     std::string network;
     std::string weights_hash;
     std::string convolutions;  // "NAME: ALGORITHM; …" of those that were not computed directly
+    std::string realtime;      // wall clock: ranks that may use SCHED_FIFO, "11 of 11 ranks"; else ""
 };
 
 // What is known before the first round.
@@ -154,6 +155,7 @@ struct RoundRecord {
     std::vector<BatteryRow> battery;  // one per device
     std::vector<ClockRow> clocks;
     std::vector<OutageRow> outages;  // those that begin until the next round starts, and were not told before
+    double stalled_s = 0;            // host time that rank 0 stood still, before or in the round
 };
 
 enum class ColumnType { int32, int64, float64, text, uint8_code, int32_code };

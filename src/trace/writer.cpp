@@ -153,6 +153,7 @@ void create_trace(std::string const& path, Header const& header) {
         file.write_unsigned("seed", header.seed);
         file.write_integer("complete", 0);
         file.write_string("ended", to_string(Ended::running), ended_size);
+        file.write_double("stalled_s", 0);
         {
             auto group = file.create_group("provenance");
             auto const& provenance = header.provenance;
@@ -167,6 +168,7 @@ void create_trace(std::string const& path, Header const& header) {
             group.write_string("network", provenance.network);
             group.write_string("weights_hash", provenance.weights_hash);
             group.write_string("convolutions", provenance.convolutions);
+            group.write_string("realtime", provenance.realtime);
         }
         auto const devices = header.devices.size();
         filled.push_back(create_filled(file, header.devices));
@@ -217,6 +219,7 @@ struct Writer::State {
     fs::path target;   // that path, links followed
     fs::path written;  // the file that is being written: the target or one in the scratch folder
     std::size_t devices = 0;
+    double stalled_s = 0;  // over all rounds
     std::optional<std::string> warning;
     WriteMark mark;  // on the written file, until it is finished
     std::optional<hdf5::File> file;
@@ -257,6 +260,7 @@ struct Writer::State {
     // Writes how the run ended and closes the file.
     void end(Ended ended) {
         file->write_string("ended", to_string(ended), ended_size);
+        file->write_double("stalled_s", stalled_s);
         if (ended == Ended::finished) file->write_integer("complete", 1);
         file->flush();  // while a failure still leaves something that can be abandoned
         tables.reset();
@@ -365,6 +369,7 @@ void Writer::append(RoundRecord const& record) {
         row.outages = static_cast<std::int32_t>(record.outages.size());
         tables.rounds.append(std::vector{row});
     });
+    state.stalled_s += record.stalled_s;
     ++state.next_round;
 }
 

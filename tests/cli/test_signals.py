@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import sys
 import time
@@ -92,6 +93,72 @@ class Interrupted(ProgramTest):
                 self.assertEqual(trace.attributes["complete"], 0)
                 self.assertIn(trace.attributes["ended"], ("interrupted", "running"))  # running: the launcher was quicker
                 self.assert_readable(trace.attributes["ended"], 1)
+
+    @unittest.skipUnless(OPEN_MPI, "MPICH's launcher ends with 0 at times, though a rank ended with 130")
+    def test_launch_passes_a_signal_and_its_status_on(self):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            for whole_group in (False, True):  # Ctrl-C, and `timeout`, reach all processes of a group
+                with self.subTest(signal=number, whole_group=whole_group):
+                    output = self.path("t.h5")
+                    pathlib.Path(output).unlink(missing_ok=True)
+                    process = self.start("run", self.scenario(SLOW), "-o", output, "--launch")
+                    self.wait_for_rounds(output, 1, process)
+                    if whole_group:
+                        os.killpg(process.pid, number)
+                    process.send_signal(number)
+                    result = self.wait(process, 30)
+                    self.assertEqual(result.code, status, result)
+                    self.assert_readable("interrupted", 1)
+                    self.assertIn("interrupted after", result.out)
+
+    def test_launch_passes_the_status_of_its_ranks_on(self):
+        self.skipstone("run", self.scenario(SLOW | {"rounds.count": 1, "emulation.dilation": 0.1}), "-o", "t.h5", "--launch")
+        hurried = SLOW | {"rounds.count": 1, "requests.count": 3, "emulation.dilation": 0.0001, "emulation.kernels": True}
+        self.skipstone("run", self.scenario(hurried), "-o", "t.h5", "--launch", "--strict", code=4)
+        self.skipstone("run", self.scenario(SLOW), "-o", "nowhere/t.h5", "--launch", code=2)
+
+    def test_launch_tells_when_a_rank_died(self):
+        output = self.path("t.h5")
+        scenario = self.scenario(SLOW)
+        process = self.start("run", scenario, "-o", output, "--launch")
+        self.wait_for_rounds(output, 1, process)
+        executable = str(pathlib.Path(PROGRAM).resolve())
+        ranks = sorted(pid for pid in self.ranks_of(scenario) if pid != process.pid and os.readlink(f"/proc/{pid}/exe") == executable)
+        self.assertEqual(len(ranks), 5)
+        self.remove_memory_of(ranks)
+        os.kill(ranks[-1], signal.SIGKILL)
+        self.assertEqual(self.wait(process, 30).code, 128 + signal.SIGKILL)
+
+    def test_a_stopped_rank_0_is_told(self):
+        output = self.path("t.h5")
+        scenario = self.scenario(SLOW | {"rounds.count": 6, "emulation.dilation": 1.0})
+        process = self.start("run", scenario, "-o", output, ranks=5)
+        self.wait_for_rounds(output, 1, process)
+        first, = (pid for pid in self.ranks_of(scenario) if pid != process.pid
+                  and {b"OMPI_COMM_WORLD_RANK=0", b"PMI_RANK=0"} & set(pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")))
+        os.kill(first, signal.SIGSTOP)
+        time.sleep(2)
+        os.kill(first, signal.SIGCONT)
+        result = self.wait(process)
+        self.assertEqual(result.code, 0, result)
+        told = re.search(r"rank 0 stood still for (\d+\.\d) s", result.out)
+        self.assertIsNotNone(told, result)
+        self.assertGreaterEqual(float(told[1]), 1.5)
+        self.assertAlmostEqual(Trace(output).attributes["stalled_s"], float(told[1]), delta=0.051)
+        self.assertIn(told[0], self.skipstone("analyze", output).out)
+
+    def test_a_killed_launch_leaves_no_rank_behind(self):
+        output = self.path("t.h5")
+        scenario = self.scenario(SLOW)
+        process = self.start("run", scenario, "-o", output, "--launch")
+        self.wait_for_rounds(output, 1, process)
+        process.kill()
+        self.wait(process)
+        end = time.monotonic() + 10
+        while left := self.ranks_of(scenario):
+            self.assertLess(time.monotonic(), end, f"still there: {left}")
+            time.sleep(0.1)
+        self.assertEqual(Trace(output).attributes["ended"], "interrupted")
 
     def test_killing_the_launcher_leaves_the_trace_readable_and_no_rank_behind(self):
         output = self.path("t.h5")
