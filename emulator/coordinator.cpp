@@ -50,7 +50,7 @@ Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int
     while (next_to_commit < rounds) {
         if (stop_) return Outcome::interrupted;
         while (planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight && !stop_) {
-            auto round = next_unless(course, stop_);
+            auto round = next_round(course);
             if (!round) return Outcome::interrupted;
             auto& flight = flights_[planned++] = prepare(std::move(*round));
             if (!nodes_have_work()) continue;
@@ -79,6 +79,59 @@ Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int
         waker_.wait_until(clock_.now() + pause_);
     }
     return Outcome::finished;
+}
+
+namespace {
+
+// What of a round ends within so many seconds: jobs without their later tasks. Events stay, those that nobody plays, too.
+RoundCourse beginning_of(RoundCourse round, Seconds longest) {
+    Seconds const end = round.state.start + longest;
+    std::vector<timeline::Job> jobs;
+    std::vector<timeline::JobTimes> times;
+    for (std::size_t j = 0; j < round.jobs.size(); ++j) {
+        auto& job = round.jobs[j];
+        auto& played = round.times.jobs[j];
+        auto const later = std::ranges::find_if(played.tasks, [&](auto const& task) { return task.end > end; });
+        auto const tasks = static_cast<std::size_t>(later - played.tasks.begin());
+        if (tasks == 0) continue;
+        job.tasks.resize(tasks);
+        played.tasks.resize(tasks);
+        played.hops.resize(tasks);
+        jobs.push_back(std::move(job));
+        times.push_back(std::move(played));
+    }
+    round.jobs = std::move(jobs);
+    round.times.jobs = std::move(times);
+    return round;
+}
+
+}  // namespace
+
+std::vector<double> Coordinator::rehearse(std::shared_ptr<Course> const& course, ImageSupply const& images,
+                                          Seconds longest) {
+    if (!rehearsed_) rehearsed_ = next_unless(course, stop_);
+    if (!rehearsed_) return {};
+    auto const round = rehearsed_->state.round.value();
+    auto& flight = flights_[round] = prepare(beginning_of(*rehearsed_, longest));
+    send_images(flight, images, flight.images_to_send.size());
+    dispatch(flight);
+    start_wall_round(flight);
+    next_start_ = 0;
+    std::vector<double> late;
+    if (wait_for([&] { return flight.complete(); }, {})) {
+        auto const& result = flight.result;
+        for (auto const& event : result.course.events)
+            if (!std::isnan(event.host_end_s))
+                late.push_back(lateness(event, result.course.state.start.value(), result.host_start_s,
+                                        settings_.dilation));
+    }
+    flights_.erase(round);
+    return late;
+}
+
+std::optional<RoundCourse> Coordinator::next_round(std::shared_ptr<Course> const& course) {
+    if (rehearsed_) return std::exchange(rehearsed_, std::nullopt);
+    return next_unless(course, stop_);
 }
 
 // ---- before a round ----

@@ -63,6 +63,10 @@ class Coordinator {
     Speed measure_blocks();
     void set_dilation(double dilation) { settings_.dilation = dilation; }
 
+    // Plays the beginning of the course's first round, so many emulated seconds of it, and says how late its events were:
+    // lateness as in /events. run() then begins with that round. Empty: nothing to play, or interrupted.
+    std::vector<double> rehearse(std::shared_ptr<Course> const& course, ImageSupply const& images, Seconds longest);
+
     enum class Outcome { finished, interrupted };
     // Throws EnvironmentError when a node fails. Interrupted while it plans: see next_unless.
     Outcome run(std::shared_ptr<Course> const& course, int rounds, ImageSupply const& images, ResultSink const& sink,
@@ -84,6 +88,7 @@ class Coordinator {
     // Ranks beyond one per device have nothing to do.
     int nodes() const { return std::min(transport_.size() - 1, static_cast<int>(settings_.devices)); }
     bool nodes_have_work() const { return settings_.kernels || settings_.clock == ClockKind::wall; }
+    std::optional<RoundCourse> next_round(std::shared_ptr<Course> const& course);
     std::vector<int> share_devices(RoundCourse const& course);
     Flight prepare(RoundCourse course);
     void dispatch(Flight& flight);
@@ -102,6 +107,7 @@ class Coordinator {
     Settings settings_;
     double run_start_;
     std::atomic<bool> const& stop_;
+    std::optional<RoundCourse> rehearsed_;               // the first round, while it was only rehearsed
     std::map<int, Flight> flights_;                      // by round
     std::vector<double> offsets_;                        // per node: its clock minus ours
     std::vector<double> backlog_;                        // per node: MACs handed over and not reported

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "emulator/dilation.hpp"
+
 namespace skipstone::emulator {
 
 namespace {
@@ -69,9 +71,9 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     }
     overruns_ += round.overruns;
     kernel_s_ += result.kernel_s;
+    stalled_s_ += result.stalled_s;
     for (auto const& clock : result.clocks) worst_uncertainty_s_ = std::max(worst_uncertainty_s_, clock.uncertainty_s);
 
-    stalled_s_ += result.stalled_s;
     round.lowest_battery = Joules(INFINITY);
     for (std::size_t i = 0; i < devices_.size(); ++i) {
         Joules const spent = course.state.battery[i] - course.battery[i];
@@ -107,7 +109,8 @@ Fidelity RunSummary::fidelity() const {
             .p50 = quantile(sorted, 0.5),
             .p99 = quantile(sorted, 0.99),
             .max = sorted.empty() ? 0 : sorted.back(),
-            .clock_uncertainty_s = worst_uncertainty_s_};
+            .clock_uncertainty_s = worst_uncertainty_s_,
+            .sufficient_dilation = sufficient_dilation(sorted, dilation_, 0.01)};
 }
 
 Seconds RunSummary::emulated() const {

@@ -41,6 +41,7 @@ struct Fidelity {
     std::size_t overruns = 0;
     double p50 = 0, p99 = 0, max = 0;  // lateness, as a share of the event's emulated time
     double clock_uncertainty_s = 0;    // the worst
+    double sufficient_dilation = 1;    // with which these events would have been faithful, with a quarter to spare
     bool faithful() const { return overruns * 100 <= events; }
 };
 
@@ -69,8 +70,8 @@ class RunSummary {
     void add_prediction(int label, int predicted, double planned_accuracy);
     Seconds emulated() const;
     double kernel_s() const { return kernel_s_; }
-
     double stalled_s() const { return stalled_s_; }  // host time that rank 0 stood still
+
   private:
     std::vector<DeviceSummary> devices_;
     std::vector<RoundSummary> rounds_;

@@ -141,19 +141,22 @@ void RunReport::finish(emulator::RunSummary const& summary, std::string const& r
         print("fidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) +
               " events late by more than 1 %; lateness p50 " + percent(f.p50, 4) + ", p99 " + percent(f.p99, 3) +
               ", max " + percent(f.max, 2) + "; clocks agree to " + fixed(1e6 * f.clock_uncertainty_s, 1) + " µs" +
-              (f.faithful() ? "" : "; NOT FAITHFUL, do not trust these times") + "\n");
+              (f.faithful() ? ""
+                            : "; NOT FAITHFUL, do not trust these times: try --dilation " +
+                                  fixed(f.sufficient_dilation, 1) + ", fewer ranks per core, or an idle host") +
+              "\n");
         if (f.clock_uncertainty_s > tolerated_uncertainty_s * dilation_)
             std::fprintf(stderr,
                          "skipstone: warning: the ranks' clocks are known to %.0f µs only; host times of different "
                          "ranks are not comparable\n",
                          1e6 * f.clock_uncertainty_s);
     }
-    print((remark.empty() ? ""
-                          : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
-                                std::to_string(rounds_) + " rounds; ") +
     if (summary.stalled_s() > 0)
         print("rank 0 stood still for " + fixed(summary.stalled_s(), 1) +
               " s (stopped, or no core was free); rounds began later for it, emulated times are not affected\n");
+    print((remark.empty() ? ""
+                          : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
+                                std::to_string(rounds_) + " rounds; ") +
           fixed(summary.emulated().value(), 3) + " emulated seconds; " +
           (start_up_s ? "first logits " + fixed(*start_up_s, 2) + " s after the start; " : "") + "trace: " + trace_ +
           "\n");

@@ -112,6 +112,8 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
     return header;
 }
 
+constexpr double rehearsal_s = 3;  // host time at most
+
 int most_ranks_of_a_host(std::vector<std::string> const& hosts) {
     std::ptrdiff_t most = 0;
     for (auto const& host : hosts) most = std::max(most, std::ranges::count(hosts, host));
@@ -141,22 +143,31 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         Coordinator& coordinator;
         ~StopNodes() { coordinator.stop_nodes(); }
     } const stop_nodes{coordinator};
+    auto const course = std::make_shared<Course>(scenario, stage.network);
     double dilation = scenario.emulation.clock == ClockKind::wall ? scenario.emulation.dilation.value_or(1) : 1;
     if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
         auto const known = profiled_blocks(stage);
         auto const speed = known ? Coordinator::Speed{*known, usable_cores()} : coordinator.measure_blocks();
         if (known) std::printf("dilation: from this host's profile (skipstone bench)\n");
-        dilation = automatic_dilation(scenario, stage.network, speed.block_seconds, most_ranks_of_a_host(stage.hosts),
-                                      speed.cores);
+        int const ranks = most_ranks_of_a_host(stage.hosts);
+        dilation = automatic_dilation(scenario, stage.network, speed.block_seconds, ranks, speed.cores);
+        // Ranks that share cores hinder each other in ways that no sum of their parts tells.
+        if (ranks > speed.cores)
+            dilation = rehearsed_dilation(dilation, [&](double tried) {
+                coordinator.set_dilation(tried);
+                return coordinator.rehearse(
+                    course, [&](std::int64_t image) { return images.image(image); }, Seconds(rehearsal_s / tried));
+            });
         coordinator.set_dilation(dilation);
     }
     RunReport report(scenario, stage.network, dilation);
-    auto const course = std::make_shared<Course>(scenario, stage.network);
     trace::Writer writer(stage.output, header_of(stage, request, dilation));
     report.start(stage.output, writer.warning());
     RunSummary summary(scenario, dilation);
+    Standstill standstill(clock);
     LabelOf const label_of = [&](std::int64_t image) { return images.label(image); };
     auto take = [&](RoundResult&& result) {
+        result.stalled_s = standstill.take();
         auto const record = record_of(scenario, result, label_of);
         writer.append(record);
         for (auto const& row : record.requests)
@@ -164,10 +175,8 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
                 summary.add_prediction(row.label, row.predicted_class, row.accuracy);
         report.round(summary.add(result));
     };
-    Standstill standstill(clock);
     std::optional<double> start_up_s;
     auto notice_first = [&](int, int, std::span<float const>) {
-        result.stalled_s = standstill.take();
         if (!start_up_s) start_up_s = process_age_s();
     };
     Coordinator::Outcome outcome{};
@@ -267,6 +276,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     auto const scenario = config::parse_scenario(text, "resolved scenario", "", {}, {});
     auto const network = network_of(scenario);
     auto const hosts = world.gather(0, mpi::host_name());
+    auto const realtime = world.gather(0, real_time_is_allowed() ? "yes" : "no");
 
     std::optional<kernels::PackedNetwork> packed;
     if (scenario.emulation.kernels) {
@@ -276,7 +286,6 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
                                                          weights_of(scenario)));
         } catch (InputError const& error) {
             problem = error.what();
-    auto const realtime = world.gather(0, real_time_is_allowed() ? "yes" : "no");
         }
         auto const problems = world.gather(0, problem);
         if (!world.all(problem.empty())) {
@@ -301,6 +310,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     }
     on_signals(OnSignal::remember);
     stage->hosts = hosts;
+    stage->realtime = realtime;
     stage->mpi_version = mpi::library_version();
     int status = bad_input;
     try {
@@ -310,7 +320,6 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     }
     transport.drain();
     return status;
-    stage->realtime = realtime;
 }
 
 }  // namespace

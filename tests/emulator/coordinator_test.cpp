@@ -1,5 +1,9 @@
 #include "emulator/coordinator.hpp"
 
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <cmath>
@@ -211,6 +215,120 @@ BOOST_AUTO_TEST_CASE(waits_out_the_period_of_a_round_without_requests) {
     BOOST_REQUIRE(run.results.size() == 3);
     for (std::size_t i = 1; i < 3; ++i)
         BOOST_TEST(run.results[i].host_start_s - run.results[i - 1].host_start_s >= 0.1);
+}
+
+namespace {
+
+// How often a node looked for messages while its round ran, and how often at SCHED_FIFO.
+struct Looks {
+    std::atomic<int> all{0}, real_time{0};
+};
+
+class WatchedTransport final : public emulator::Transport {
+  public:
+    WatchedTransport(std::unique_ptr<Transport> inner, bool wakes, Looks& looks)
+        : inner_(std::move(inner)), wakes_(wakes), looks_(looks) {}
+    int rank() const override { return inner_->rank(); }
+    int size() const override { return inner_->size(); }
+    void send(int to, emulator::Tag tag, Buffer payload) override {
+        running_ &= tag != emulator::Tag::report;
+        inner_->send(to, tag, std::move(payload));
+    }
+    std::optional<emulator::Message> receive() override {
+        if (running_) {
+            ++looks_.all;
+            if (sched_getscheduler(0) == SCHED_FIFO) ++looks_.real_time;
+        }
+        auto message = inner_->receive();
+        running_ |= message && message->tag == emulator::Tag::go;
+        return message;
+    }
+    bool busy() override { return inner_->busy(); }
+    bool wakes() const override { return wakes_; }
+
+  private:
+    std::unique_ptr<Transport> inner_;
+    bool wakes_, running_ = false;
+    Looks& looks_;
+};
+
+// A device that computes a request for about two seconds of host time, and has nothing to send meanwhile.
+void run_watched(bool wakes, double ranks_per_core, Looks& looks) {
+    auto scenario = small_scenario(1);
+    scenario.fleet[0].memory = Bytes(1'000'000'000);
+    scenario.fleet[0].macs_per_round = Macs(10'000'000'000);
+    scenario.rounds.count = 1;
+    scenario.requests.count = 1;
+    scenario.emulation.clock = ClockKind::wall;
+    auto const run =
+        run_loopback(scenario, {.nodes = 1, .dilation = 20, .ranks_per_core = ranks_per_core, .wrap = [&](auto inner) {
+                                    return std::make_unique<WatchedTransport>(std::move(inner), wakes, looks);
+                                }});
+    BOOST_REQUIRE(run.results.size() == 1);
+    BOOST_REQUIRE(!run.results[0].course.jobs.empty());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_woken_for_messages_does_not_poll_for_them) {
+    Looks looks;
+    run_watched(true, 1, looks);
+    BOOST_TEST(looks.all < 60);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_polls_does_so_the_less_the_more_ranks_share_a_core_and_never_in_real_time) {
+    Looks looks;
+    run_watched(false, 4, looks);
+    BOOST_TEST(looks.all < 200);
+    BOOST_TEST(looks.real_time <= 2);  // those beside the message that began the round
+}
+
+BOOST_AUTO_TEST_CASE(kernels_run_in_the_class_that_makes_way) {
+    static std::atomic<int> elsewhere;
+    elsewhere = 0;
+    class Watching final : public emulator::BlockExecutor {
+      public:
+        explicit Watching(Network const& network) : network_(network), hash_(network) {}
+        void prepare(BlockId, BlockMode) override {}
+        double measure(BlockId) override { return 0; }
+        Tensor run(BlockId block, BlockMode mode, Tensor input) override {
+            bool const is_short = network_.block(block).macs < Macs(1'000'000);  // computed early, and held back
+            if (!is_short && sched_getscheduler(0) != SCHED_BATCH) ++elsewhere;
+            return hash_.run(block, mode, std::move(input));
+        }
+
+      private:
+        Network network_;
+        HashExecutor hash_;
+    };
+    auto scenario = small_scenario(3);
+    scenario.rounds.count = 1;
+    scenario.emulation.clock = ClockKind::wall;
+    run_loopback(scenario, {.nodes = 3, .dilation = 1, .executor = [](Network const& network) {
+                                return std::make_unique<Watching>(network);
+                            }});
+    BOOST_TEST(elsewhere == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_rehearsal_plays_the_beginning_of_the_first_round_and_run_begins_with_it) {
+    auto scenario = small_scenario(3);
+    scenario.rounds.count = 2;
+    auto const model = run_loopback(scenario, {.nodes = 3});
+    scenario.emulation.clock = ClockKind::wall;
+    double const half = 0.5 * (model.results[0].course.end - model.results[0].course.state.start).value();
+    std::vector<double> late;
+    auto const wall = run_loopback(scenario, {.nodes = 3, .dilation = 0.5, .rehearse = Seconds(half), .late = &late});
+    std::size_t expected = 0, all = 0;
+    for (auto const& event : model.results[0].course.events) {
+        all += event.kind != EventKind::wait;
+        expected += event.kind == EventKind::compute && event.end_s <= half;
+    }
+    BOOST_TEST(late.size() >= expected);  // and the transfers in between
+    BOOST_TEST(late.size() < all);
+    BOOST_TEST(expected > 0);
+    BOOST_TEST(*std::ranges::min_element(late) >= -1e-6);
+    BOOST_TEST(same_course(model.results, wall.results));
+    BOOST_TEST((model.logits == wall.logits));
 }
 
 BOOST_AUTO_TEST_CASE(stops_in_mid_round) {

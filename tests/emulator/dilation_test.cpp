@@ -1,12 +1,15 @@
 #include "emulator/dilation.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 #include "loopback_cluster.hpp"
 
 using namespace skipstone;
 using namespace skipstone::test;
 using emulator::automatic_dilation;
+using emulator::rehearsed_dilation;
+using emulator::sufficient_dilation;
 
 namespace {
 
@@ -66,6 +69,43 @@ BOOST_AUTO_TEST_CASE(counts_what_handing_over_small_blocks_costs) {
     double const few = automatic_dilation(scenario, network, no_time, 2, 2);
     BOOST_TEST(few > 10);
     BOOST_TEST(automatic_dilation(scenario, network, no_time, 20, 2) == 10 * few, boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(a_sufficient_one_makes_late_events_punctual) {
+    std::vector<double> late(1000, 0.001);
+    BOOST_TEST(sufficient_dilation({}, 7, 0.01) == 1);
+    BOOST_TEST(sufficient_dilation(late, 1, 0.01) == 1);
+    for (int i = 0; i < 10; ++i) late[static_cast<std::size_t>(97 * i)] = 50;
+    BOOST_TEST(sufficient_dilation(late, 2, 0.01) == 1);  // one in a hundred may be late
+    late[1] = 0.04;
+    // Late by 4 % of its length where a second takes two: by 1 % where it takes eight, and a quarter to spare.
+    BOOST_TEST(sufficient_dilation(late, 2, 0.01) == 10, boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(sufficient_dilation(late, 2, 0.005) == 12500, boost::test_tools::tolerance(1e-12));
+}
+
+// A host on which each event ends a constant time after its own, the longer the more ranks share a core.
+BOOST_AUTO_TEST_CASE(rehearsals_find_the_dilation_that_ranks_per_core_ask_for) {
+    auto const found = [](double estimate, double ranks_per_core) {
+        return rehearsed_dilation(estimate, [=](double dilation) {
+            return std::vector<double>(200, 50e-6 * ranks_per_core / dilation / 0.010);
+        });
+    };
+    BOOST_TEST(found(1, 1) == 1);
+    BOOST_TEST(found(3, 1) == 3);  // never below the estimate
+    double const crowded = found(1, 16);
+    BOOST_TEST(crowded == 10, boost::test_tools::tolerance(1e-9));
+    BOOST_TEST(found(1, 32) == 2 * crowded, boost::test_tools::tolerance(1e-9));
+}
+
+BOOST_AUTO_TEST_CASE(rehearsals_end) {
+    int played = 0;
+    double const found = rehearsed_dilation(1, [&](double) {
+        ++played;
+        return std::vector<double>(10, 1.0);  // however slow the time goes
+    });
+    BOOST_TEST(played == 3);
+    BOOST_TEST(std::isfinite(found));
+    BOOST_TEST(rehearsed_dilation(2, [](double) { return std::vector<double>(); }) == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

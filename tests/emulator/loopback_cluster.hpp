@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -91,7 +92,12 @@ struct ClusterOptions {
     int nodes = 1;
     double dilation = 1;
     double clock_shift_s = 0;  // node i's clock is i times this ahead of rank 0's
+    double ranks_per_core = 1;
     std::atomic<bool> const* stop = nullptr;
+    // Stands between a node and its transport.
+    std::function<std::unique_ptr<emulator::Transport>(std::unique_ptr<emulator::Transport>)> wrap = {};
+    std::optional<Seconds> rehearse = {};  // so many emulated seconds, before the run
+    std::vector<double>* late = nullptr;   // what the rehearsal said
     ExecutorMaker executor = [](Network const& network) { return std::make_unique<HashExecutor>(network); };
 };
 
@@ -108,11 +114,12 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
         threads.emplace_back([&, node] {
             HostClock const node_clock(node * options.clock_shift_s);
             Waker node_waker(node_clock);
-            auto const mine = hub.connect(node, [&] { node_waker.notify(); });
+            auto mine = hub.connect(node, [&] { node_waker.notify(); });
+            if (options.wrap) mine = options.wrap(std::move(mine));
             try {
                 Node served(*mine, node_clock, node_waker,
                             scenario.emulation.kernels ? options.executor(network) : nullptr, network.size(),
-                            scenario.emulation.clock);
+                            scenario.emulation.clock, options.ranks_per_core);
                 served.serve();
             } catch (std::exception const& error) {
                 mine->send(0, Tag::failed, pack_text(error.what()));
@@ -130,9 +137,11 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
         coordinator.stop_nodes();
         for (auto& thread : threads) thread.join();
     };
+    auto const images = [&](std::int64_t image) { return numbered_image(network, image); };
     try {
+        if (options.rehearse) *options.late = coordinator.rehearse(course, images, *options.rehearse);
         run.outcome = coordinator.run(
-            course, scenario.rounds.count, [&](std::int64_t image) { return numbered_image(network, image); },
+            course, scenario.rounds.count, images,
             [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
             [&](int round, int request, std::span<float const> logits) {
                 run.logits[{round, request}].assign(logits.begin(), logits.end());
