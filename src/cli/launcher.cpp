@@ -1,11 +1,19 @@
 #include "cli/launcher.hpp"
 
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 
+#include "cli/exit_code.hpp"
 #include "mpi/communicator.hpp"
+#include "sweep/process.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::cli {
@@ -24,6 +32,60 @@ std::vector<std::string> launch_words(std::string const& launcher, std::size_t d
     if (!said) words.insert(words.end(), {"-n", ranks});
     words.insert(words.end(), program.begin(), program.end());
     return words;
+}
+
+namespace {
+
+// What the launcher and all its ranks get: a group of their own, so that a terminal's Ctrl-C, or whoever signals the
+// whole group of this process, reaches them once, through this process.
+[[noreturn]] void become_launcher(std::vector<std::string> words, pid_t parent, sigset_t const& signals) {
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(interrupted + SIGTERM);
+    if (int const nothing = ::open("/dev/null", O_RDONLY); nothing > STDIN_FILENO) {
+        ::dup2(nothing, STDIN_FILENO);
+        ::close(nothing);
+    }
+    ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
+    try {
+        execute(std::move(words));
+    } catch (std::exception const& error) {
+        std::fprintf(stderr, "skipstone: %s\n", error.what());
+        std::fflush(nullptr);
+        ::_exit(failed);
+    }
+}
+
+}  // namespace
+
+int launch(std::vector<std::string> words) {
+    using Clock = std::chrono::steady_clock;
+    // Open MPI's mpirun takes a second signal within five seconds as "now": one that comes twice at once is one.
+    constexpr std::chrono::milliseconds same_signal{500};
+
+    std::fflush(nullptr);
+    sweep::BlockedSignals const signals;
+    pid_t const parent = ::getpid();
+    pid_t const child = ::fork();
+    if (child < 0) throw EnvironmentError::from_errno("fork");
+    if (child == 0) become_launcher(std::move(words), parent, signals.before());
+    ::setpgid(child, child);  // both do it, so that it is done whoever comes first
+    int passed_on = 0;
+    Clock::time_point last;
+    for (;;) {
+        auto const signal = signals.wait(1);
+        if (signal && *signal != SIGCHLD && (passed_on == 0 || Clock::now() - last > same_signal)) {
+            passed_on = *signal;
+            last = Clock::now();
+            ::kill(child, *signal);
+        }
+        int status = 0;
+        pid_t const ended = ::waitpid(child, &status, WNOHANG);
+        if (ended < 0) throw EnvironmentError::from_errno("waitpid");
+        if (ended == 0) continue;
+        int const code = sweep::shell_status(status);
+        return passed_on != 0 && code != done ? interrupted + passed_on : code;
+    }
 }
 
 void execute(std::vector<std::string> words) {

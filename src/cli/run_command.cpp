@@ -51,12 +51,12 @@ Scenario load(RunOptions const& options, Invocation const& invocation) {
     return emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
 }
 
-// Replaces this process by mpirun with a rank per device and one for the coordinator.
-[[noreturn]] void launch(std::size_t devices, Invocation const& invocation) {
+// With a rank per device and one for the coordinator.
+int launch_ranks(std::size_t devices, Invocation const& invocation) {
     std::vector<std::string> program{invocation.executable.string()};
     for (std::size_t i = 1; i < invocation.arguments.size(); ++i)
         if (invocation.arguments[i] != "--launch") program.push_back(invocation.arguments[i]);
-    execute(launch_words("", devices, program));
+    return launch(launch_words("", devices, program));
 }
 
 int run(RunOptions const& options, Invocation const& invocation) {
@@ -70,7 +70,7 @@ int run(RunOptions const& options, Invocation const& invocation) {
     bool const launched = mpi::launched();
     if (options.print_config || (options.launch && !launched)) {
         auto const scenario = request.load_scenario();
-        if (!options.print_config) launch(scenario.fleet.size(), invocation);
+        if (!options.print_config) return launch_ranks(scenario.fleet.size(), invocation);
         std::fputs(config::scenario_text(scenario).c_str(), stdout);
         return done;
     }
