@@ -30,6 +30,8 @@ function showHeader() {
     run.clock === "wall" ? `wall clock, an emulated second takes ${figure(run.dilation, "s")}` : `${run.clock} clock`,
     `${figure(run.span_s, "s")} emulated`, `seed ${run.seed}`, state, run.date.replace("T", " ").replace("Z", " UTC"),
   ].join(" · ");
+  if (100 * trace.fidelity.overruns > trace.fidelity.events)
+    select("unfaithful").textContent = `NOT FAITHFUL: ${percent(trace.fidelity.overrun_share)} of the events were late by more than 1 %. Do not trust these times.`;
   for (const note of trace.notes) select("notes").append(element("li", note));
 }
 

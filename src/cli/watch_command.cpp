@@ -37,6 +37,7 @@ struct Progress {
     double latency_total_s = 0, worst_latency_s = 0;  // worst: a round's mean
     std::optional<WatchedRound> last;
 
+    bool faithful() const { return overruns * 100 <= events; }
     void add(WatchedRound const& round) {
         ++rounds;
         done += round.done;
@@ -190,7 +191,8 @@ class Watch {
                     ", worst round " + fixed(progress_.worst_latency_s, 3) + " s");
             lines.push_back(battery_text());
             if (trace_.header().provenance.clock == "wall")
-                lines.push_back(counted(progress_.overruns, "late events of ") + std::to_string(progress_.events));
+                lines.push_back(counted(progress_.overruns, "late events of ") + std::to_string(progress_.events) +
+                                (progress_.faithful() ? "" : ": NOT FAITHFUL"));
         } else {
             lines.push_back(bar);
         }
@@ -243,7 +245,12 @@ class Watch {
         close_screen();
         say(std::string(trace::to_string(trace_.ended())) + " " + so_far() + ": " +
             counted(progress_.done, "requests done, ") + counted(progress_.rejected, "rejected"));
-        return trace_.ended() == trace::Ended::finished ? done : failed;
+        bool const faithful = trace_.header().provenance.clock != "wall" || progress_.faithful();
+        if (!faithful)
+            say("NOT FAITHFUL, do not trust these times: " + counted(progress_.overruns, "of ") +
+                counted(progress_.events, "events late by more than 1 %"));
+        if (trace_.ended() != trace::Ended::finished) return failed;
+        return faithful ? done : not_faithful;
     }
 
     int gone() {
@@ -273,7 +280,8 @@ Action add_watch_command(CLI::App& app, Invocation const& invocation) {
     app.footer(
         "On a terminal the state of the run is redrawn in place; elsewhere every finished round is a line, as\n"
         "`run` prints it. Ends when the run ends; Ctrl-C ends the watching, not the run.\n"
-        "Exit status: 0 the run finished, 1 it was interrupted, failed or was killed, 130 watching was interrupted.\n"
+        "Exit status: 0 the run finished, 1 it was interrupted, failed or was killed, 4 it finished with more than 1 %\n"
+        "of its events late (wall clock), 130 watching was interrupted.\n"
         "A run whose process has gone without saying how it ended was killed; that can be seen on the host of its\n"
         "rank 0 alone.");
     return [trace, &invocation] {

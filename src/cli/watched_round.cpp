@@ -1,5 +1,7 @@
 #include "cli/watched_round.hpp"
 
+#include <cmath>
+
 namespace skipstone::cli {
 
 namespace {
@@ -22,6 +24,8 @@ WatchedRound read_round(trace::Reader const& trace, RoundId round) {
     for (auto const& plan : trace.read<trace::PlanRow>(trace.rows_of<trace::PlanRow>(round)))
         read.dropped_blocks += plan.revision == 0 && plan.mode == BlockMode::skip;
     for (auto const& event : trace.read<Event>(trace.rows_of<Event>(round))) {
+        if (event.kind == EventKind::wait || (event.flags & event_flags::failed) != 0 || std::isnan(event.host_end_s))
+            continue;
         ++read.events;
         read.overruns += (event.flags & event_flags::overrun) != 0;
     }

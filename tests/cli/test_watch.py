@@ -14,7 +14,7 @@ import termios
 import time
 import unittest
 
-from support import DONE, OVERRUN, PROGRAM, REJECTED, ProgramTest, Trace, read_line, where
+from support import DONE, OVERRUN, PROGRAM, REJECTED, WAIT, ProgramTest, Trace, h5py, numpy, read_line, where
 
 WALL = {"emulation.clock": "wall", "emulation.dilation": 0.25, "rounds.count": 8}
 LONG = {"emulation.kernels": True, "rounds.count": 1_000_000}
@@ -45,6 +45,24 @@ class Watch(ProgramTest):
             late = sum(e["flags"] & OVERRUN != 0 for e in where(trace.events, round=row["round"]))
             self.assertEqual(f"late events {late}" in line, late > 0)
 
+    @staticmethod
+    def status_of(trace):
+        """Of watching a finished run in real time: this host may have been too slow for it."""
+        return 4 if 100 * ((trace.events["flags"] & OVERRUN) != 0).sum() > (trace.events["kind"] != WAIT).sum() else 0
+
+    def test_a_run_that_cannot_be_trusted_is_called_so(self):
+        self.skipstone("run", self.scenario(WALL | {"emulation.dilation": 0.0005, "emulation.kernels": True}), "-o", "t.h5", ranks=5)
+        result = self.skipstone("watch", "t.h5", code=4)
+        trace = Trace(self.path("t.h5"))
+        late, events = (sum(rows) for rows in ((trace.events["flags"] & OVERRUN) != 0, trace.events["kind"] != WAIT))
+        self.assertEqual(result.out.splitlines()[-1], f"NOT FAITHFUL, do not trust these times: {late} of {events} events late by more than 1 %")
+        with h5py.File(self.path("t.h5"), "r+") as file:  # one in a hundred is still faithful
+            rows = file["events"][:]
+            rows["flags"] &= ~numpy.array(OVERRUN, rows["flags"].dtype)
+            rows["flags"][numpy.flatnonzero(rows["kind"] != WAIT)[:events // 100]] |= OVERRUN
+            file["events"][:] = rows
+        self.assertNotIn("NOT FAITHFUL", self.skipstone("watch", "t.h5", code=0).out)
+
     def test_a_run_in_real_time(self):
         run = self.start_run(WALL, ranks=5)
         watch = self.start("watch", "t.h5")
@@ -52,9 +70,9 @@ class Watch(ProgramTest):
         self.assertIsNone(run.poll(), "rounds are told while the run goes on")
         self.assertIn("resnet20-cifar, 4 devices, planner greedy, wall clock, an emulated second takes 0.250 s", title)
         watched, result = self.wait(watch), self.wait(run)
-        self.assertEqual((watched.code, result.code), (0, 0), f"{watched} {result}")
         trace = Trace(self.path("t.h5"))
-        *lines, last = watched.out.splitlines()
+        self.assertEqual((watched.code, result.code), (self.status_of(trace), 0), f"{watched} {result}")
+        *lines, last = [line for line in watched.out.splitlines() if not line.startswith("NOT FAITHFUL")]
         self.assert_lines_tell([first, *lines], trace)
         self.assertTrue(first.startswith("[1/8] round 0 "), first)
         done, rejected = (sum(trace.requests["status"] == s) for s in (DONE, REJECTED))
@@ -159,20 +177,21 @@ class Watch(ProgramTest):
         run = self.start_run(WALL, ranks=5)
         code, written = self.on_a_terminal()
         self.wait(run)
-        self.assertEqual(code, 0, written)
         self.assertGreater(written.count("\x1b[J"), 1, "it is drawn again and again")
         lines = self.screen(written)
         trace = Trace(self.path("t.h5"))
+        self.assertEqual(code, self.status_of(trace), written)
         done = where(trace.requests, status=DONE)
         self.assertIn("[##############################] 8/8 rounds", lines)
         self.assertIn(f"requests: {len(done)} done, {len(trace.requests) - len(done)} rejected", lines)
         self.assertTrue(any(line.startswith(f"latency: mean {done['latency_s'].mean():.3f} s") for line in lines), lines)
         late = sum(e["flags"] & OVERRUN != 0 for e in trace.events)
-        self.assertIn(f"{late} late events of {len(trace.events)}", lines)
+        told = f"{late} late events of {sum(trace.events['kind'] != WAIT)}"
+        self.assertTrue(any(line.startswith(told) for line in lines), lines)
         self.assertTrue(any("emulated in" in line and "rounds per second" in line for line in lines), lines)
-        self.assertTrue(lines[-1].startswith("finished after 8 of 8 rounds"), lines)
+        self.assertTrue(any(line.startswith("finished after 8 of 8 rounds") for line in lines[-2:]), lines)
         self.assertIn("about", written)
-        self.assertLess(len(lines), 10, lines)
+        self.assertLess(len(lines), 11, lines)
 
     def test_a_narrow_terminal_and_ctrl_c(self):
         run = self.start_run(LONG)

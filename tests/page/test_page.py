@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
-from support import COMPUTE, TRANSMIT, ProgramTest, Trace, numpy, text, where  # noqa: E402
+from support import COMPUTE, OVERRUN, TRANSMIT, WAIT, ProgramTest, Trace, numpy, text, where  # noqa: E402
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 try:
@@ -53,8 +53,8 @@ class Page(ProgramTest):
     def tearDownClass(cls):
         cls.browser.quit()
 
-    def open(self, changes, *arguments):
-        trace = self.run_scenario(changes, *arguments)
+    def open(self, changes, *arguments, **options):
+        trace = self.run_scenario(changes, *arguments, **options)
         self.skipstone("analyze", sorted(self.folder.glob("*.h5"))[-1], "--html", "page.html")
         self.browser.get("file://" + self.path("page.html"))
         WebDriverWait(self.browser, 40).until(lambda _: self.find("#battery svg, #battery p.none"))
@@ -274,6 +274,19 @@ class Page(ProgramTest):
         self.assertIn("No request was done.", self.one("#latency").text)
         self.assertIn("rejected", self.one("#plan").text)
         self.assertEqual(self.shown()["drawn"], 0)
+
+    def test_a_run_that_cannot_be_trusted_is_called_so_in_large_letters(self):
+        late = {"emulation.clock": "wall", "emulation.dilation": 0.0005, "emulation.kernels": True, "rounds.count": 1}
+        trace = self.open(late, ranks=5)
+        share = ((trace.events["flags"] & OVERRUN) != 0).sum() / (trace.events["kind"] != WAIT).sum()
+        self.assertGreater(share, 0.01)
+        said = self.one("#unfaithful")
+        self.assertTrue(said.is_displayed())
+        self.assertTrue(said.text.startswith("NOT FAITHFUL: "), said.text)
+        self.assertAlmostEqual(float(said.text.split()[2].replace("%", "")), 100 * share, delta=0.1)
+        self.assertGreaterEqual(float(said.value_of_css_property("font-size").removesuffix("px")), 20)
+        self.open({})
+        self.assertFalse(self.one("#unfaithful").is_displayed())
 
     def test_what_the_page_is_made_of(self):
         self.open({})
