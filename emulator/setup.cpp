@@ -8,7 +8,6 @@
 #include "kernels/packed_network.hpp"
 #include "kernels/ranges.hpp"
 #include "units/error.hpp"
-#include "units/file_memo.hpp"
 
 namespace skipstone::emulator {
 
@@ -34,12 +33,12 @@ Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& in
     return scenario;
 }
 
-Scenario with_calibration(Scenario scenario) {
+Scenario with_calibration(Scenario scenario, std::string const& weights_sha256) {
     auto& section = scenario.network;
     if (section.profile.precision != Precision::int8 || !scenario.emulation.kernels) return scenario;
     auto const network = network_of(scenario);
     if (section.calibration) {
-        check_calibration(*section.calibration, network, section.weights ? remembered_sha256(*section.weights) : "");
+        check_calibration(*section.calibration, network, weights_sha256);
         return scenario;
     }
     if (section.weights)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "kernels/weights.hpp"
 #include "model/network.hpp"
 #include "model/scenario.hpp"
@@ -14,8 +16,8 @@ Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& in
 
 // The scenario with a calibration, where its network is int8 and is to be computed: checked, if it names one; made from
 // synthetic images, if it has none and its weights are random. Throws InputError where a calibration is missing, is for
-// another network or other weights.
-Scenario with_calibration(Scenario scenario);
+// another network or other weights. weights_sha256: of the scenario's weights file; empty without one.
+Scenario with_calibration(Scenario scenario, std::string const& weights_sha256);
 
 // The network that a scenario runs.
 Network network_of(Scenario const& scenario);

@@ -1,93 +1,110 @@
 #include "kernels/packed_network.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "kernels/weights.hpp"
 #include "kernels/weights_cache.hpp"
-#include "units/cache_folder.hpp"
 #include "units/error.hpp"
 #include "units/file_memo.hpp"
+#include "units/sha256.hpp"
 
 namespace skipstone::kernels {
 
 namespace {
 
-std::optional<CachedWeights> cache_of(PackLayout const& layout, WeightsOrigin const& origin) {
-    if (!cache_folder()) return std::nullopt;  // then nothing needs the hash
+// The weights file as it is now; nothing where there is none.
+std::optional<HashedFile> hashed(WeightsOrigin const& origin) {
+    if (!origin.file) return std::nullopt;
+    auto file = remembered_hash(*origin.file);
+    if (!origin.sha256.empty() && file.sha256 != origin.sha256) throw changed_while_read(*origin.file);
+    return file;
+}
+
+std::optional<CachedWeights> cache_of(PackLayout const& layout, WeightsOrigin const& origin,
+                                      std::optional<HashedFile> const& file) {
     using enum CachedWeights::Kind;
-    if (origin.file) return CachedWeights::of(layout, trained, "sha256 " + remembered_sha256(*origin.file));
+    if (file) return CachedWeights::of(layout, trained, "sha256 " + file->sha256);
     return CachedWeights::of(layout, random, "he-normal, seed " + std::to_string(origin.seed));
 }
 
-// Blocks first, first + step, …
-void pack_share(Network const& network, PackLayout const& layout, WeightsOrigin const& origin,
-                SharedMemory const& memory, std::size_t first, std::size_t step) {
-    if (first >= network.size()) return;
-    std::unique_ptr<WeightSource> source;
-    if (origin.file)
-        source = std::make_unique<FileWeights>(*origin.file, network);
-    else
-        source = std::make_unique<HeWeights>(network, origin.seed);
-    for (std::size_t block = first; block < network.size(); block += step)
-        pack_block(network, layout, *source, BlockId(block), memory.bytes());
+// Keeps what was packed. A file that was written a moment ago could change once more without its times showing that:
+// then its hash tells.
+void keep(CachedWeights const& cache, SharedMemory const& memory, WeightsOrigin const& origin,
+          std::optional<HashedFile> const& file) {
+    bool const settled = !file || settled_identity(*origin.file) == file->identity;
+    if (settled || sha256_of_file(*origin.file) == file->sha256) cache.keep(memory.bytes());
 }
 
-std::string broadcast_text(mpi::Communicator const& host, std::string text) {
-    std::vector<std::byte> bytes(text.size());
-    if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
-    bytes = host.broadcast(0, std::move(bytes));
-    text.assign(reinterpret_cast<char const*>(bytes.data()), bytes.size());
-    return text;
+// Blocks first, first + step, … identity: of the weights file when it was hashed.
+void pack_share(Network const& network, PackLayout const& layout, WeightsOrigin const& origin,
+                std::string const& identity, SharedMemory const& memory, std::size_t first, std::size_t step) {
+    auto const pack = [&](WeightSource& source) {
+        for (std::size_t block = first; block < network.size(); block += step)
+            pack_block(network, layout, source, BlockId(block), memory.bytes());
+    };
+    if (first >= network.size()) return;
+    if (!origin.file) {
+        HeWeights source(network, origin.seed);
+        pack(source);
+        return;
+    }
+    FileWeights source(*origin.file, network);
+    pack(source);
+    // The file that was open while it was packed is the one that was hashed, and has not been written to since.
+    if (source.identity() != identity) throw changed_while_read(*origin.file);
 }
 
 }  // namespace
 
 PackedNetwork PackedNetwork::alone(Network const& network, PackLayout layout, WeightsOrigin const& origin) {
-    auto const cache = cache_of(layout, origin);
+    auto const file = hashed(origin);
+    auto const cache = cache_of(layout, origin, file);
     if (cache)
         if (auto memory = cache->open()) return {network, std::move(layout), *std::move(memory)};
     auto memory = SharedMemory::alone(layout.bytes());
-    pack_share(network, layout, origin, memory, 0, 1);
+    pack_share(network, layout, origin, file ? file->identity : "", memory, 0, 1);
     memory.protect();
-    if (cache) cache->keep(memory.bytes());
+    if (cache) keep(*cache, memory, origin, file);
     return {network, std::move(layout), std::move(memory)};
 }
 
 PackedNetwork PackedNetwork::among(mpi::Communicator const& host, Network const& network, PackLayout layout,
                                    WeightsOrigin const& origin) {
-    // Rank 0 looks into the cache; the others map what it found right.
+    // Rank 0 hashes the file and looks into the cache; the others map what it found right.
+    std::optional<HashedFile> file;
     std::optional<CachedWeights> cache;
     std::optional<SharedMemory> cached;
     std::string problem;
     if (host.rank() == 0) try {
-            cache = cache_of(layout, origin);
+            file = hashed(origin);
+            cache = cache_of(layout, origin, file);
             if (cache) cached = cache->open();
         } catch (InputError const& error) {
             problem = error.what();
         }
-    auto const file = broadcast_text(host, cached ? cache->file().string() : "");
-    if (!file.empty()) {
-        if (host.rank() != 0) cached = SharedMemory::of_file(file, CachedWeights::file_bytes(layout));
+    auto const identity = host.broadcast(0, file ? file->identity : "");
+    auto const kept = host.broadcast(0, cached ? cache->file().string() : "");
+    if (!kept.empty()) {
+        if (host.rank() != 0) cached = SharedMemory::of_file(kept, CachedWeights::file_bytes(layout));
         if (host.all(cached.has_value())) return {network, std::move(layout), *std::move(cached)};
     }
     auto memory = SharedMemory::among(host, layout.bytes());
     if (problem.empty()) try {
             if (memory.is_shared())
-                pack_share(network, layout, origin, memory, static_cast<std::size_t>(host.rank()),
+                pack_share(network, layout, origin, identity, memory, static_cast<std::size_t>(host.rank()),
                            static_cast<std::size_t>(host.size()));
             else
-                pack_share(network, layout, origin, memory, 0, 1);
+                pack_share(network, layout, origin, identity, memory, 0, 1);
         } catch (InputError const& error) {
             problem = error.what();
         }
     auto const problems = host.gather(0, problem);
     auto const found = std::ranges::find_if_not(problems, &std::string::empty);
-    problem = broadcast_text(host, found == problems.end() ? "" : *found);
+    problem = host.broadcast(0, found == problems.end() ? "" : *found);
     if (!problem.empty()) throw InputError(problem);
     memory.protect();
-    if (cache) cache->keep(memory.bytes());
+    if (cache) keep(*cache, memory, origin, file);
     return {network, std::move(layout), std::move(memory)};
 }
 

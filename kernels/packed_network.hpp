@@ -20,13 +20,15 @@ namespace skipstone::kernels {
 struct WeightsOrigin {
     std::optional<std::string> file;
     std::uint64_t seed = 0;
+    std::string sha256 = {};  // what the file's hash was when it was first looked at; empty: it is looked at now
 };
 
 // A network with its packed weights, which all processes of a host have in common: mapped from the cache
 // (kernels/weights_cache.hpp), or packed, and put there for the next time. Move-only.
 class PackedNetwork {
   public:
-    // In one process. Throws InputError where the weights file is wrong.
+    // In one process. Throws InputError where the weights file is wrong, is another one than `origin` says, or changes
+    // before all of it is packed: what is packed, and kept, is what was hashed.
     static PackedNetwork alone(Network const& network, PackLayout layout, WeightsOrigin const& origin);
     // Collective over the ranks of one host: each packs some of the blocks. Throws the same InputError on every rank
     // when one of them found the weights file wrong.

@@ -23,13 +23,19 @@ struct WeightsInfo {
     int classes = 0;
     std::string source, license;  // empty where the file does not say
     std::string sha256;           // of the whole file, 64 hexadecimal digits; empty where it was not asked for
+    std::string identity;         // of the file when it was hashed (HashedFile); empty where it was not
 };
 
 // Throws InputError, naming file and attribute, when the file is missing, is not HDF5, is truncated, or lacks an
 // attribute or has a nonsensical one. Without the hash the file is not read as a whole; with it, it is read unless the
-// cache folder remembers it (remembered_sha256()).
+// cache folder remembers it (remembered_hash()); all of it is of one state of the file, or InputError is thrown.
 WeightsInfo read_weights_attributes(std::string const& path);
 WeightsInfo read_weights_info(std::string const& path);  // with the hash
+
+// Whether the path still is the file that was hashed, as it was then.
+bool is_unchanged(WeightsInfo const& hashed);
+// Throws InputError where it is not.
+void expect_unchanged(WeightsInfo const& hashed);
 
 struct WeightValues {
     std::vector<std::size_t> shape;  // convolutions: [O,I,k,k]; fully connected: [O,I]; others: [O]
@@ -53,6 +59,8 @@ class FileWeights : public WeightSource {
 
     // Throws InputError when a value is not finite, or a variance negative.
     WeightValues read(std::string_view name) override;
+    // Which file is read, and its state now (hdf5::File::identity).
+    std::string identity() const { return file_.identity(); }
 
   private:
     hdf5::File file_;

@@ -5,6 +5,7 @@
 #include "kernels/weights.hpp"
 #include "units/error.hpp"
 #include "units/file_memo.hpp"
+#include "units/sha256.hpp"
 
 namespace skipstone::kernels {
 
@@ -78,9 +79,22 @@ WeightsInfo read_weights_attributes(std::string const& path) {
 }
 
 WeightsInfo read_weights_info(std::string const& path) {
-    auto info = read_weights_attributes(path);
-    info.sha256 = remembered_sha256(path);
+    auto const file = hdf5::File::open(path, hdf5::Access::read);
+    auto info = read_attributes(file);
+    auto const hashed = remembered_hash(path);
+    if (file.identity() != hashed.identity) throw changed_while_read(path);
+    info.sha256 = hashed.sha256;
+    info.identity = hashed.identity;
     return info;
+}
+
+bool is_unchanged(WeightsInfo const& hashed) {
+    InputFile const file(hashed.file);
+    return file_identity(file.descriptor()) == hashed.identity;
+}
+
+void expect_unchanged(WeightsInfo const& hashed) {
+    if (!is_unchanged(hashed)) throw changed_while_read(hashed.file);
 }
 
 FileWeights::FileWeights(std::string const& path, Network const& network)

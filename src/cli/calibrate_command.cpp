@@ -47,10 +47,11 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     Scenario scenario;
     scenario.network.weights = options.weights;
     emulator::ImageSupply const supply(scenario, network, options.data);
+    kernels::expect_unchanged(info);
 
     kernels::use_threads(kernels::usual_threads());
     auto const packed = kernels::PackedNetwork::alone(
-        network, kernels::PackLayout(network, kernels::standard_choices(network)), {options.weights, 0});
+        network, kernels::PackLayout(network, kernels::standard_choices(network)), {options.weights, 0, info.sha256});
     auto compute = packed.make_kernels();
     ProgressBar bar(static_cast<int>(2 * count));
     Calibration calibration{"",

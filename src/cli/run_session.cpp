@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <exception>
 #include <filesystem>
@@ -66,6 +65,7 @@ void check_ranks(Scenario const& scenario, int ranks) {
 struct Stage {
     Scenario scenario;
     Network network;
+    std::optional<kernels::WeightsInfo> weights;
     std::string output;
     std::vector<std::string> hosts;     // per rank
     std::vector<std::string> realtime;  // per rank: "yes" where it may use SCHED_FIFO
@@ -99,9 +99,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
     provenance.clock = stage.scenario.emulation.clock == ClockKind::wall ? "wall" : "virtual";
     provenance.dilation = dilation;
     provenance.network = stage.network.name();
-    provenance.weights_hash = stage.scenario.network.weights
-                                  ? kernels::read_weights_info(*stage.scenario.network.weights).sha256
-                                  : "he-initialised from the seed";
+    provenance.weights_hash = stage.weights ? stage.weights->sha256 : "he-initialised from the seed";
     if (stage.scenario.emulation.kernels)
         provenance.convolutions = choices_text(choices_of(stage.scenario.network.convolutions, stage.network));
     if (stage.scenario.emulation.clock == ClockKind::wall)
@@ -222,8 +220,15 @@ kernels::PackLayout layout_of(Scenario const& scenario, Network const& network) 
                                scenario.network.calibration.value_or(Calibration()));
 }
 
-kernels::WeightsOrigin weights_of(Scenario const& scenario) {
-    return {scenario.network.weights, scenario.seed};
+kernels::WeightsOrigin weights_of(Scenario const& scenario, std::string const& sha256) {
+    return {scenario.network.weights, scenario.seed, sha256};
+}
+
+// The images of a run; after this its weights file is read once more only, to be packed.
+ImageSupply images_of(Stage const& stage, RunRequest const& request) {
+    ImageSupply images(stage.scenario, stage.network, request.images);
+    if (stage.weights) kernels::expect_unchanged(*stage.weights);
+    return images;
 }
 
 // Any other rank's part. A failure goes to rank 0, which ends the run.
@@ -242,14 +247,19 @@ void serve(Transport& transport, HostClock const& clock, Waker& waker, Scenario 
 Stage prepare(RunRequest const& request, int ranks) {
     auto scenario = request.load_scenario();
     check_ranks(scenario, ranks);
-    scenario = with_calibration(std::move(scenario));
+    std::optional<kernels::WeightsInfo> weights;
+    if (scenario.network.weights) {
+        weights = kernels::read_weights_info(*scenario.network.weights);
+        scenario = with_weights_metadata(std::move(scenario), *weights);
+    }
+    scenario = with_calibration(std::move(scenario), weights ? weights->sha256 : "");
     warn_of_foreign_input_size(scenario);
     warn_of_foreign_precision(scenario);
     auto network = network_of(scenario);
     Course(scenario, network);
     auto output =
         request.output.empty() ? std::filesystem::path(scenario.file).stem().string() + ".h5" : request.output;
-    return {std::move(scenario), std::move(network), std::move(output), {}, {}, "none"};
+    return {std::move(scenario), std::move(network), std::move(weights), std::move(output), {}, {}, "none"};
 }
 
 // This rank's part among several; what escapes it concerns this rank alone.
@@ -262,17 +272,15 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     std::string text;
     if (first) try {
             stage.emplace(prepare(request, world.size()));
-            images.emplace(stage->scenario, stage->network, request.images);
+            images.emplace(images_of(*stage, request));
             text = config::scenario_text(stage->scenario);
         } catch (InputError const& error) {
             std::fprintf(stderr, "skipstone: %s\n", error.what());
             text.clear();
         }
-    std::vector<std::byte> bytes(text.size());
-    if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
-    bytes = world.broadcast(0, std::move(bytes));
-    if (bytes.empty()) return first ? bad_input : done;
-    text.assign(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+    text = world.broadcast(0, text);
+    if (text.empty()) return first ? bad_input : done;
+    auto const weights_sha256 = world.broadcast(0, stage && stage->weights ? stage->weights->sha256 : "");
     auto const scenario = config::parse_scenario(text, "resolved scenario", "", {}, {});
     auto const network = network_of(scenario);
     auto const hosts = world.gather(0, mpi::host_name());
@@ -283,7 +291,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
         std::string problem;
         try {
             packed.emplace(kernels::PackedNetwork::among(world.split_by_host(), network, layout_of(scenario, network),
-                                                         weights_of(scenario)));
+                                                         weights_of(scenario, weights_sha256)));
         } catch (InputError const& error) {
             problem = error.what();
         }
@@ -330,14 +338,15 @@ int run_alone(RunRequest const& request) {
     auto stage = prepare(request, 1);
     auto const& scenario = stage.scenario;
     stage.hosts = {mpi::host_name()};
-    ImageSupply const images(scenario, stage.network, request.images);
+    auto const images = images_of(stage, request);
     int const nodes = scenario.emulation.kernels
                           ? std::min(request.threads.value_or(usable_cores()), static_cast<int>(scenario.fleet.size()))
                           : 0;
     std::optional<kernels::PackedNetwork> packed;
     if (nodes > 0)
         packed.emplace(
-            kernels::PackedNetwork::alone(stage.network, layout_of(scenario, stage.network), weights_of(scenario)));
+            kernels::PackedNetwork::alone(stage.network, layout_of(scenario, stage.network),
+                                          weights_of(scenario, stage.weights ? stage.weights->sha256 : "")));
     on_signals(OnSignal::remember);
 
     LoopbackHub hub(nodes + 1);

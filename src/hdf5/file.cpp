@@ -16,6 +16,7 @@
 #include "hdf5/call.hpp"
 #include "hdf5/half.hpp"
 #include "units/error.hpp"
+#include "units/file_memo.hpp"
 
 namespace skipstone::hdf5 {
 
@@ -245,6 +246,12 @@ File File::create(std::string const& path) {
 
 File::~File() {
     handle_.close();
+}
+
+std::string File::identity() const {
+    void* descriptor = nullptr;
+    HDF5_CALL(path(), H5Fget_vfd_handle, file_handle_.get(), H5P_DEFAULT, &descriptor);
+    return file_identity(*static_cast<int*>(descriptor));
 }
 
 void File::flush() {

@@ -62,6 +62,8 @@ class File : public Group {
 
     // The file's path; this object's own name is "/".
     std::string const& path() const { return file(); }
+    // Which file this is, in which state it is now: file_identity() of units/file_memo.hpp.
+    std::string identity() const;
     void flush();
     // Closes now what is left to close; throws EnvironmentError when it could not be written. Objects of this file must
     // be gone.

@@ -10,10 +10,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "units/error.hpp"
@@ -45,18 +48,45 @@ void wait(MPI_Request& request, char const* call) {
     }
 }
 
-// How many processes the launcher says that it started; 0: it does not say.
-int started() {
-    for (auto const* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"})
-        if (char const* const value = std::getenv(name)) return std::atoi(value);
-    return 0;
+// What launchers say in the environment of what they start: the number of processes, and which one this is. Those of MPI
+// libraries come first: they may have been started within a step of the others.
+struct Launcher {
+    char const *name, *size, *rank;
+};
+constexpr std::array<Launcher, 6> launchers{{{"mpirun", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                                             {"mpiexec", "PMI_SIZE", "PMI_RANK"},
+                                             {"mpirun_rsh", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"},
+                                             {"jsrun", "JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK"},
+                                             {"flux run", "FLUX_JOB_SIZE", "FLUX_TASK_RANK"},
+                                             {"srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}}};
+
+// The number that a variable holds; nothing where it is not there, or holds something else.
+std::optional<int> number_in(char const* variable) {
+    char const* const text = std::getenv(variable);
+    if (text == nullptr) return std::nullopt;
+    int value = 0;
+    auto const [end, error] = std::from_chars(text, text + std::strlen(text), value);
+    if (error != std::errc() || *end != '\0' || value < 0) return std::nullopt;
+    return value;
+}
+
+// The launcher that says both, and how many processes it started.
+struct Started {
+    char const* by = "";
+    int size = 0, rank = 0;
+};
+Started started() {
+    for (auto const& launcher : launchers)
+        if (auto const size = number_in(launcher.size))
+            if (auto const rank = number_in(launcher.rank)) return {launcher.name, *size, *rank};
+    return {};
 }
 
 // Under the launcher of another MPI library each process would be rank 0 of 1, and all would write the same files.
 void expect_fitting_launcher() {
     int size = 0;
     check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
-    auto const expected = started();
+    auto const expected = started().size;
     if (size > 1 || expected <= 1 || !launched()) return;
     auto const library = library_version();
     MPI_Finalize();
@@ -73,6 +103,22 @@ bool launched() {
     for (auto const* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"})
         if (std::getenv(name) != nullptr) return true;
     return false;
+}
+
+int launched_rank() {
+    return started().rank;
+}
+
+std::optional<std::string> strangers() {
+    auto const [by, size, rank] = started();
+    if (launched() || size <= 1) return std::nullopt;
+    auto const count = std::to_string(size);
+    bool const slurm = std::string_view(by) == "srun";
+    return std::string(by) + " started " + count +
+           " processes that know nothing of each other: each would do the whole work and write the same files. Start "
+           "ranks with \"" +
+           launch_line(count) + " …\"" +
+           (slurm ? " or \"srun --mpi=pmix …\", a single process with \"srun -n 1 …\"" : "");
 }
 
 Environment::Environment() {
@@ -180,6 +226,13 @@ std::vector<std::byte> Communicator::broadcast(int root, std::vector<std::byte> 
     check(MPI_Ibcast(bytes.data(), count_of(size), MPI_BYTE, root, handle_->comm, &request), "MPI_Ibcast");
     wait(request, "MPI_Ibcast");
     return bytes;
+}
+
+std::string Communicator::broadcast(int root, std::string const& text) const {
+    std::vector<std::byte> bytes(text.size());
+    if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
+    bytes = broadcast(root, std::move(bytes));
+    return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
 }
 
 std::vector<std::string> Communicator::gather(int root, std::string const& text) const {

@@ -18,6 +18,14 @@ namespace skipstone::mpi {
 // True when a launcher (mpirun, srun --mpi=pmix, MPICH's hydra) started this process. Does not touch MPI.
 bool launched();
 
+// This process' number among those that the same launcher started, also one that is no MPI launcher (srun --mpi=none);
+// 0 where there is none. Does not touch MPI.
+int launched_rank();
+
+// What is wrong where a launcher started several processes that know nothing of each other (srun --mpi=none -n 4, and
+// the like). Does not touch MPI.
+std::optional<std::string> strangers();
+
 // MPI_Init_thread (funneled) … MPI_Finalize. One per process. When it goes away during stack unwinding it aborts the
 // job instead, because the other ranks would wait for ever. Throws EnvironmentError under a launcher of another
 // library.
@@ -62,6 +70,7 @@ class Communicator {
     // Collective; all poll with sleeps instead of spinning.
     void barrier() const;
     std::vector<std::byte> broadcast(int root, std::vector<std::byte> bytes) const;
+    std::string broadcast(int root, std::string const& text) const;
     std::vector<std::string> gather(int root, std::string const& text) const;  // empty on the others
     bool all(bool mine) const;                                                 // logical and
 

@@ -13,8 +13,26 @@ namespace skipstone::study {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::string sha256_of(fs::path const& path) {
+    if (!fs::is_directory(path)) return sha256_of_file(path);
+    std::vector<fs::path> files;
+    for (auto const& entry : fs::recursive_directory_iterator(path))
+        if (entry.is_regular_file()) files.push_back(entry.path());
+    std::ranges::sort(files);
+    Sha256 stream;
+    for (auto const& file : files) {
+        auto const line = sha256_of_file(file.string()) + " " + fs::relative(file, path).string() + "\n";
+        stream.update(std::as_bytes(std::span(line)));
+    }
+    return stream.finish();
+}
+
+}  // namespace
+
 DataSet::DataSet(std::string const& path, std::optional<std::size_t> limit, int classes)
-    : path_(path), source_(path), size_(limit.value_or(source_.size())) {
+    : path_(path), sha256_(fs::exists(path) ? sha256_of(path) : ""), source_(path), size_(limit.value_or(source_.size())) {
     if (size_ > source_.size())
         throw InputError({path, 0, ""}, "holds " + std::to_string(source_.size()) + " images, and the limit is " +
                                             std::to_string(size_) + "; choose fewer");
@@ -47,18 +65,9 @@ std::string DataSet::name() const {
     return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
-std::string DataSet::sha256() const {
-    if (!fs::is_directory(path_)) return sha256_of_file(path_);
-    std::vector<fs::path> files;
-    for (auto const& entry : fs::recursive_directory_iterator(path_))
-        if (entry.is_regular_file()) files.push_back(entry.path());
-    std::ranges::sort(files);
-    Sha256 stream;
-    for (auto const& file : files) {
-        auto const line = sha256_of_file(file.string()) + " " + fs::relative(file, path_).string() + "\n";
-        stream.update(std::as_bytes(std::span(line)));
-    }
-    return stream.finish();
+void DataSet::expect_unchanged() const {
+    if (sha256_of(path_) != sha256_)
+        throw InputError({path_, 0, ""}, "was changed while the study ran; its images are not what was measured");
 }
 
 }  // namespace skipstone::study

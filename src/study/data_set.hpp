@@ -26,11 +26,13 @@ class DataSet {
                 std::array<float, 3> const& deviation) const;
 
     std::string name() const;  // of the file or folder, without its path
-    // SHA-256 of the file's bytes, or of the names and bytes of a folder's files.
-    std::string sha256() const;
+    // SHA-256 of the file's bytes, or of the names and bytes of a folder's files, before any of them was read.
+    std::string const& sha256() const { return sha256_; }
+    // Throws InputError when the hash is another one now: pictures of a folder are read when they are needed.
+    void expect_unchanged() const;
 
   private:
-    std::string path_;
+    std::string path_, sha256_;
     images::ImageSource source_;
     std::size_t size_;
 };

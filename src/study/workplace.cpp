@@ -64,7 +64,7 @@ kernels::PackedNetwork pack(Network const& network, kernels::WeightsInfo const& 
                             mpi::Communicator const* host) {
     kernels::use_threads(1);  // workers are threads themselves
     kernels::PackLayout layout(network, choices, calibration);
-    kernels::WeightsOrigin const origin{weights.file, 0};
+    kernels::WeightsOrigin const origin{weights.file, 0, weights.sha256};
     return host == nullptr ? kernels::PackedNetwork::alone(network, std::move(layout), origin)
                            : kernels::PackedNetwork::among(*host, network, std::move(layout), origin);
 }

@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 #include <span>
@@ -27,6 +29,22 @@ std::int64_t nanoseconds(timespec const& time) {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+std::string identity_text(struct stat const& status) {
+    std::string text;
+    for (auto const number : {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+                              static_cast<std::int64_t>(status.st_size), nanoseconds(status.st_mtim),
+                              nanoseconds(status.st_ctim)})
+        text += (text.empty() ? "" : " ") + std::to_string(number);
+    return text;
+}
+
+bool is_settled(struct stat const& status) {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    auto const changed = std::max(nanoseconds(status.st_mtim), nanoseconds(status.st_ctim));
+    return nanoseconds(now) - changed >= settled_after_ns;
+}
+
 std::string sha256_of_text(std::string const& text) {
     Sha256 hash;
     hash.update(std::as_bytes(std::span(text)));
@@ -38,33 +56,44 @@ std::string sha256_of_text(std::string const& text) {
 std::optional<std::string> settled_identity(fs::path const& path) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    auto const written = nanoseconds(status.st_mtim), changed = nanoseconds(status.st_ctim);
-    auto const age = nanoseconds(now) - std::max(written, changed);
-    if (age < settled_after_ns) return std::nullopt;
-    std::string text;
-    for (auto const number : {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
-                              static_cast<std::int64_t>(status.st_size), written, changed})
-        text += (text.empty() ? "" : " ") + std::to_string(number);
-    return text;
+    if (!is_settled(status)) return std::nullopt;
+    return identity_text(status);
+}
+
+std::string file_identity(int descriptor) {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) throw EnvironmentError::from_errno("fstat");
+    return identity_text(status);
+}
+
+HashedFile remembered_hash(fs::path const& path) {
+    InputFile const file(path.string());
+    struct stat status {};
+    if (::fstat(file.descriptor(), &status) != 0) throw EnvironmentError::from_errno("fstat(" + path.string() + ")");
+    auto const identity = identity_text(status);
+    auto const folder = cache_folder();
+    bool const remembers = folder && S_ISREG(status.st_mode) && is_settled(status);
+    std::error_code ignored;
+    auto const memo =
+        remembers ? *folder / "hashes" / sha256_of_text(fs::absolute(path, ignored).string()) : fs::path();
+    auto const line = [&](std::string const& hash) { return hash + " " + identity + " " + path.string() + "\n"; };
+    constexpr std::size_t digits = 64;
+    if (auto const kept = remembers ? read_short_text(memo) : std::nullopt; kept && kept->size() > digits)
+        if (auto const hash = kept->substr(0, digits);
+            hash.find_first_not_of("0123456789abcdef") == std::string::npos && *kept == line(hash))
+            return {hash, identity};
+    auto const hash = file.sha256();
+    if (file_identity(file.descriptor()) != identity) throw changed_while_read(path);
+    if (remembers) replace_text(memo, line(hash));
+    return {hash, identity};
 }
 
 std::string remembered_sha256(fs::path const& path) {
-    auto const folder = cache_folder();
-    auto const identity = folder ? settled_identity(path) : std::nullopt;
-    if (!identity) return sha256_of_file(path.string());
-    std::error_code ignored;
-    auto const memo = *folder / "hashes" / sha256_of_text(fs::absolute(path, ignored).string());
-    auto const line = [&](std::string const& hash) { return hash + " " + *identity + " " + path.string() + "\n"; };
-    constexpr std::size_t digits = 64;
-    if (auto const kept = read_short_text(memo); kept && kept->size() > digits)
-        if (auto const hash = kept->substr(0, digits);
-            hash.find_first_not_of("0123456789abcdef") == std::string::npos && *kept == line(hash))
-            return hash;
-    auto const hash = sha256_of_file(path.string());
-    if (settled_identity(path) == identity) replace_text(memo, line(hash));
-    return hash;
+    return remembered_hash(path).sha256;
+}
+
+InputError changed_while_read(fs::path const& path) {
+    return {InputPlace{path.string(), 0, ""}, "was changed while it was read; start again when nothing writes it"};
 }
 
 bool replace_text(fs::path const& path, std::string const& text) {

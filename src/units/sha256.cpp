@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "units/error.hpp"
@@ -27,20 +28,9 @@ void check(int result, char const* call) {
     throw EnvironmentError(call, message.data());
 }
 
-// A file descriptor that is open for reading.
-class Descriptor {
-  public:
-    explicit Descriptor(std::string const& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-    Descriptor(Descriptor const&) = delete;
-    Descriptor& operator=(Descriptor const&) = delete;
-    ~Descriptor() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-    }
-    int get() const { return descriptor_; }
-
-  private:
-    int descriptor_;
-};
+InputError unreadable(std::string const& path) {
+    return {InputPlace{path, 0, ""}, "cannot be read (" + std::generic_category().message(errno) + ")"};
+}
 
 }  // namespace
 
@@ -69,21 +59,29 @@ std::string Sha256::finish() {
     return text;
 }
 
-std::string sha256_of_file(std::string const& path) {
-    auto const unreadable = [&] {
-        return InputError({path, 0, ""}, "cannot be read (" + std::generic_category().message(errno) + ")");
-    };
-    Descriptor const file(path);
-    if (file.get() < 0) throw unreadable();
+InputFile::InputFile(std::string path)
+    : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw unreadable(path_);
+}
+
+InputFile::~InputFile() {
+    ::close(descriptor_);
+}
+
+std::string InputFile::sha256() const {
     Sha256 stream;
     std::vector<std::byte> bytes(1 << 18);
     while (true) {
-        auto const count = ::read(file.get(), bytes.data(), bytes.size());
+        auto const count = ::read(descriptor_, bytes.data(), bytes.size());
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) throw unreadable();
+        if (count < 0) throw unreadable(path_);
         if (count == 0) return stream.finish();
         stream.update(std::span(bytes).first(static_cast<std::size_t>(count)));
     }
+}
+
+std::string sha256_of_file(std::string const& path) {
+    return InputFile(path).sha256();
 }
 
 }  // namespace skipstone

@@ -23,6 +23,24 @@ class Sha256 {
     std::unique_ptr<void, Free> context_;
 };
 
+// A file that is open for reading.
+class InputFile {
+  public:
+    // Throws InputError, naming the file, when it cannot be opened.
+    explicit InputFile(std::string path);
+    InputFile(InputFile const&) = delete;
+    InputFile& operator=(InputFile const&) = delete;
+    ~InputFile();
+
+    int descriptor() const { return descriptor_; }
+    // SHA-256 of what is left to read, as 64 lowercase hex digits. Throws InputError when it cannot be read.
+    std::string sha256() const;
+
+  private:
+    std::string path_;
+    int descriptor_;
+};
+
 // SHA-256 of a file's bytes, as 64 lowercase hex digits. Throws InputError, naming the file, when it cannot be read.
 std::string sha256_of_file(std::string const& path);
 

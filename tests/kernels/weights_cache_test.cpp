@@ -8,13 +8,18 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <stop_token>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "hdf5/file.hpp"
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
 #include "networks.hpp"
+#include "units/error.hpp"
+#include "units/file_memo.hpp"
 
 using namespace skipstone;
 using namespace skipstone::kernels;
@@ -52,6 +57,21 @@ struct Fixture {
         auto const found = std::ranges::find(all, ".packed", &fs::path::extension);
         BOOST_TEST_REQUIRE((found != all.end()));
         return *found;
+    }
+    void write(std::string const& to, std::uint64_t seed) const {
+        auto file = hdf5::File::create(to);
+        file.write_string("network", network.name());
+        file.write_integer("input_size", network.input_shape().h);
+        file.write_doubles("input_mean", std::array{0.0, 0.0, 0.0});
+        file.write_doubles("input_std", std::array{1.0, 1.0, 1.0});
+        file.write_integer("classes", network.profile().classes);
+        HeWeights source(network, seed);
+        for (auto const& tensor : network.weight_tensors()) {
+            auto const values = source.read(tensor.name);
+            file.create_floats(tensor.name, {values.shape.begin(), values.shape.end()}, values.values,
+                               hdf5::FloatWidth::single);
+        }
+        file.close();
     }
     // Whether the file is what the weights of this seed are packed to.
     bool is_right(fs::path const& path, std::uint64_t seed = 5) const {
@@ -169,23 +189,55 @@ BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_does_no_harm) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_is_kept_was_hashed_whatever_happens_to_the_file_meanwhile) {
+    auto const link = folder.file("weights.h5"), one = folder.file("1.h5"), two = folder.file("2.h5");
+    write(one, 1);
+    write(two, 2);
+    let_its_times_settle();
+    fs::create_symlink(one, link);
+    auto const flip = [&](std::stop_token const& stop) {
+        for (bool to_two = true; !stop.stop_requested(); to_two = !to_two) {
+            fs::create_symlink(to_two ? two : one, folder.file("next"));
+            fs::rename(folder.file("next"), link);
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
+        }
+    };
+    int refused = 0;
+    for (int i = 0; i < 60; ++i) {
+        fs::remove_all(folder.path / "cache" / "weights");
+        std::jthread flips(flip);
+        try {
+            PackedNetwork::alone(network, layout, {link, 0});
+        } catch (InputError const& error) {
+            BOOST_TEST(std::string(error.what()).find("was changed while it was read") != std::string::npos);
+            ++refused;
+        }
+        flips.request_stop();
+        flips.join();
+        // Whatever was kept under the name of either file's hash is right.
+        for (auto const& [file, seed] : {std::pair(one, 1), std::pair(two, 2)}) {
+            auto const kept =
+                CachedWeights::of(layout, CachedWeights::Kind::trained, "sha256 " + remembered_sha256(file));
+            if (fs::exists(kept->file())) BOOST_TEST_REQUIRE(is_right(kept->file(), static_cast<std::uint64_t>(seed)));
+        }
+    }
+    BOOST_TEST(refused > 0);
+}
+
+BOOST_AUTO_TEST_CASE(weights_that_are_not_those_first_looked_at_are_refused) {
+    auto const path = folder.file("weights.h5");
+    write(path, 1);
+    auto const first = remembered_sha256(path);
+    BOOST_CHECK_NO_THROW(PackedNetwork::alone(network, layout, {path, 0, first}));
+    write(path, 2);
+    BOOST_CHECK_EXCEPTION(PackedNetwork::alone(network, layout, {path, 0, first}), InputError, [](auto const& error) {
+        return std::string(error.what()).find("was changed while it was read") != std::string::npos;
+    });
+    BOOST_TEST(std::ranges::count(files(), ".packed", &fs::path::extension) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(weights_of_a_file_are_packed_anew_when_it_changes) {
     auto const path = folder.file("weights.h5"), original = folder.file("1.h5"), other = folder.file("2.h5");
-    auto const write = [&](std::string const& to, std::uint64_t seed) {
-        auto file = hdf5::File::create(to);
-        file.write_string("network", network.name());
-        file.write_integer("input_size", network.input_shape().h);
-        file.write_doubles("input_mean", std::array{0.0, 0.0, 0.0});
-        file.write_doubles("input_std", std::array{1.0, 1.0, 1.0});
-        file.write_integer("classes", network.profile().classes);
-        HeWeights source(network, seed);
-        for (auto const& tensor : network.weight_tensors()) {
-            auto const values = source.read(tensor.name);
-            file.create_floats(tensor.name, {values.shape.begin(), values.shape.end()}, values.values,
-                               hdf5::FloatWidth::single);
-        }
-        file.close();
-    };
     // HDF5 files say when they were written: the same weights, written a second later, are other bytes.
     write(original, 1);
     write(other, 2);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <stop_token>
 #include <thread>
 
 #include "units/error.hpp"
@@ -94,6 +95,32 @@ BOOST_AUTO_TEST_CASE(does_without_a_cache_folder) {
     for (auto const* place : {"off", "/proc/none", "/dev/null/cache"}) {
         ::setenv("SKIPSTONE_CACHE", place, 1);
         BOOST_TEST(remembered_sha256(file) == sha256_of_file(file));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(hash_and_identity_are_of_one_file_while_a_link_changes) {
+    auto const other = folder / "other", link = folder / "link";
+    std::ofstream(other) << std::string(100'000, 'o');
+    std::ofstream(file) << std::string(100'000, 'f');
+    settle();
+    auto const hash_of_file = sha256_of_file(file), hash_of_other = sha256_of_file(other);
+    auto const identity_of_file = remembered_hash(file).identity, identity_of_other = remembered_hash(other).identity;
+    fs::create_symlink(file, link);
+    {
+        std::jthread const flips([&](std::stop_token const& stop) {
+            for (bool to_other = true; !stop.stop_requested(); to_other = !to_other) {
+                auto const next = folder / "next";
+                fs::create_symlink(to_other ? other : file, next);
+                fs::rename(next, link);
+            }
+        });
+        for (int i = 0; i < 300; ++i) {
+            fs::remove_all(folder / "cache");
+            auto const hashed = remembered_hash(link);
+            BOOST_TEST_REQUIRE(hashed.identity == (hashed.sha256 == hash_of_file ? identity_of_file : identity_of_other));
+            auto const again = remembered_hash(link);  // with a memo, perhaps of the other one
+            BOOST_TEST_REQUIRE(again.sha256 == (again.identity == identity_of_file ? hash_of_file : hash_of_other));
+        }
     }
 }
 
