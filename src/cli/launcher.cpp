@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "cli/exit_code.hpp"
 #include "mpi/communicator.hpp"
@@ -86,6 +88,22 @@ int launch(std::vector<std::string> words) {
         int const code = sweep::shell_status(status);
         return passed_on != 0 && code != done ? interrupted + passed_on : code;
     }
+}
+
+std::vector<std::string> program_words(std::string const& program) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(program, ignored)) return {program};
+    auto words = CLI::detail::split_up(program);
+    if (words.empty()) throw InputError("--program " + program + ": names no program");
+    return words;
+}
+
+std::optional<int> refused_among_strangers() {
+    auto const problem = mpi::strangers();
+    if (!problem) return std::nullopt;
+    if (mpi::launched_rank() > 0) return done;
+    std::fprintf(stderr, "skipstone: %s\n", problem->c_str());
+    return bad_input;
 }
 
 void execute(std::vector<std::string> words) {

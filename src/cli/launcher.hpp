@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,14 @@ std::vector<std::string> launch_words(std::string const& launcher, std::size_t d
 // passed on to it; when this process ends, it gets a SIGTERM. Returns its exit status, or 128 + the signal that was
 // passed on (Open MPI's mpirun itself ends with 1 then). This process must have one thread.
 int launch(std::vector<std::string> words);
+
+// The words of a command line that starts this program: the name of a file, or several words ("apptainer exec image.sif
+// skipstone").
+std::vector<std::string> program_words(std::string const& program);
+
+// The exit status of a command that runs in one process or as a rank of several, where it is neither (mpi::strangers);
+// the first of those processes has said so.
+std::optional<int> refused_among_strangers();
 
 // Replaces this process. Throws EnvironmentError when the first word cannot be started.
 [[noreturn]] void execute(std::vector<std::string> words);

@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "kernels/host.hpp"
+#include "mpi/communicator.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
 #include "units/what_happened.hpp"
@@ -58,6 +59,7 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
+        if (mpi::launched_rank() > 0) return cli::done;  // rank 0 says it
         // CLI11 says no more of an unknown subcommand than that one is required.
         auto const rest = app.remaining();
         if (error.get_name() == "RequiredError" && app.get_subcommands().empty() && !rest.empty()) {

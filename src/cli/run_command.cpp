@@ -48,7 +48,7 @@ Scenario load(RunOptions const& options, Invocation const& invocation) {
     }
     if (options.rounds) add("--rounds", "rounds.count", std::to_string(*options.rounds));
     if (options.seed) add("--seed", "seed", std::to_string(*options.seed));
-    return emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
+    return config::load_scenario(options.scenario, overrides, invocation.profiles);
 }
 
 // With a rank per device and one for the coordinator.
@@ -67,9 +67,12 @@ int run(RunOptions const& options, Invocation const& invocation) {
     request.strict = options.strict;
     for (auto const& word : invocation.arguments)
         request.command_line += (request.command_line.empty() ? "" : " ") + word;
+    if (options.print_config && mpi::launched_rank() > 0) return done;  // rank 0 prints it
+    if (!options.print_config)
+        if (auto const refused = refused_among_strangers()) return *refused;
     bool const launched = mpi::launched();
     if (options.print_config || (options.launch && !launched)) {
-        auto const scenario = request.load_scenario();
+        auto const scenario = emulator::with_weights_metadata(request.load_scenario());
         if (!options.print_config) return launch_ranks(scenario.fleet.size(), invocation);
         std::fputs(config::scenario_text(scenario).c_str(), stdout);
         return done;
@@ -110,7 +113,8 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("section.key=value")
         ->take_all()
         ->allow_extra_args(false);
-    app.add_flag("--strict", options->strict, "exit with 4 when more than 1 % of the events are late (wall clock)");
+    app.add_flag("--strict,!--no-strict", options->strict,
+                 "exit with 4 when more than 1 % of the events are late (wall clock)");
     app.add_flag("--launch", options->launch, "start mpirun with the ranks that the scenario needs");
     app.add_flag("--print-config", options->print_config, "print the resolved scenario and do nothing else");
     return [options, &invocation] { return run(*options, invocation); };

@@ -16,6 +16,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/launcher.hpp"
 #include "cli/signals.hpp"
 #include "cli/this_host.hpp"
 #include "emulator/host_clock.hpp"
@@ -281,6 +282,12 @@ int lead(StudyOptions const& options, Workplace const& workplace, Task const& ta
         return interrupted + last_signal();
     }
     double const spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    for (std::size_t d = 0; d < workplace.data_sets(); ++d) try {
+            workplace.data(d).expect_unchanged();
+        } catch (InputError const&) {
+            journal.remove();  // it holds batches of other images than it says
+            throw;
+        }
 
     Provenance provenance{std::string("skipstone ") + SKIPSTONE_VERSION + " (" + SKIPSTONE_REVISION + ")",
                           today(),
@@ -378,6 +385,12 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
             {std::move(plan), std::move(convolutions), std::move(calibration)}};
 }
 
+std::string hashes_of(Prepared const& prepared) {
+    auto text = prepared.weights.sha256;
+    for (auto const& data : prepared.data) text += " " + data.sha256();
+    return text;
+}
+
 int threads_of(StudyOptions const& options, std::size_t ranks_here) {
     return options.threads.value_or(std::max(1, emulator::usable_cores() / static_cast<int>(ranks_here)));
 }
@@ -398,6 +411,12 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
     if (!world.all(!first || prepared.has_value())) return first ? bad_input : done;
     if (!first) prepare_here();
     if (!world.all(prepared.has_value())) return first ? bad_input : done;
+    auto const inputs = world.gather(0, hashes_of(*prepared));
+    bool const same = std::ranges::all_of(inputs, [&](auto const& rank) { return rank == inputs.front(); });
+    if (!same)
+        std::fprintf(stderr, "skipstone: weights or images are other ones on other ranks: they were changed while the "
+                             "study started, or the hosts have different files under these paths\n");
+    if (!world.all(same)) return first ? bad_input : done;
     auto const host = world.split_by_host();
     std::optional<Workplace> workplace;
     std::string problem;
@@ -435,6 +454,7 @@ int study_here(StudyOptions const& options, Invocation const& invocation) {
 }
 
 int study_command(StudyOptions const& options, Invocation const& invocation) {
+    if (auto const refused = refused_among_strangers()) return *refused;
     if (!mpi::launched()) return study_here(options, invocation);
     mpi::Environment const environment;
     auto const world = mpi::Communicator::duplicate_world();
