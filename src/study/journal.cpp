@@ -88,7 +88,7 @@ std::string difference(std::string_view here, std::string_view there) {
 }  // namespace
 
 Journal::Journal(std::string path, Identity const& identity, Start start) : path_(std::move(path)) {
-    file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (file_ < 0)
         throw InputError({path_, 0, ""}, "cannot be written (" + std::generic_category().message(errno) +
                                              "); the study keeps its finished batches there, beside its table");

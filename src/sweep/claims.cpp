@@ -25,7 +25,7 @@ struct flock lock_of(std::string const& id, short type) {
 }  // namespace
 
 Claims::Claims(std::filesystem::path const& file)
-    : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0) throw EnvironmentError::from_errno("open(" + file.string() + ")");
     auto probe = lock_of("0", F_WRLCK);
     work_ = ::fcntl(descriptor_, F_OFD_GETLK, &probe) == 0;

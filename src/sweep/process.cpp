@@ -70,7 +70,7 @@ pid_t fork_worker(std::function<int()> const& work, std::filesystem::path const&
     ::pthread_sigmask(SIG_SETMASK, &signals.before(), nullptr);
     point_at(STDIN_FILENO, "/dev/null", O_RDONLY);
     point_at(STDOUT_FILENO, "/dev/null", O_WRONLY);
-    point_at(STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_APPEND);
+    point_at(STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
     int const status = status_of(work);
     std::fflush(nullptr);
     ::_exit(status);  // what the parent had at exit is the parent's

@@ -13,6 +13,7 @@
 #include "hdf5/file.hpp"
 #include "units/csv.hpp"
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::sweep {
 
@@ -187,9 +188,15 @@ void write_table(Table const& table, std::filesystem::path const& name) {
     auto const folder = std::filesystem::absolute(name).parent_path();
     Folder const place(folder);
     auto const hdf5 = folder / (name.filename().string() + ".h5");
-    auto const draft = folder / ("." + hdf5.filename().string() + ".new");
-    write_hdf5(table, draft);
-    std::filesystem::rename(draft, hdf5);
+    auto const draft = new_draft(hdf5);
+    try {
+        write_hdf5(table, draft);
+        std::filesystem::rename(draft, hdf5);
+    } catch (...) {
+        std::error_code ignored;
+        std::filesystem::remove(draft, ignored);
+        throw;
+    }
     place.write(folder / (name.filename().string() + ".csv"), csv_text(table));
 }
 

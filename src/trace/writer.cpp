@@ -15,6 +15,7 @@
 #include "trace/table_type.hpp"
 #include "trace/write_mark.hpp"
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::trace {
 
@@ -72,7 +73,7 @@ class Draft {
   public:
     explicit Draft(fs::path target)
         : target_(std::move(target)),
-          path_(target_.parent_path() / ("." + target_.filename().string() + ".new-" + std::to_string(::getpid()))) {}
+          path_(new_draft(target_)) {}
     Draft(Draft const&) = delete;
     Draft& operator=(Draft const&) = delete;
     ~Draft() {
