@@ -82,7 +82,7 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
         }
         case config::FileKind::sweep: {
             std::string wrong;
-            auto const resolve = sweep_program(invocation, "", 1).resolve;
+            auto const resolve = sweep_program(invocation, {}, 1).resolve;
             auto const sweep = config::load_sweep(file, invocation.profiles);
             for (auto const& [message, points] : sweep::expand(sweep, invocation.profiles, resolve).complaints)
                 wrong += (wrong.empty() ? "" : "\n") + message + " (point " + sweep::ranges_text(points) + ")";

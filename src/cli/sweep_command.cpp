@@ -39,8 +39,8 @@ struct SweepOptions {
     std::string output;  // expand: the manifest; collect: the tables
     std::optional<std::string> points;
     std::optional<int> jobs;
-    std::string launcher;
-    bool left = false, failed = false, json = false, estimate = true, partial = false, host = false;
+    WallStart start;
+    bool dry = false, left = false, failed = false, json = false, estimate = true, partial = false, host = false;
 };
 
 // A sweep file, its points, and what runs them.
@@ -76,13 +76,30 @@ int jobs_of(SweepOptions const& options) {
                      " cannot run; nothing was started");
 }
 
+std::string content(fs::path const& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// Resolves the chosen points alone where the rest is known from the folder's manifest: of a large sweep, each of many
+// runners needs few points.
+sweep::Manifest manifest_of(SweepOptions const& options, Invocation const& invocation, config::Sweep const& sweep,
+                            sweep::Program const& program, sweep::Folder const& folder) {
+    if (options.points) {
+        auto const chosen = sweep::parse_ranges(*options.points, sweep.points.size());
+        auto manifest = sweep::expand(sweep, invocation.profiles, program.resolve, chosen);
+        if (manifest.complaints.empty() && sweep::agrees(content(folder.manifest()), manifest)) return manifest;
+    }
+    return sweep::expand(sweep, invocation.profiles, program.resolve);
+}
+
 LoadedSweep load(SweepOptions const& options, Invocation const& invocation) {
     auto sweep = config::load_sweep(options.file, invocation.profiles);
     auto const threads = std::max(1, emulator::usable_cores() / jobs_of(options));
-    auto program = sweep_program(invocation, options.launcher, threads);
-    auto manifest = sweep::expand(sweep, invocation.profiles, program.resolve);
-    if (!manifest.complaints.empty()) refuse(manifest);
+    auto program = sweep_program(invocation, options.start, threads);
     sweep::Folder folder(options.folder.empty() ? fs::path(options.file).stem() : fs::path(options.folder));
+    auto manifest = manifest_of(options, invocation, sweep, program, folder);
+    if (!manifest.complaints.empty()) refuse(manifest);
     if (manifest.duplicates > 0)
         std::fprintf(stderr,
                      "skipstone: warning: %s the same scenario as an earlier one: it runs once, and each has its row\n",
@@ -92,10 +109,10 @@ LoadedSweep load(SweepOptions const& options, Invocation const& invocation) {
 
 // Whoever is first writes it; it is the same whoever does.
 void write_manifest(LoadedSweep const& loaded) {
-    auto const text = sweep::manifest_text(loaded.manifest);
-    std::ifstream file(loaded.folder.manifest(), std::ios::binary);
-    if (std::string(std::istreambuf_iterator<char>(file), {}) != text)
-        loaded.folder.write(loaded.folder.manifest(), text);
+    auto const& points = loaded.manifest.points;
+    bool const whole = std::ranges::none_of(points, [](auto const& point) { return point.id.empty(); });
+    if (whole && !sweep::agrees(content(loaded.folder.manifest()), loaded.manifest))
+        loaded.folder.write(loaded.folder.manifest(), sweep::manifest_text(loaded.manifest));
 }
 
 std::string duration(double seconds) {
@@ -206,9 +223,37 @@ int run(SweepOptions const& options, Invocation const& invocation) {
     return progress.failed > 0 ? failed : done;
 }
 
+std::string amount(std::vector<sweep::Folder::Leftover> const& leftovers) {
+    std::uintmax_t bytes = 0;
+    for (auto const& leftover : leftovers) bytes += leftover.bytes;
+    return plural(leftovers.size(), "point") + " (" + megabytes(static_cast<double>(bytes)) + ")";
+}
+
+void list(std::vector<sweep::Folder::Leftover> const& leftovers) {
+    for (auto const& leftover : leftovers)
+        std::printf("no longer in the sweep: %s %s\n", leftover.id.c_str(), printable(leftover.name).c_str());
+}
+
+int clean(SweepOptions const& options, Invocation const& invocation) {
+    auto const [sweep, program, manifest, folder] = load(options, invocation);
+    auto const leftovers = sweep::leftovers(manifest, folder);
+    if (options.dry) {
+        list(leftovers);
+        std::printf("%s would be removed from %s\n", amount(leftovers).c_str(), folder.path().c_str());
+        return done;
+    }
+    auto const removed = sweep::remove(leftovers, folder);
+    list(removed);
+    std::printf("%s removed from %s\n", amount(removed).c_str(), folder.path().c_str());
+    if (auto const busy = leftovers.size() - removed.size(); busy > 0)
+        std::printf("%s left: another runner works on them\n", plural(busy, "point").c_str());
+    return done;
+}
+
 int status(SweepOptions const& options, Invocation const& invocation) {
     auto const [sweep, program, manifest, folder] = load(options, invocation);
     auto const points = sweep::status(manifest, folder);
+    auto const leftovers = sweep::leftovers(manifest, folder);
     auto const in = [&](sweep::PointState state) { return sweep::points_in(state, points); };
     auto const left = in(sweep::PointState::left), running = in(sweep::PointState::running);
     if (options.left) {
@@ -216,9 +261,13 @@ int status(SweepOptions const& options, Invocation const& invocation) {
         return done;
     }
     if (options.json) {
-        std::fputs(sweep::status_json(manifest, points).c_str(), stdout);
+        std::fputs(sweep::status_json(manifest, points, leftovers).c_str(), stdout);
         return done;
     }
+    list(leftovers);
+    if (!leftovers.empty())
+        std::printf("%s: the sweep changed since; \"skipstone sweep clean %s --folder %s\" removes them\n",
+                    amount(leftovers).c_str(), options.file.c_str(), folder.path().c_str());
     auto const failures = in(sweep::PointState::failed);
     for (auto const index : failures)
         std::printf("point %zu, %s: failed at %s: %s\n", index, manifest.points[index].name.c_str(),
@@ -305,9 +354,13 @@ Action run_action(CLI::App& app, SweepOptions& options, Invocation const& invoca
     app.add_option("--jobs", options.jobs,
                    "points at a time; default: one per core, but those with the wall clock one after the other")
         ->check(CLI::Range(1, 4096));
-    app.add_option("--launcher", options.launcher,
+    app.add_option("--launcher", options.start.launcher,
                    "what starts the ranks of a point with the wall clock: \"srun --mpi=pmix\"; -n RANKS is added, "
                    "unless {ranks} stands in it; default: mpirun")
+        ->type_name("WORDS");
+    app.add_option("--program", options.start.program,
+                   "what the launcher starts in every rank: \"apptainer exec image.sif skipstone\"; default: this "
+                   "executable")
         ->type_name("WORDS");
     app.footer(
         "A point is done when its trace is complete and verified. Killed at any time, the sweep goes on where it was:\n"
@@ -323,6 +376,13 @@ Action status_action(CLI::App& app, SweepOptions& options, Invocation const& inv
     app.add_flag("--left", options.left, "print the indices of the points that are left, and nothing else: 3,17-20");
     app.add_flag("--json", options.json, "print JSON");
     return [&] { return status(options, invocation); };
+}
+
+Action clean_action(CLI::App& app, SweepOptions& options, Invocation const& invocation) {
+    app.add_flag("--dry-run", options.dry, "list them, and remove nothing");
+    app.footer(
+        "A folder that several sweep files share holds points that are not in this one: do not clean it.");
+    return [&] { return clean(options, invocation); };
 }
 
 Action collect_action(CLI::App& app, SweepOptions& options, Invocation const& invocation) {
@@ -352,6 +412,7 @@ Action add_sweep_command(CLI::App& app, Invocation const& invocation) {
     add("expand", "say what a sweep's points are, and how long they take", "--folder", expand_action);
     add("run", "run points, several at a time, until none is left", "-o,--output,--folder", run_action);
     add("status", "say which points are done, failed, running and left", "-o,--output,--folder", status_action);
+    add("clean", "remove traces of points that are no longer in the sweep", "-o,--output,--folder", clean_action);
     add("collect", "write a table of all points and what they gave", "--folder", collect_action);
     return [options, actions] {
         for (auto const& [command, action] : actions)

@@ -32,13 +32,14 @@ namespace skipstone::cli {
 
 namespace {
 
-using WeightsFiles = std::map<std::string, kernels::WeightsInfo>;  // read once each
+using WeightsFiles = std::map<std::string, kernels::WeightsInfo>;  // read again only where they have changed
 
 sweep::Resolved resolve(Scenario scenario, WeightsFiles& files) {
     sweep::Resolved resolved;
     if (auto const& weights = scenario.network.weights) {
         auto known = files.find(*weights);
-        if (known == files.end()) known = files.emplace(*weights, kernels::read_weights_info(*weights)).first;
+        if (known == files.end() || !kernels::is_unchanged(known->second))
+            known = files.insert_or_assign(*weights, kernels::read_weights_info(*weights)).first;
         resolved.weights_hash = known->second.sha256;
         scenario = emulator::with_weights_metadata(std::move(scenario), known->second);
     }
@@ -52,21 +53,23 @@ void forget_own_launcher() {
     std::vector<std::string> names;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         std::string_view const text = *entry;
-        for (std::string_view const prefix : {"OMPI_COMM_WORLD_", "OMPI_UNIVERSE_", "PMIX_", "PMI_"})
+        for (std::string_view const prefix : {"OMPI_COMM_WORLD_", "OMPI_UNIVERSE_", "PMIX_", "PMI_", "MV2_COMM_WORLD_",
+                                              "JSM_NAMESPACE_", "FLUX_JOB_SIZE=", "SLURM_STEP_NUM_TASKS="})
             if (text.starts_with(prefix)) names.emplace_back(text.substr(0, text.find('=')));
     }
     for (auto const& name : names) ::unsetenv(name.c_str());
 }
 
 // In real time, with a rank per device.
-int run_launched(Scenario const& scenario, std::filesystem::path const& trace, std::string const& launcher,
+int run_launched(Scenario const& scenario, std::filesystem::path const& trace, WallStart const& start,
                  Invocation const& invocation) {
     auto const file = trace.parent_path() / "scenario.toml";
     std::ofstream(file) << config::scenario_text(scenario);
     return sweep::run_program([&] {
         forget_own_launcher();
-        execute(launch_words(launcher, scenario.fleet.size(),
-                             {invocation.executable.string(), "run", file.string(), "-o", trace.string()}));
+        auto words = start.program.empty() ? std::vector{invocation.executable.string()} : program_words(start.program);
+        words.insert(words.end(), {"run", file.string(), "-o", trace.string()});
+        execute(launch_words(start.launcher, scenario.fleet.size(), words));
     });
 }
 
@@ -110,7 +113,7 @@ class Forecasts {
 
 }  // namespace
 
-sweep::Program sweep_program(Invocation const& invocation, std::string const& launcher, int threads) {
+sweep::Program sweep_program(Invocation const& invocation, WallStart const& start, int threads) {
     std::string command_line;
     for (auto const& word : invocation.arguments) command_line += (command_line.empty() ? "" : " ") + word;
     sweep::Program program;
@@ -118,7 +121,7 @@ sweep::Program sweep_program(Invocation const& invocation, std::string const& la
         return resolve(std::move(scenario), *files);
     };
     program.run = [=, &invocation](Scenario const& scenario, std::filesystem::path const& trace) {
-        return scenario.emulation.clock == ClockKind::wall ? run_launched(scenario, trace, launcher, invocation)
+        return scenario.emulation.clock == ClockKind::wall ? run_launched(scenario, trace, start, invocation)
                                                            : run_here(scenario, trace, command_line, threads);
     };
     program.summarise = [&invocation](std::filesystem::path const& trace) {

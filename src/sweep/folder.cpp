@@ -1,19 +1,25 @@
 #include "sweep/folder.hpp"
 
 #include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <random>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "units/error.hpp"
+#include "units/output_file.hpp"
 
 namespace skipstone::sweep {
 
@@ -72,7 +78,41 @@ std::string unique_suffix() {
     return host_name() + "." + std::to_string(::getpid()) + "." + std::to_string(std::random_device{}());
 }
 
+// Throws InputError unless this user may use what is at `place` of a sweep's folder; what is not there yet is fine.
+void expect_access(fs::path const& folder, fs::path const& place, int mode) {
+    if (::access(place.c_str(), mode) == 0 || errno == ENOENT) return;
+    auto const reason = std::generic_category().message(errno);
+    struct stat status {};
+    passwd const* const owner = ::stat(place.c_str(), &status) == 0 ? ::getpwuid(status.st_uid) : nullptr;
+    auto const name = owner != nullptr ? std::string(owner->pw_name) : "user " + std::to_string(status.st_uid);
+    throw InputError({place.string(), 0, ""},
+                     "cannot be written (" + reason + "): it belongs to " + name +
+                         ". To run points of one sweep together, share a group, let " + name + " call \"chmod -R g+rwX " +
+                         folder.string() + "\", and set \"umask 002\" before running; or run in a folder of your own "
+                         "(--folder)");
+}
+
+bool has_only(std::string_view text, std::string_view characters) {
+    return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+// "ID.HOST.PID.RANDOM", as new_attempt() makes it.
+bool is_attempt(std::string_view name) {
+    std::vector<std::string_view> parts;
+    for (std::size_t begin = 0, end = 0; end < name.size(); begin = end + 1) {
+        end = std::min(name.find('.', begin), name.size());
+        parts.push_back(name.substr(begin, end - begin));
+    }
+    constexpr std::string_view digits = "0123456789";
+    return parts.size() == 4 && is_id(parts[0]) && has_only(parts[2], digits) && has_only(parts[3], digits);
+}
+
 }  // namespace
+
+bool is_id(std::string_view text) {
+    constexpr std::size_t length = 16;
+    return text.size() == length && has_only(text, "0123456789abcdef");
+}
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -98,6 +138,9 @@ void Folder::create() const {
         fs::create_directories(path_ / name, error);
         if (error) throw InputError({path_.string(), 0, ""}, "cannot be the sweep's folder (" + error.message() + ")");
     }
+    for (auto const& place : {path_, path_ / "points", path_ / "failed", path_ / "running"})
+        expect_access(path_, place, R_OK | W_OK | X_OK);
+    for (auto const& file : {claims(), path_ / "log.txt"}) expect_access(path_, file, R_OK | W_OK);
 }
 
 bool Folder::exists() const {
@@ -132,9 +175,9 @@ std::optional<config::SweepFailure> Folder::failure(std::string const& id) const
 }
 
 void Folder::write(fs::path const& file, std::string_view text) const {
-    auto const draft = file.parent_path() / ("." + file.filename().string() + "." + unique_suffix());
+    auto const draft = new_draft(file);
     try {
-        Descriptor const descriptor(draft, O_WRONLY | O_CREAT | O_TRUNC);
+        Descriptor const descriptor(draft, O_WRONLY | O_NOFOLLOW);
         descriptor.write(text);
         descriptor.sync();
         move(draft, file);
@@ -148,7 +191,7 @@ void Folder::write(fs::path const& file, std::string_view text) const {
 void Folder::publish(fs::path const& attempt, config::SweepRecord const& record) const {
     auto const text = attempt / "record.json";
     {
-        Descriptor const descriptor(text, O_WRONLY | O_CREAT | O_TRUNC);
+        Descriptor const descriptor(text, O_WRONLY | O_CREAT | O_EXCL);
         descriptor.write(config::record_text(record));
         descriptor.sync();
     }
@@ -175,6 +218,33 @@ void Folder::log(std::string const& id, std::string_view what, int process) cons
                " " + (job != nullptr ? job : "-") + "\n");
 }
 
+std::vector<Folder::Leftover> Folder::leftovers(std::set<std::string> const& ids) const {
+    std::map<std::string, Leftover> found;
+    for (char const* const name : {"points", "failed"}) {
+        std::error_code error;
+        for (auto const& entry : fs::directory_iterator(path_ / name, error)) {
+            auto const& file = entry.path();
+            auto const id = file.stem().string();
+            auto const ending = file.extension();
+            if (!is_id(id) || ids.contains(id) || (ending != ".h5" && ending != ".json")) continue;
+            auto& leftover = found[id];
+            leftover.id = id;
+            std::error_code gone;
+            if (auto const size = fs::file_size(file, gone); !gone) leftover.bytes += size;
+            leftover.files.push_back(file);
+        }
+    }
+    std::vector<Leftover> all;
+    for (auto& [id, leftover] : found) {
+        if (auto const known = record(id))
+            leftover.name = known->name;
+        else if (auto const failed = failure(id))
+            leftover.name = failed->name;
+        all.push_back(std::move(leftover));
+    }
+    return all;
+}
+
 fs::path Folder::new_attempt(std::string const& id) const {
     auto folder = path_ / "running" / (id + "." + unique_suffix());
     std::error_code error;
@@ -187,7 +257,9 @@ std::vector<Folder::Attempt> Folder::attempts() const {
     std::error_code error;
     for (auto const& entry : fs::directory_iterator(path_ / "running", error)) {
         auto const name = entry.path().filename().string();
-        attempts.push_back({name.substr(0, name.find('.')), entry.path()});
+        std::error_code gone;
+        if (is_attempt(name) && entry.symlink_status(gone).type() == fs::file_type::directory)
+            attempts.push_back({name.substr(0, name.find('.')), entry.path()});
     }
     return attempts;
 }

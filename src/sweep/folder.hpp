@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +15,8 @@ namespace skipstone::sweep {
 
 // What this process calls itself in names of files and in the log.
 std::string host_name();
+// Whether a text is a point's id: 16 hexadecimal digits.
+bool is_id(std::string_view text);
 // "2026-11-21T03:20:00Z"
 std::string now_text();
 
@@ -27,7 +31,8 @@ std::string now_text();
 class Folder {
   public:
     explicit Folder(std::filesystem::path path) : path_(std::move(path)) {}
-    // Makes the folders that are missing.
+    // Makes the folders that are missing. Throws InputError that says what to do where this user may not write to what
+    // another one made.
     void create() const;
     bool exists() const;
 
@@ -52,9 +57,17 @@ class Folder {
     // Makes network file systems ask the server again what is there.
     void look_again() const;
 
+    // What is there of points whose ids are not among these: traces, records, failures.
+    struct Leftover {
+        std::string id, name;  // name: as its record has it; may be empty
+        std::vector<std::filesystem::path> files;
+        std::uintmax_t bytes = 0;
+    };
+    std::vector<Leftover> leftovers(std::set<std::string> const& ids) const;
+
     // Makes an empty folder for an attempt of a point that this runner has claimed.
     std::filesystem::path new_attempt(std::string const& id) const;
-    // Points with attempts in running/, by whom ever.
+    // Points with attempts in running/, by whom ever. What else lies there is nobody's attempt.
     struct Attempt {
         std::string id;
         std::filesystem::path folder;

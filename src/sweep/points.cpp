@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <span>
 #include <unordered_map>
 
@@ -26,6 +27,19 @@ std::string hash_of(Resolved const& resolved) {
     return sha.finish();
 }
 
+std::string heading(Manifest const& manifest) {
+    std::string text = "index,id,name,seed";
+    for (auto const& parameter : manifest.parameters) text += "," + csv_cell(parameter);
+    return text + "\n";
+}
+
+// A point's line from behind its id on.
+std::string rest_of(Point const& point) {
+    auto text = "," + point.name + "," + std::to_string(point.seed);
+    for (auto const& label : point.labels) text += "," + csv_cell(label.text);
+    return text + "\n";
+}
+
 }  // namespace
 
 std::string id_of(Resolved const& resolved) {
@@ -33,13 +47,24 @@ std::string id_of(Resolved const& resolved) {
 }
 
 Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folders, Resolve const& resolve) {
+    std::vector<std::size_t> all(sweep.points.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    return expand(sweep, folders, resolve, all);
+}
+
+Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folders, Resolve const& resolve,
+                std::vector<std::size_t> const& chosen) {
     Manifest manifest;
     manifest.parameters = sweep.parameters;
     std::map<std::string, std::size_t> complaints;            // message → place in the list
     std::unordered_map<std::string, std::string> hash_of_id;  // the whole hash
     for (std::size_t i = 0; i < sweep.points.size(); ++i) {
         auto const& wanted = sweep.points[i];
-        Point point{i, "", wanted.name, wanted.seed, wanted.labels, ClockKind::virtual_time};
+        manifest.points.push_back({i, "", wanted.name, wanted.seed, wanted.labels, ClockKind::virtual_time});
+    }
+    for (auto const i : chosen) {
+        auto const& wanted = sweep.points.at(i);
+        auto& point = manifest.points[i];
         try {
             auto const resolved = resolve(scenario_of(sweep, wanted, folders));
             auto const hash = hash_of(resolved);
@@ -53,21 +78,30 @@ Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folder
             if (fresh) manifest.complaints.push_back({error.what(), {}});
             manifest.complaints[found->second].points.push_back(i);
         }
-        manifest.points.push_back(std::move(point));
     }
     return manifest;
 }
 
 std::string manifest_text(Manifest const& manifest) {
-    std::string text = "index,id,name,seed";
-    for (auto const& parameter : manifest.parameters) text += "," + csv_cell(parameter);
-    text += "\n";
-    for (auto const& point : manifest.points) {
-        text += std::to_string(point.index) + "," + point.id + "," + point.name + "," + std::to_string(point.seed);
-        for (auto const& label : point.labels) text += "," + csv_cell(label.text);
-        text += "\n";
-    }
+    auto text = heading(manifest);
+    for (auto const& point : manifest.points) text += std::to_string(point.index) + "," + point.id + rest_of(point);
     return text;
+}
+
+bool agrees(std::string_view text, Manifest const& manifest) {
+    auto const take = [&](std::string_view part) {
+        bool const there = text.starts_with(part);
+        if (there) text.remove_prefix(part.size());
+        return there;
+    };
+    if (!take(heading(manifest))) return false;
+    for (auto const& point : manifest.points) {
+        if (!take(std::to_string(point.index) + ",")) return false;
+        auto const id = text.substr(0, id_digits);
+        if (id.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
+        if (!take(point.id.empty() ? id : std::string_view(point.id)) || !take(rest_of(point))) return false;
+    }
+    return text.empty();
 }
 
 }  // namespace skipstone::sweep

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/sweep_file.hpp"
@@ -23,7 +24,7 @@ using Resolve = std::function<Resolved(Scenario)>;
 // A point of a sweep as its manifest has it.
 struct Point {
     std::size_t index = 0;  // in the manifest, from 0
-    std::string id;         // 16 hexadecimal digits
+    std::string id;         // 16 hexadecimal digits; empty: not resolved
     std::string name;
     std::uint64_t seed = 1;
     std::vector<config::SweepLabel> labels;  // one per parameter
@@ -47,11 +48,15 @@ struct Manifest {
 // is left out of the text and "weights sha256 = HASH" follows it.
 std::string id_of(Resolved const& resolved);
 
-// Resolves every point. Two points with the same scenario have the same id.
+// Resolves every point, or those that are chosen: the others have no id then. Two points with the same scenario have the
+// same id.
 Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folders, Resolve const& resolve);
+Manifest expand(config::Sweep const& sweep, config::ProfileFolders const& folders, Resolve const& resolve,
+                std::vector<std::size_t> const& chosen);
 
 // The manifest as CSV (RFC 4180 with line feeds): index, id, name, seed and the parameters, a line per point.
 std::string manifest_text(Manifest const& manifest);
-
+// Whether such a text is of this manifest, some points of which have no id: any id is right for those.
+bool agrees(std::string_view text, Manifest const& manifest);
 
 }  // namespace skipstone::sweep

@@ -14,7 +14,6 @@
 #include <system_error>
 #include <utility>
 
-#include "config/scenario_file.hpp"
 #include "sweep/claims.hpp"
 #include "sweep/process.hpp"
 #include "sweep/verify.hpp"
@@ -52,6 +51,11 @@ std::string last_line(std::string_view text) {
     text = text.substr(0, end + 1);
     auto const before = text.find_last_of('\n');
     return std::string(before == std::string_view::npos ? text : text.substr(before + 1));
+}
+
+std::string weights_of(Resolved const& resolved) {
+    auto const& weights = resolved.scenario.network.weights;
+    return weights ? " " + *weights : "";
 }
 
 class Runner {
@@ -108,7 +112,7 @@ class Runner {
     void remove_stale_attempts() {
         if (!claims_.work()) return;
         for (auto const& [id, folder] : folder_.attempts()) {
-            if (id.find_first_not_of("0123456789abcdef") != std::string::npos || !claims_.take(id)) continue;
+            if (!claims_.take(id)) continue;
             std::error_code ignored;
             fs::remove_all(folder, ignored);
             claims_.release(id);
@@ -191,13 +195,14 @@ class Runner {
         folder_.log(point.id, "started", ::getpid());
         auto const resolved = program_.resolve(scenario_of(sweep_, sweep_.points[point.index], folders_));
         if (id_of(resolved) != point.id)
-            throw InputError("the scenario, or a profile that it names, was changed while the sweep ran; start anew");
+            throw InputError("the scenario, or a profile or the weights file" + weights_of(resolved) +
+                             " that it names, was changed while the sweep ran; start the sweep again");
         auto const trace = work.attempt / attempt_trace;
         if (int const status = program_.run(resolved.scenario, trace); status != 0) return status;
         config::SweepRecord record;
         record.id = point.id;
         record.name = point.name;
-        record.digest = verified_digest(trace, config::scenario_text(resolved.scenario));
+        record.digest = verified_digest(trace, resolved);
         record.trace_bytes = static_cast<std::int64_t>(fs::file_size(trace));
         record.summary = program_.summarise(trace);
         record.summary_by = program_.identity;

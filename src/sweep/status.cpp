@@ -55,7 +55,31 @@ std::vector<std::size_t> points_in(PointState state, std::vector<PointStatus> co
     return indices;
 }
 
-std::string status_json(Manifest const& manifest, std::vector<PointStatus> const& points) {
+std::vector<Folder::Leftover> leftovers(Manifest const& manifest, Folder const& folder) {
+    std::set<std::string> ids;
+    for (auto const& point : manifest.points) ids.insert(point.id);
+    return folder.leftovers(ids);
+}
+
+std::vector<Folder::Leftover> remove(std::vector<Folder::Leftover> const& leftovers, Folder const& folder) {
+    std::vector<Folder::Leftover> removed;
+    if (leftovers.empty()) return removed;
+    Claims claims(folder.claims());
+    for (auto const& leftover : leftovers) {
+        if (!claims.take(leftover.id)) continue;
+        for (auto const& file : leftover.files) {
+            std::error_code error;
+            std::filesystem::remove(file, error);
+            if (error) throw EnvironmentError("remove(" + file.string() + ")", error.message());
+        }
+        claims.release(leftover.id);
+        removed.push_back(leftover);
+    }
+    return removed;
+}
+
+std::string status_json(Manifest const& manifest, std::vector<PointStatus> const& points,
+                        std::vector<Folder::Leftover> const& leftovers) {
     std::string text = "{\n \"points\": " + std::to_string(points.size());
     for (auto const state : {PointState::done, PointState::failed, PointState::running, PointState::left})
         text += ",\n \"" + std::string(to_string(state)) + "\": " + std::to_string(points_in(state, points).size());
@@ -78,6 +102,11 @@ std::string status_json(Manifest const& manifest, std::vector<PointStatus> const
                 ", \"date\": " + config::json_string(failure.date) + "}";
         first = false;
     }
+    text += "],\n \"leftovers\": [";
+    for (std::size_t i = 0; i < leftovers.size(); ++i)
+        text += std::string(i == 0 ? "" : ",") + "\n  {\"id\": " + config::json_string(leftovers[i].id) +
+                ", \"name\": " + config::json_string(leftovers[i].name) +
+                ", \"bytes\": " + std::to_string(leftovers[i].bytes) + "}";
     return text + "]\n}\n";
 }
 

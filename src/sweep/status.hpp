@@ -24,9 +24,16 @@ struct PointStatus {
 // How far a sweep is: one entry per point of the manifest. Running: a runner holds its claim, on whatever host.
 std::vector<PointStatus> status(Manifest const& manifest, Folder const& folder);
 
+// What the folder holds of points that are no longer in the sweep.
+std::vector<Folder::Leftover> leftovers(Manifest const& manifest, Folder const& folder);
+// Removes such points, but not those that somebody works on; returns what it removed.
+std::vector<Folder::Leftover> remove(std::vector<Folder::Leftover> const& leftovers, Folder const& folder);
+
 // The same as JSON: {"points", "done", "failed", "running", "left": how many; "seconds": host seconds of the done ones;
-// "indices": {"running", "left": "0-3,7"}; "failures": [{"index", "id", "name", "status", "reason", "host", "date"}]}.
-std::string status_json(Manifest const& manifest, std::vector<PointStatus> const& points);
+// "indices": {"running", "left": "0-3,7"}; "failures": [{"index", "id", "name", "status", "reason", "host", "date"}];
+// "leftovers": [{"id", "name", "bytes"}]}.
+std::string status_json(Manifest const& manifest, std::vector<PointStatus> const& points,
+                        std::vector<Folder::Leftover> const& leftovers);
 
 // Indices of the points in a state.
 std::vector<std::size_t> points_in(PointState state, std::vector<PointStatus> const& points);

@@ -15,7 +15,7 @@ import unittest
 
 import h5py
 
-from support import ALONE, PROGRAM, ProgramTest, scenario_text
+from support import ALONE, PROGRAM, ProgramTest, Trace, launcher, scenario_text, write_weights
 
 HEAD = 'format = "skipstone-sweep"\nversion = 1\nscenario = "base.toml"\n'
 GRID = "repetitions = 3\n[grid]\nobjective.alpha = [0, 0.5, 1]\nrequests.count = [1, 2]\n"
@@ -372,6 +372,124 @@ class Running(SweepTest):
         self.assertIn("4 done (3 now", self.run_sweep(file).out)
         self.assertEqual(self.collect(file), expected)
 
+    def change_while_it_runs(self, file, change):
+        """Runs the sweep, calls change() when two points are done; returns what it said."""
+        runner = self.start("sweep", "run", file, "-o", self.path("out"), "--jobs", "1")
+        self.until(lambda: self.read_log().count("verified") >= 2)
+        change()
+        return self.wait(runner)
+
+    def test_weights_that_change_meanwhile_are_not_taken_for_the_old_ones(self):
+        weights = write_weights(self.path("w.h5"))
+        other = write_weights(self.path("other.h5"), favourite=7)
+        file = self.sweep("repetitions = 6\n", ALONE | {"emulation.kernels": True, "network.weights": weights, "rounds.count": 20})
+        old = hashlib.sha256(pathlib.Path(weights).read_bytes()).hexdigest()
+        result = self.change_while_it_runs(file, lambda: os.replace(other, weights))
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("w.h5", result.err)
+        self.assertIn("was changed while the sweep ran", result.err)
+        traces = list((self.folder / "out" / "points").glob("*.h5"))
+        self.assertLess(len(traces), 6)
+        self.assertEqual({Trace(trace).provenance["weights_hash"] for trace in traces}, {old})
+        self.assertIn("6 done (6 now", self.run_sweep(file).out)  # the new weights are other points
+
+    def test_an_accuracy_table_that_changes_meanwhile_is_not_taken_for_the_old_one(self):
+        table = 'format = "skipstone-accuracy"\nversion = 1\nnetwork = "resnet20-cifar"\n[[row]]\ndropped = []\naccuracy = 0.9\n'
+        self.write("table.toml", table)
+        file = self.sweep("repetitions = 6\n", {"rounds.count": 60, "accuracy.table": "table.toml"})
+        result = self.change_while_it_runs(file, lambda: self.write("table.toml", table.replace("0.9", "0.8")))
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("was changed while the sweep ran", result.err)
+        for trace in (self.folder / "out" / "points").glob("*.h5"):
+            self.assertIn("0.9", Trace(trace).provenance["scenario"])
+
+    def test_a_trace_of_other_weights_is_not_taken(self):
+        weights = write_weights(self.path("w.h5"))
+        file = self.sweep(LAUNCHED, {"network.weights": weights, "emulation.kernels": True})
+        write_weights(self.path("other.h5"), favourite=7)
+        # The launcher is the last to see the old file: its ranks get another one.
+        words = " ".join(launcher(5)[3:])
+        start = f"sh -c 'cp other.h5 w.h5; shift; exec {launcher(5)[0]} \"$@\"' x -- {words}"
+        result = self.run_sweep(file, "--launcher", start, code=1)
+        self.assertIn("w.h5 was changed while the sweep ran", result.err)
+        self.assertEqual(list((self.folder / "out" / "points").iterdir()), [])
+
+    def test_strays_in_its_folder_are_left_alone(self):
+        file = self.sweep(GRID)
+        self.run_sweep(file, "--points", "0-3")
+        out = self.folder / "out"
+        strays = [out / folder / name for folder in ("running", "points", "failed") for name in
+                  ("notes.txt", "x", ".nfs0001", "zz", "0123456789abcdef0123456789.h5", "deadbeef.json", "f" * 16)]
+        for stray in strays:
+            stray.write_text("mine")
+        (out / "running" / "a folder").mkdir()
+        self.assertIn("18 done (14 now", self.run_sweep(file).out)
+        self.skipstone("sweep", "status", file, "-o", out)
+        self.assertEqual(len(self.collect(file).splitlines()), 19)
+        self.skipstone("sweep", "clean", file, "-o", out)
+        for stray in strays:
+            self.assertEqual(stray.read_text(), "mine")
+
+    def test_many_collect_at_once_and_links_are_not_followed(self):
+        file = self.sweep(GRID)
+        self.run_sweep(file)
+        expected = self.collect(file)
+        victim = self.folder / "victim"
+        victim.write_text("mine")
+        for name in (".t.h5.new", "t.h5", "t.csv", ".t.csv.new"):
+            (self.folder / name).symlink_to(victim)
+        runs = [self.start("sweep", "collect", file, "--folder", self.path("out"), "-o", self.path("t")) for _ in range(12)]
+        for run in runs:
+            result = self.wait(run)
+            self.assertEqual(result.code, 0, result)
+        self.assertEqual(victim.read_text(), "mine")
+        self.assertEqual((self.folder / "t.csv").read_bytes(), expected)
+        with h5py.File(self.path("t.h5"), "r") as table:
+            self.assertEqual(len(table["points"]), 18)
+        self.assertEqual([p.name for p in self.folder.glob(".t.*") if not p.is_symlink()], [])
+
+    def test_a_link_in_place_of_its_locks_is_not_followed(self):
+        file = self.sweep(GRID)
+        (self.folder / "out").mkdir()
+        (self.folder / "out" / "claims").symlink_to(self.folder / "made")
+        self.run_sweep(file, code=1)
+        self.assertFalse((self.folder / "made").exists())
+
+    def test_lists_and_removes_what_is_no_longer_in_it(self):
+        file = self.sweep(GRID)
+        self.run_sweep(file)
+        gone = [row["id"] for row in self.manifest() if row["objective.alpha"] == "0.5"]
+        kept = {row["id"] for row in self.manifest()} - set(gone)
+        self.assertEqual(self.status(file)["leftovers"], [])
+        file = self.sweep(GRID.replace("[0, 0.5, 1]", "[0, 1]"))
+        said = self.skipstone("sweep", "status", file, "-o", self.path("out")).out
+        self.assertIn("no longer in the sweep: " + sorted(gone)[0] + " alpha0.5", said)
+        self.assertRegex(said, r"6 points \([\d.]+ MB\): .*sweep clean")
+        self.assertEqual([left["id"] for left in self.status(file)["leftovers"]], sorted(gone))
+        self.assertIn("6 points", self.skipstone("sweep", "clean", file, "--dry-run", "-o", self.path("out")).out)
+        self.assertEqual(len(list((self.folder / "out" / "points").glob("*.h5"))), 18)
+        self.assertIn("removed", self.skipstone("sweep", "clean", file, "-o", self.path("out")).out)
+        self.assertEqual({path.stem for path in (self.folder / "out" / "points").iterdir()}, kept)
+        self.assertEqual(self.status(file)["leftovers"], [])
+        self.assertIn("12 done (0 now", self.run_sweep(file).out)
+
+    def test_a_runner_of_few_points_takes_the_others_from_the_manifest(self):
+        file = self.sweep(GRID)
+        self.skipstone("sweep", "expand", file, "--no-estimate", "--folder", self.path("out"))
+        before = self.manifest()
+        self.run_sweep(file, "--points", "3")
+        self.assertEqual(self.manifest(), before)
+        # What has changed shows in its own points, or in names and labels: then all are resolved anew.
+        changed = self.sweep(GRID, {"rounds.count": 4})
+        self.run_sweep(changed, "--points", "3")
+        after = self.manifest()
+        self.assertEqual([row["name"] for row in after], [row["name"] for row in before])
+        self.assertFalse({row["id"] for row in after} & {row["id"] for row in before})
+        self.run_sweep(self.sweep(GRID.replace("[1, 2]", "[1, 3]"), {"rounds.count": 4}), "--points", "0")
+        self.assertEqual({row["requests.count"] for row in self.manifest()}, {"1", "3"})
+        self.error(GRID.replace("[1, 2]", "[1, -3]"), "requests.count")
+        self.assertIn("cannot run", self.run_sweep(file, "--points", "0", code=2).err)
+
     def test_takes_only_points_that_were_asked_for(self):
         file = self.sweep(GRID)
         self.run_sweep(file, "--points", "2,5-6")
@@ -413,6 +531,18 @@ class Failing(SweepTest):
         self.assertEqual(self.status(file)["done"], 1)
         self.assertEqual(list((self.folder / "out" / "failed").iterdir()), [])
         self.run_sweep(file, "--failed")  # none: nothing to do
+
+    def test_starts_the_ranks_through_a_wrapper(self):
+        file = self.sweep(LAUNCHED)
+        self.write("wrapper", f'#!/bin/sh\necho "$@" >>{self.path("seen")}\nshift\nexec {PROGRAM} "$@"\n')
+        (self.folder / "wrapper").chmod(0o755)
+        self.run_sweep(file, "--program", f"{self.path('wrapper')} image.sif")
+        seen = (self.folder / "seen").read_text().splitlines()
+        self.assertEqual(len(seen), 5)
+        for line in seen:
+            self.assertRegex(line, r"^image.sif run \S+scenario.toml -o \S+trace.h5$")
+        (self.folder / "with blanks").symlink_to(PROGRAM)  # one file is one word
+        self.run_sweep(file, "--program", self.path("with blanks"), folder="blanks")
 
     def test_passes_the_ranks_to_the_launcher(self):
         file = self.sweep(LAUNCHED)

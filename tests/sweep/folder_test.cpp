@@ -63,6 +63,38 @@ BOOST_AUTO_TEST_CASE(gives_every_attempt_a_folder_of_its_own) {
     BOOST_TEST(folder.attempts().front().id == "0123456789abcdef");
 }
 
+BOOST_AUTO_TEST_CASE(leaves_strays_in_running_alone) {
+    test::ScratchFolder const scratch;
+    Folder const folder(scratch.path());
+    folder.create();
+    auto const running = scratch.path() / "running";
+    auto const attempt = folder.new_attempt("0123456789abcdef");
+    for (auto const* name : {"", "x", "stray", ".hidden", "abc", "0123456789abcdef", "0123456789abcdef.mine",
+                             "0123456789abcdef.h.1.x", "0123456789abcdef0123.h.1.2", "ffffffffffffffffffff"})
+        fs::create_directories(running / name);
+    std::ofstream(running / "0123456789abcdef.h.1.2") << "a file";
+    fs::create_directory_symlink(scratch.path(), running / "0123456789abcdef.h.1.3");
+    BOOST_TEST_REQUIRE(folder.attempts().size() == 1U);
+    BOOST_TEST(folder.attempts().front().folder == attempt);
+}
+
+BOOST_AUTO_TEST_CASE(lists_what_is_left_of_points_that_are_gone) {
+    test::ScratchFolder const scratch;
+    Folder const folder(scratch.path());
+    folder.create();
+    for (auto const* id : {"0123456789abcdef", "aaaaaaaaaaaaaaaa"})
+        folder.publish(attempt_with_trace(folder, id, "trace"), record_of(id, 5));
+    folder.write_failure({"bbbbbbbbbbbbbbbb", "b", 1, "why", "", 1, "host", "now"});
+    std::ofstream(scratch.path() / "points" / "notes.txt") << "mine";
+    std::ofstream(scratch.path() / "points" / "notes.json") << "mine";
+    auto const left = folder.leftovers({"0123456789abcdef"});
+    BOOST_TEST_REQUIRE(left.size() == 2U);
+    BOOST_TEST(left[0].id == "aaaaaaaaaaaaaaaa");
+    BOOST_TEST(left[0].name == "a-seed1");
+    BOOST_TEST(left[0].files.size() == 2U);
+    BOOST_TEST(left[1].name == "b");
+}
+
 BOOST_AUTO_TEST_CASE(leaves_what_was_there_when_a_file_cannot_be_written) {
     test::ScratchFolder const scratch;
     Folder const folder(scratch.path());
