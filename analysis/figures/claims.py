@@ -3,7 +3,8 @@
 jobs/sweeps/fig6.toml … fig9.toml (FOLDER/fig6.csv …).
 
 "yes" and "no" are decided here from the means over seeds: a difference counts when it is more than twice the standard error of the
-differences seed by seed, which share links and arrivals."""
+differences seed by seed, which share links and arrivals. --keep writes the columns that all this follows from, --readme puts the
+table in the place of the one that a file holds."""
 
 import argparse
 import pathlib
@@ -11,11 +12,11 @@ import sys
 
 try:
     import numpy
-    import pandas  # noqa: F401
+    import pandas
 except ImportError as missing:
     sys.exit(f"claims.py: {missing}; install Debian's package: apt-get install python3-pandas")
 
-from sweep_table import InputError, SweepTable, curve, error_of_mean  # noqa: E402
+from sweep_table import FIGURES, InputError, SweepTable, curve, error_of_mean  # noqa: E402
 
 ALPHA, BATTERY, RATE, CAPACITY = ("objective.alpha", "fleet.devices[0].battery", "requests.rate", "fleet.devices[0].macs_per_round")
 UNITS = {"accuracy": "%", "served": "%", "latency": "s", "model_latency": "s", "transfer": "s", "shared": "MB", "energy": "J",
@@ -73,7 +74,7 @@ def highest_accuracy_at_beta_1(table, planner):
     for threshold in sorted(table.rows["objective.accuracy_threshold"].unique()):
         rows = table.select(planner_name=planner, objective_accuracy_threshold=threshold)
         means = curve(rows, ALPHA, "accuracy")["mean"]
-        found.append(f"{digits(means[0])} % (threshold {threshold:.0%})")
+        found.append(f"{digits(means[0])} % (threshold {100 * threshold:.0f} %)")
         better = [means[alpha] - means[0] for alpha in means.index[1:] if Change(rows, ALPHA, "accuracy", 0, alpha).sign > 0]
         margin = max([margin, *better])
     said = "yes" if margin == 0 else f"within {margin:.1f} points" if margin < 0.25 else "no"
@@ -91,7 +92,7 @@ def resources_force_downsizing(table, planner):
     rows = table.select(planner_name=planner, objective_accuracy_threshold=0.90, objective_alpha=0)
     dropped = rows["dropped_blocks"].sum() / rows["done"].sum()
     admitted = rows["done"].sum() / rows["requests"].sum()
-    return (f"{'yes' if dropped > 0.01 else 'no'}: at threshold 90 % {admitted:.0%} of the requests are admitted, "
+    return (f"{'yes' if dropped > 0.01 else 'no'}: at threshold 90 % {100 * admitted:.0f} % of the requests are admitted, "
             f"with {digits(dropped)} blocks dropped each")
 
 
@@ -142,16 +143,16 @@ CLAIMS = (
     ("V-A", "fig6", "with β = 1 it is at most 91 %", ninety_one_percent),
     ("V-A", "fig6", "because blocks have to be dropped even then", resources_force_downsizing),
     ("V-A", "fig6", "α = 1 needs fewer resources than β = 1", fewer_resources_at_alpha_1),
-    ("V-B", "fig7", "the accuracy rises with the battery", with_battery(("accuracy", "served"), 1)),
+    ("V-B", "fig7", "the accuracy rises with the battery (of admitted requests; rejected ones counted as wrong)", with_battery(("accuracy", "served"), 1)),
     ("V-B", "fig7", "the latency falls with the battery", with_battery(("model_latency",), -1)),
     ("V-B", "fig7", "more consecutive blocks on a device: less time in transmission", with_battery(("transfer",), -1)),
     ("V-B", "fig7", "shared data and energy fall", with_battery(("shared", "energy"), -1)),
     ("V-B", "fig7", "the computational load falls", with_battery(("load",), -1)),
     ("V-C", "fig8", "at the lowest rate no block is dropped", nothing_dropped_at_lowest_rate),
     ("V-C", "fig8", "where the accuracy is highest", with_rate(("accuracy",), -1)),
-    ("V-C", "fig8", "the latency rises with λ", with_rate(("model_latency", "latency"), 1)),
+    ("V-C", "fig8", "the latency rises with λ (without queueing; with it)", with_rate(("model_latency", "latency"), 1)),
     ("V-C", "fig8", "shared data, energy and load rise with λ (per round)", with_rate(("round_shared", "round_energy", "round_load"), 1)),
-    ("V-D", "fig9", "the accuracy rises with the capacity", with_capacity(("accuracy", "served"), 1)),
+    ("V-D", "fig9", "the accuracy rises with the capacity (of admitted requests; rejected ones counted as wrong)", with_capacity(("accuracy", "served"), 1)),
     ("V-D", "fig9", "shared data rise as the capacity falls", with_capacity(("shared",), -1)),
     ("V-D", "fig9", "latency and energy are lowest for the lowest capacity", with_capacity(("model_latency", "energy"), 1)),
     ("V-D", "fig9", "the same, all requests of a round together", with_capacity(("round_latency", "round_energy"), 1)),
@@ -171,8 +172,29 @@ def load(folder):
     return tables
 
 
+def keep(source, folder):
+    """Writes fig6.csv … with the columns that load() needs, in seven digits."""
+    for name, parameters in PARAMETERS.items():
+        wanted = dict.fromkeys((*FIGURES, *parameters, *COLUMNS.get(name, ()), *EXTRA))
+        rows = pandas.read_csv(source / f"{name}.csv", usecols=list(wanted))[list(wanted)]
+        rows.to_csv(folder / f"{name}.csv", index=False, float_format="%.7g", lineterminator="\n")
+
+
+HEADING = "| section | the paper says | exact planner | genetic algorithm, Algorithm 1 |"
+
+
+def put_into(text, table):
+    """The text with this table in place of the one that it holds."""
+    before, heading, rest = text.partition(HEADING + "\n")
+    if not heading:
+        raise InputError("there is no table with the heading " + HEADING)
+    rest = rest.splitlines(keepends=True)
+    rows = next((i for i, line in enumerate(rest) if not line.startswith("|")), len(rest))
+    return before + table + "\n" + "".join(rest[rows:])
+
+
 def lines(tables):
-    yield "| section | the paper says | exact planner | genetic algorithm, Algorithm 1 |"
+    yield HEADING
     yield "|---|---|---|---|"
     for section, name, statement, judge in CLAIMS:
         yield f"| {section} | {statement} | {judge(tables[name], 'exact')} | {judge(tables[name], 'ga')} |"
@@ -181,9 +203,17 @@ def lines(tables):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="holds fig6.csv, fig7.csv, fig8.csv and fig9.csv")
+    parser.add_argument("--readme", metavar="FILE", type=pathlib.Path, help="replace the table in FILE, too")
+    parser.add_argument("--keep", metavar="FOLDER", type=pathlib.Path, help="write what is needed of fig6.csv … into FOLDER")
     arguments = parser.parse_args(arguments)
     try:
-        print("\n".join(lines(load(arguments.folder))))
+        table = "\n".join(lines(load(arguments.folder)))
+        print(table)
+        if arguments.keep:
+            keep(arguments.folder, arguments.keep)
+        if arguments.readme:
+            text = arguments.readme.read_text(encoding="utf-8")
+            arguments.readme.write_text(put_into(text, table), encoding="utf-8")
     except InputError as error:
         print(f"claims.py: {error}", file=sys.stderr)
         return 2

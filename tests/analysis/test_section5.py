@@ -187,6 +187,28 @@ class Claims(FolderTest):
         table = SweepTable(write(self.folder / "t.csv", content), claims.PARAMETERS["fig6"])
         self.assertTrue(claims.ninety_one_percent(table, "exact").startswith("near: 91.0 to 91.0 %"))
 
+    def test_the_readme_has_the_table_of_the_sweeps_that_are_kept(self):
+        readme = (FIGURES.parents[1] / "README.md").read_text(encoding="utf-8")
+        table = list(claims.lines(claims.load(FIGURES / "section5")))
+        self.assertEqual(len(table), 2 + 18)
+        first = readme.splitlines().index(table[0])
+        self.assertEqual(readme.splitlines()[first:first + len(table) + 1], [*table, ""])
+        shared = [line for line in table if "shared data rise as the capacity falls" in line]
+        self.assertRegex(shared[0], r"yes: 7\.\d+ → 0\.\d+ MB \(from 0\.4 to 4\.2 GMAC\) \| yes: 17\.\d → 13\.\d MB")
+
+    def test_puts_the_table_in_place_of_the_old_one(self):
+        for figure in claims.PARAMETERS:
+            write(self.folder / f"{figure}.csv", rows(figure, {"accuracy_planned": 0.05}))
+        kept = self.folder / "kept"
+        kept.mkdir()
+        readme = self.folder / "R.md"
+        readme.write_text(f"before\n\n{claims.HEADING}\n|---|---|---|---|\n| old | row |\n\nafter\n", encoding="utf-8")
+        table = self.script(claims, self.folder, "--readme", readme, "--keep", kept)
+        self.assertEqual(readme.read_text(encoding="utf-8"), f"before\n\n{table}\nafter\n")
+        self.assertEqual(self.script(claims, kept), table, "what is kept is enough")
+        readme.write_text("no table", encoding="utf-8")
+        self.assertIn("there is no table", self.script(claims, self.folder, "--readme", readme, code=2))
+
     def test_says_which_table_is_missing(self):
         self.assertIn("fig6.csv: cannot be read", self.script(claims, self.folder, code=2))
 
