@@ -455,6 +455,19 @@ class Running(SweepTest):
         self.run_sweep(file, code=1)
         self.assertFalse((self.folder / "made").exists())
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs a second user")
+    def test_a_second_user_is_told_what_to_do(self):
+        file = self.sweep(GRID)
+        self.run_sweep(file, "--points", "0")
+        self.folder.chmod(0o755)
+        for place in ("out", "out/points", "out/claims"):  # umask 022
+            (self.folder / place).chmod(0o755)
+        result = self.skipstone("sweep", "run", file, "-o", self.path("out"), code=2, user=65534, group=65534, extra_groups=[])
+        self.assertIn("belongs to root", result.err)
+        self.assertIn(f'call "chmod -R g+rwX {self.path("out")}"', result.err)
+        self.assertIn("umask 002", result.err)
+        self.skipstone("sweep", "status", file, "-o", self.path("out"), user=65534, group=65534, extra_groups=[])
+
     def test_lists_and_removes_what_is_no_longer_in_it(self):
         file = self.sweep(GRID)
         self.run_sweep(file)
