@@ -18,8 +18,12 @@ namespace {
 std::string sha256_of(fs::path const& path) {
     if (!fs::is_directory(path)) return sha256_of_file(path);
     std::vector<fs::path> files;
-    for (auto const& entry : fs::recursive_directory_iterator(path))
-        if (entry.is_regular_file()) files.push_back(entry.path());
+    try {
+        for (auto const& entry : fs::recursive_directory_iterator(path))
+            if (entry.is_regular_file()) files.push_back(entry.path());
+    } catch (fs::filesystem_error const& error) {
+        throw InputError({path.string(), 0, ""}, "cannot be listed (" + error.code().message() + ")");
+    }
     std::ranges::sort(files);
     Sha256 stream;
     for (auto const& file : files) {
