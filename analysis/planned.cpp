@@ -41,13 +41,20 @@ Planned::Planned(trace::Reader const& trace, Scenario const& scenario, std::vect
 void Planned::begin_round(std::int32_t round) {
     auto const& links = scenario_.links;
     auto const devices = instance_.devices.size();
-    if (trace_.has_dense_rates()) {
-        auto rates = trace_.rates(RoundId(round));
-        for (double& rate : rates) rate = rate > 0 ? rate * links.efficiency * (1 - links.loss) : 0;
-        instance_.links = LinkTable::dense(devices, std::move(rates), {links.latency.value()});
-    } else {
-        instance_.links = LinkTable::drawn(devices, links, scenario_.seed, RoundId(round)).scaled(1 - links.loss);
+    if (!trace_.has_dense_rates()) {
+        instance_.links = LinkTable::drawn(devices, links, scenario_.seed, RoundId(round)).expected();
+        return;
     }
+    auto rates = trace_.rates(RoundId(round));
+    std::vector<double> latencies(links.pairs ? rates.size() : 1, links.latency.value());
+    for (std::size_t i = 0; i < devices; ++i)
+        for (std::size_t k = 0; k < devices; ++k) {
+            double& rate = rates[i * devices + k];
+            auto const link = i == k ? links.completed({}) : links.traits(DeviceId(i), DeviceId(k));
+            rate = rate > 0 ? rate * *link.efficiency * (1 - *link.loss) : 0;
+            if (links.pairs) latencies[i * devices + k] = link.latency->value();
+        }
+    instance_.links = LinkTable::dense(devices, std::move(rates), std::move(latencies));
 }
 
 Seconds Planned::compute(BlockId block, BlockMode mode, DeviceId device) const {

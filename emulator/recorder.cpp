@@ -17,7 +17,7 @@ double value_or_nan(std::optional<double> const& value) {
 
 // Rates as drawn: the link table holds payload rates.
 double drawn_rate(Scenario const& scenario, LinkTable const& links, DeviceId from, DeviceId to) {
-    return links.rate(from, to).value() / scenario.links.efficiency;
+    return links.rate(from, to).value() / *scenario.links.traits(from, to).efficiency;
 }
 
 void record_links(Scenario const& scenario, RoundCourse const& course, trace::RoundRecord& record) {

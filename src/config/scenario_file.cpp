@@ -13,6 +13,7 @@
 
 #include "config/calibration_table.hpp"
 #include "config/fault_section.hpp"
+#include "config/link_section.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
@@ -190,6 +191,7 @@ void check_name(TableReader const& reader, std::string_view key, std::string con
     if (name == "any")
         reader.fail(key, "\"any\" cannot be a device's name (requests.source has that word); choose another");
 }
+    if (name == "*") reader.fail(key, "\"*\" cannot be a device's name (in links.pair it is every device); choose another");
 
 Scenario::NetworkSection read_network(TableReader reader, Context const& context) {
     Scenario::NetworkSection network;
@@ -311,15 +313,20 @@ std::vector<Device> read_fleet(TableReader reader, Context const& context, Netwo
     return fleet;
 }
 
-LinkModel read_links(TableReader reader, Context const& context) {
+LinkModel read_links(TableReader reader, Context const& context, std::vector<Device> const& fleet) {
     auto const profile = profile_at(
         reader, "profile", ProfileKind::link, context,
         [&](std::string const& path) { return load_link_profile(path, context.folders); }, read_link_profile);
-    if (!profile && !reader.has("min") && !reader.has("max") && !reader.has("rate"))
-        reader.fail("profile", "is missing; name a link profile such as \"khan2023\", or give min and max");
+    auto pairs = read_link_pairs(reader, fleet);
+    bool const all_have_rates = pairs && pairs->everywhere() && pairs->everywhere()->rate;
+    if (!profile && !all_have_rates && !reader.has("min") && !reader.has("max") && !reader.has("rate"))
+        reader.fail("profile",
+                    "is missing; name a link profile such as \"khan2023\", or give rate, or min and max (or, in "
+                    "links.pair, a rate from \"*\" to \"*\")");
     LinkModel links;
     links.profile = "inline";
-    links = read_link_keys(reader, profile.value_or(links), profile ? Keys::some : Keys::all);
+    links = read_link_keys(reader, profile.value_or(links), profile || all_have_rates ? Keys::some : Keys::all);
+    links.pairs = std::move(pairs);
     reader.finish();
     return links;
 }
@@ -477,7 +484,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     }();
     scenario.accuracy = read_accuracy(std::move(accuracy_section), context, network);
     scenario.fleet = read_fleet(std::move(fleet_section), context, network);
-    scenario.links = read_links(std::move(links_section), context);
+    scenario.links = read_links(std::move(links_section), context, scenario.fleet);
     scenario.rounds = read_rounds(rounds_section);
     scenario.requests = read_requests(std::move(requests_section), scenario.fleet, rounds_section);
     scenario.objective = read_objective(std::move(objective_section));
@@ -635,9 +642,11 @@ std::string scenario_text(Scenario const& scenario) {
     text += "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
             accuracy_lines(scenario.accuracy) + accuracy_rows(scenario.accuracy, "accuracy.table.row");
     text += fleet_text(scenario.fleet);
-    if (scenario.links.profile == "inline")
-        text += "\n[links]\n" + link_lines(scenario.links);
-    else
+    auto const pairs = link_pairs_text(scenario.links.pairs, scenario.fleet);
+    bool const inline_links = scenario.links.profile == "inline";
+    if (inline_links || !pairs.empty())
+        text += "\n[links]\n" + (inline_links ? link_lines(scenario.links) : "") + pairs;
+    if (!inline_links)
         text += "\n[links.profile]\n" + line("name", toml_string(scenario.links.profile)) + link_lines(scenario.links);
 
     auto const& requests = scenario.requests;

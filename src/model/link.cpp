@@ -17,6 +17,18 @@ bool all_finite_and_not_negative(std::vector<double> const& values) {
 
 }  // namespace
 
+LinkTraits LinkModel::completed(LinkTraits own) const {
+    return {.rate = own.rate,
+            .latency = own.latency.value_or(latency),
+            .jitter = own.jitter.value_or(jitter),
+            .loss = own.loss.value_or(loss),
+            .efficiency = own.efficiency.value_or(efficiency)};
+}
+
+LinkTraits LinkModel::traits(DeviceId from, DeviceId to) const {
+    return completed(pairs ? pairs->traits(from, to) : LinkTraits());
+}
+
 LinkTable LinkTable::dense(std::size_t devices, std::vector<double> rate_bit_s, std::vector<double> latency_s) {
     SKIPSTONE_EXPECT(rate_bit_s.size() == devices * devices);
     SKIPSTONE_EXPECT(latency_s.size() == 1 || latency_s.size() == devices * devices);
@@ -44,10 +56,11 @@ LinkTable LinkTable::drawn(std::size_t devices, LinkModel const& model, std::uin
     return table;
 }
 
-LinkTable LinkTable::scaled(double share) const {
-    SKIPSTONE_EXPECT(share > 0 && std::isfinite(share));
+LinkTable LinkTable::expected() const {
+    SKIPSTONE_EXPECT(model_.has_value());
+    SKIPSTONE_EXPECT(model_->loss >= 0 && model_->loss < 1);
     LinkTable table = *this;
-    table.scale_ *= share;
+    table.expected_ = true;
     return table;
 }
 
@@ -58,18 +71,34 @@ LinkTable LinkTable::without(std::set<std::pair<DeviceId, DeviceId>> cut) const 
     return table;
 }
 
+BitRate LinkTable::drawn_rate(DeviceId from, DeviceId to) const {
+    bool const swap = model_->symmetric && to < from;
+    RandomStream stream(seed_, "links", round_, (swap ? to : from).value(), (swap ? from : to).value());
+    return BitRate(stream.uniform(model_->min.value(), model_->max.value()));
+}
+
 BitRate LinkTable::rate(DeviceId from, DeviceId to) const {
     SKIPSTONE_EXPECT(from && to && from.index() < devices_ && to.index() < devices_ && from != to);
     if (cut_ && cut_->contains(std::minmax(from, to))) return BitRate(0);
-    if (!model_) return scale_ * BitRate(rate_[from.index() * devices_ + to.index()]);
-    bool const swap = model_->symmetric && to < from;
-    RandomStream stream(seed_, "links", round_, (swap ? to : from).value(), (swap ? from : to).value());
-    return BitRate(scale_ * (stream.uniform(model_->min.value(), model_->max.value()) * model_->efficiency));
+    if (!model_) return BitRate(rate_[from.index() * devices_ + to.index()]);
+    if (!model_->pairs) return (expected_ ? 1 - model_->loss : 1) * (drawn_rate(from, to) * model_->efficiency);
+    LinkTraits const link = model_->traits(from, to);
+    BitRate const rate = link.rate ? *link.rate : drawn_rate(from, to);
+    return (expected_ ? 1 - *link.loss : 1) * (rate * *link.efficiency);
 }
 
 Seconds LinkTable::latency(DeviceId from, DeviceId to) const {
     SKIPSTONE_EXPECT(from && to && from.index() < devices_ && to.index() < devices_ && from != to);
+    if (has_pairs()) return *model_->traits(from, to).latency;
     return Seconds(latency_.size() == 1 ? latency_.front() : latency_[from.index() * devices_ + to.index()]);
+}
+
+std::optional<Seconds> LinkTable::own_jitter(DeviceId from, DeviceId to) const {
+    return has_pairs() && !expected_ ? model_->pairs->traits(from, to).jitter : std::nullopt;
+}
+
+std::optional<double> LinkTable::own_loss(DeviceId from, DeviceId to) const {
+    return has_pairs() && !expected_ ? model_->pairs->traits(from, to).loss : std::nullopt;
 }
 
 }  // namespace skipstone

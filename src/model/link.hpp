@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/link_pairs.hpp"
 #include "units/id.hpp"
 #include "units/quantity.hpp"
 
@@ -16,7 +17,7 @@ namespace skipstone {
 enum class Medium { links, radio };  // each ordered pair a queue of its own; or one tensor at a time per device
 enum class Redraw { round, never };  // when rates are drawn anew
 
-// How every link behaves: rates drawn from U[min, max] (min = max: fixed).
+// How links behave: rates drawn from U[min, max] (min = max: fixed), but for what `pairs` say.
 struct LinkModel {
     std::string profile;  // name, or "inline"
     BitRate min{7.2e6}, max{72.2e6};
@@ -27,6 +28,11 @@ struct LinkModel {
     double loss = 0;        // probability that one packet of 1448 bytes is lost and sent again, in [0, 1)
     double efficiency = 1;  // payload's share of what the radio sends, in (0, 1]
     Medium medium = Medium::links;
+    std::shared_ptr<LinkPairs const> pairs;  // none: all links are alike
+
+    // The traits that a link has: `rate` none where it is drawn, all others set.
+    LinkTraits traits(DeviceId from, DeviceId to) const;
+    LinkTraits completed(LinkTraits own) const;
 };
 
 // The payload rates and latencies of one round: rate = ρ · efficiency. A value; drawn rates are computed where they are
@@ -38,11 +44,11 @@ class LinkTable {
     // a matrix.
     static LinkTable dense(std::size_t devices, std::vector<double> rate_bit_s, std::vector<double> latency_s);
     // Rates from U[min, max] by RandomStream(seed, "links", round, from, to): round 0 when they are never redrawn, the
-    // smaller id first when links are symmetric. The model's jitter and loss are the timeline's matter.
+    // smaller id first when links are symmetric; a pair's own rate stands over that. The model's jitter and loss are
+    // the timeline's matter.
     static LinkTable drawn(std::size_t devices, LinkModel const& model, std::uint64_t seed, RoundId round);
-    // The same links with every rate times `share` > 0: what a planner may expect of links that lose packets is
-    // share = 1 − loss.
-    LinkTable scaled(double share) const;
+    // What a planner may expect of drawn links that lose packets: every rate times 1 − loss, and no chance in them.
+    LinkTable expected() const;
     // The same links without those of `cut`: (smaller id, larger id), in both directions.
     LinkTable without(std::set<std::pair<DeviceId, DeviceId>> cut) const;
 
@@ -50,15 +56,21 @@ class LinkTable {
     // Payload bit/s from one device to another; 0: unreachable. from != to.
     BitRate rate(DeviceId from, DeviceId to) const;
     Seconds latency(DeviceId from, DeviceId to) const;
+    // A pair's own jitter and loss; none where it is as everywhere.
+    std::optional<Seconds> own_jitter(DeviceId from, DeviceId to) const;
+    std::optional<double> own_loss(DeviceId from, DeviceId to) const;
 
   private:
+    bool has_pairs() const { return model_ && model_->pairs; }
+    BitRate drawn_rate(DeviceId from, DeviceId to) const;
+
     std::size_t devices_ = 0;
     std::vector<double> rate_;        // dense only
     std::vector<double> latency_;     // 1 or devices² entries
     std::optional<LinkModel> model_;  // drawn only
     std::uint64_t seed_ = 0;
     std::int64_t round_ = 0;
-    double scale_ = 1;
+    bool expected_ = false;
     std::shared_ptr<std::set<std::pair<DeviceId, DeviceId>> const> cut_;
 };
 

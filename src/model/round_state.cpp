@@ -50,10 +50,15 @@ std::optional<DeviceId> source_device(Scenario const& scenario) {
     return DeviceId(static_cast<std::size_t>(found - scenario.fleet.begin()));
 }
 
-// What links of this model carry on average of the rate that a LinkTable gives.
-double expected_share(LinkModel const& links) {
-    SKIPSTONE_EXPECT(links.loss >= 0 && links.loss < 1);
-    return 1 - links.loss;
+// The longest that a hop can take on any link that there is; on links that are drawn, at the lowest rate.
+Seconds slowest_hop(LinkModel const& links, std::vector<LinkTraits> const& kinds, Bytes serialised) {
+    Seconds slowest{};
+    for (LinkTraits const& kind : kinds) {
+        LinkTraits const link = links.completed(kind);
+        BitRate const rate = (*link.efficiency * (1 - *link.loss)) * link.rate.value_or(links.min);
+        if (rate > BitRate(0)) slowest = std::max(slowest, serialised / rate + *link.latency);
+    }
+    return slowest;
 }
 
 }  // namespace
@@ -117,8 +122,7 @@ Instance next_instance(Instance instance, Scenario const& scenario, RoundState c
         device.energy = std::max(Joules(0), state.battery[i] - idle_reserve[i]);
         if (state.battery[i] <= idle_reserve[i]) device.switch_off(OffBecause::energy);
     }
-    double const share = expected_share(scenario.links);
-    instance.links = share == 1 ? state.links : state.links.scaled(share);
+    instance.links = state.links.expected();
     instance.cut.reset();
     return instance;
 }
@@ -131,12 +135,12 @@ Seconds reference_latency(Scenario const& scenario, Network const& network) {
     Seconds time = network.total_macs() / slowest;
     if (scenario.objective.latency_reference == LatencyReference::worst_case) {
         LinkModel const& links = scenario.links;
-        BitRate const rate = (links.efficiency * expected_share(links)) * links.min;
+        auto const kinds = links.pairs ? links.pairs->kinds(scenario.fleet.size()) : std::vector{LinkTraits()};
         Instance hops;
         hops.residual = scenario.objective.residual;
         hops.blocks = instance_blocks(network);
         for (std::size_t block = 0; block + 1 < network.size(); ++block)
-            time += hop_bytes(hops, BlockId(block)).serialised / rate + links.latency;
+            time += slowest_hop(links, kinds, hop_bytes(hops, BlockId(block)).serialised);
     }
     return time;
 }

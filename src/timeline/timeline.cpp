@@ -348,15 +348,17 @@ void Simulation::prepare_transmission(std::size_t j, DeviceId from, DeviceId to)
                             moved_block(job(j), progress.task).value());
     };
     progress.duration = (bytes / rate).value();
-    if (conditions_.loss > 0 && bytes > Bytes(0)) {
+    double const loss = conditions_.links.own_loss(from, to).value_or(conditions_.loss);
+    if (loss > 0 && bytes > Bytes(0)) {
         std::int64_t const packets = (bytes.value() + packet_bytes - 1) / packet_bytes;
-        std::int64_t const lost = lost_packets(packets, conditions_.loss, stream("loss"));
+        std::int64_t const lost = lost_packets(packets, loss, stream("loss"));
         hop_times(j).retransmitted_packets = lost;
         progress.duration *= static_cast<double>(packets + lost) / static_cast<double>(packets);
     }
     progress.delay = conditions_.links.latency(from, to).value();
-    if (conditions_.jitter > Seconds(0))
-        progress.delay = std::max(0.0, progress.delay + conditions_.jitter.value() * stream("jitter").normal());
+    Seconds const jitter = conditions_.links.own_jitter(from, to).value_or(conditions_.jitter);
+    if (jitter > Seconds(0))
+        progress.delay = std::max(0.0, progress.delay + jitter.value() * stream("jitter").normal());
 }
 
 void Simulation::begin_task(std::size_t j, double now) {

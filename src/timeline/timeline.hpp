@@ -43,7 +43,7 @@ struct Conditions {
     std::uint64_t seed = 1;  // of jitter and loss: RandomStream(seed, "jitter" | "loss", round, request, block)
     LinkTable links;
     Medium medium = Medium::links;
-    Seconds jitter{0};
+    Seconds jitter{0};  // this and loss: of links that have none of their own
     double loss = 0;
 };
 

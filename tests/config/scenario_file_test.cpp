@@ -520,6 +520,12 @@ BOOST_AUTO_TEST_CASE(the_resolved_text_gives_the_same_scenario_without_any_profi
         scenario_with("objective",
                       "alpha = 0.1\nlatency_reference = \"2.5 s\"\nresidual = \"paper\"\nmemory = \"resident\""),
         scenario_with("requests", "count = 7\narrivals = \"spread\"\nsource = \"big\"\non_reject = \"retry\"") +
+        scenario_with("accuracy", "table = \"none\""),
+        scenario_with("fleet", "devices = [{profile = \"khan2023-low\", battery = \"mains\"}]"),
+        scenario_with("links",
+                      "profile = \"khan2023\"\npair = [{from = \"big\", to = \"*\", rate = \"3 Mbit/s\", loss = 0.1}, {from = "
+                      "\"*\", to = \"*\", latency = \"0.1 ms\"}, {from = \"big\", to = \"khan2023-low-1\", rate = \"none\", "
+                      "symmetric = true}]"),
             "[rounds]\nperiod = \"0.3 s\"\n[emulation]\nclock = \"virtual\"\ndilation = 0.1\nkernels = false\n",
         scenario_with("faults", "profile = \"survival-poor\"\ndetection = \"3 ms\"\nremedies = []"),
         scenario_with(
@@ -607,6 +613,8 @@ BOOST_AUTO_TEST_CASE(the_papers_scenario_shows_every_key) {
                                                            "medium",
                                                            "rate",
                                                            "count",
+                                                           "pair",
+                                                           "file",
                                                            "arrivals",
                                                            "source",
                                                            "on_reject",

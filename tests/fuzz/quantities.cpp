@@ -75,6 +75,16 @@ void check(FaultModel const& faults) {
     for (auto const& outage : faults.schedule) {
         not_negative(outage.begin);
         require(outage.end > outage.begin, "an outage ends after it begins");
+    if (!links.pairs) return;
+    for (auto const& entry : links.pairs->entries()) {
+        auto const link = links.completed(entry.traits);
+        require(entry.traits != LinkTraits(), "an entry says something");
+        if (link.rate) not_negative(*link.rate);
+        not_negative(*link.latency);
+        not_negative(*link.jitter);
+        require(*link.loss >= 0 && *link.loss < 1, "loss is at least 0 and below 1");
+        require(*link.efficiency > 0 && *link.efficiency <= 1, "efficiency is above 0 and at most 1");
+    }
     }
     for (auto const& means : {faults.devices, faults.links})
         if (means) {

@@ -35,14 +35,15 @@ BOOST_AUTO_TEST_CASE(gives_back_what_it_was_made_of) {
     BOOST_TEST(LinkTable::dense(2, {0, 1, 1, 0}, {0.5}).latency(device(1), device(0)).value() == 0.5);
 }
 
-BOOST_AUTO_TEST_CASE(scaled_multiplies_every_rate_and_no_latency) {
-    auto const dense = LinkTable::dense(2, {0, 10, 20, 0}, {0.5});
-    BOOST_TEST(rate(dense.scaled(0.5).scaled(0.5), 1, 0) == 5);
-    BOOST_TEST(rate(dense, 1, 0) == 20);
-    BOOST_TEST(dense.scaled(0.5).latency(device(0), device(1)).value() == 0.5);
-    auto const drawn = LinkTable::drawn(3, {}, 1, RoundId(0));
-    BOOST_TEST(rate(drawn.scaled(0.75), 0, 2) == 0.75 * rate(drawn, 0, 2));
-    BOOST_CHECK_THROW(dense.scaled(0), ContractError);
+BOOST_AUTO_TEST_CASE(what_is_expected_of_lossy_links_is_less_rate_and_the_same_latency) {
+    LinkModel model;
+    model.loss = 0.25;
+    model.latency = Seconds(0.5);
+    auto const drawn = LinkTable::drawn(3, model, 1, RoundId(0));
+    BOOST_TEST(rate(drawn.expected(), 0, 2) == 0.75 * rate(drawn, 0, 2));
+    BOOST_TEST(drawn.expected().latency(device(0), device(2)).value() == 0.5);
+    BOOST_TEST(rate(drawn.expected().expected(), 0, 2) == 0.75 * rate(drawn, 0, 2));
+    BOOST_CHECK_THROW(LinkTable::dense(2, {0, 10, 20, 0}, {0.5}).expected(), ContractError);
 }
 
 BOOST_AUTO_TEST_CASE(drawn_rates_are_uniform_between_their_limits) {

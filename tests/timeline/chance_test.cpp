@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "tests/timeline/cases.hpp"
@@ -153,6 +154,43 @@ BOOST_AUTO_TEST_CASE(chance_depends_on_seed_round_request_and_block_alone) {
     BOOST_TEST(differs(luck(base, round)));
     BOOST_TEST(differs(luck(request, c)));
     BOOST_TEST(differs(luck(block, c)));
+}
+
+BOOST_AUTO_TEST_CASE(a_pair_s_own_loss_and_jitter_are_like_those_of_all_links_and_touch_no_other_link) {
+    LinkModel model;
+    model.min = model.max = BitRate(8.0 * 1448);
+    model.latency = Seconds(1);
+    auto const table = [&](LinkTraits traits) {
+        model.pairs = std::make_shared<LinkPairs const>(std::vector<LinkPairs::Entry>{{device(0), device(1), traits}});
+        return LinkTable::drawn(3, model, 1, RoundId(3));
+    };
+    auto own = conditions(3);
+    own.links = table({.jitter = Seconds(0.1), .loss = 0.3});
+    auto everywhere = conditions(3);
+    everywhere.links = table({.rate = model.min});
+    everywhere.jitter = Seconds(0.1);
+    everywhere.loss = 0.3;
+    auto plain = everywhere;
+    plain.jitter = Seconds(0);
+    plain.loss = 0;
+    std::vector<Job> const touched = many_hops(50, 3 * 1448);
+    std::vector<Job> others;
+    for (int r = 0; r < 50; ++r) others.push_back(job(r, 0, {task(2, 1, 0, 3 * 1448), task(3, 2, 0)}));
+    auto const same = [](RoundTimes const& a, RoundTimes const& b) {
+        for (std::size_t j = 0; j < a.jobs.size(); ++j) {
+            BOOST_TEST(hop(a, j, 1).arrival.value() == hop(b, j, 1).arrival.value());
+            BOOST_TEST(hop(a, j, 1).retransmitted_packets == hop(b, j, 1).retransmitted_packets);
+        }
+    };
+    same(simulate(touched, own), simulate(touched, everywhere));
+    same(simulate(others, own), simulate(others, plain));
+    BOOST_TEST(simulate(touched, own).end.value() != simulate(touched, plain).end.value());
+    // What a planner expects has no chance in it.
+    auto expected = own;
+    expected.links = own.links.expected();
+    auto const mean = simulate({touched.front()}, expected);
+    BOOST_TEST((hop(mean, 0, 1).end - hop(mean, 0, 1).begin).value() == 3 / 0.7, boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(delay(hop(mean, 0, 1)) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
