@@ -18,7 +18,8 @@ double quantile(std::vector<double> const& sorted, double q) {
 
 }  // namespace
 
-RunSummary::RunSummary(Scenario const& scenario, double dilation) : dilation_(dilation) {
+RunSummary::RunSummary(Scenario const& scenario, double dilation)
+    : dilation_(dilation), accuracy_known_(!scenario.accuracy.none) {
     for (auto const& device : scenario.fleet) devices_.push_back({.name = device.name, .battery = device.battery});
 }
 
@@ -41,7 +42,7 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     for (auto const& job : course.jobs) {
         auto const& plan = plans[job.request.index()];
         round.dropped_blocks += static_cast<int>(plan.dropped.size());
-        round.mean_accuracy += plan.accuracy / static_cast<double>(course.jobs.size());
+        round.mean_accuracy += accuracy_known_ ? plan.accuracy / static_cast<double>(course.jobs.size()) : NAN;
     }
     for (std::size_t j = 0; j < course.jobs.size(); ++j)
         round.mean_latency +=

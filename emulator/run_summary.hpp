@@ -24,7 +24,7 @@ struct RoundSummary {
     int requests = 0, admitted = 0;
     int failed = 0, revised = 0;  // of the admitted: lost to failures, and planned anew after one
     int dropped_blocks = 0;       // over the requests that finish, as they went
-    double mean_accuracy = 0;     // likewise: g(y)
+    double mean_accuracy = 0;     // likewise: g(y); NaN where there is no accuracy table
     Seconds mean_latency{};       // from arrival to the last block's end
     Joules energy{};
     Joules lowest_battery{};
@@ -49,7 +49,7 @@ struct Fidelity {
 // `labelled` says something.
 struct AccuracySummary {
     long labelled = 0, correct = 0;
-    double planned = 0;  // mean of g(y)
+    double planned = 0;  // mean of g(y); NaN where there is no accuracy table
     double observed() const { return static_cast<double>(correct) / static_cast<double>(labelled); }
     ProportionInterval confidence() const { return confidence_interval(correct, labelled); }  // of observed(), 95 %
     bool planned_is_plausible() const { return confidence().low <= planned && planned <= confidence().high; }
@@ -82,6 +82,7 @@ class RunSummary {
     double planned_correct_ = 0;  // sum of g(y) over the labelled
     double kernel_s_ = 0, stalled_s_ = 0;
     double dilation_;
+    bool accuracy_known_;
 };
 
 }  // namespace skipstone::emulator

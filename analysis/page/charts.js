@@ -58,7 +58,7 @@ function latencyChart() {
 
 function accuracyChart() {
   const dots = trace.latencies ? trace.latencies.accuracy : [];
-  if (!dots.length) return nothing("accuracy", "No request was done.");
+  if (!dots.length) return nothing("accuracy", trace.latencies ? "No accuracy is known: the run had no accuracy table." : "No request was done.");
   const c = chart("accuracy", 300, { left: 60, right: 24, top: 28, bottom: 44 });
   const radius = d3.scaleSqrt([0, d3.max(dots, (d) => d.requests)], [0, 15]);
   const spread = (values) => {

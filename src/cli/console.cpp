@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -51,13 +52,14 @@ std::string TextTable::text() const {
 }
 
 std::string fixed(double value, int digits) {
+    if (!std::isfinite(value)) return std::isnan(value) ? "–" : value > 0 ? "∞" : "-∞";
     char buffer[64];
     std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
     return buffer;
 }
 
 std::string percent(double share, int digits) {
-    return fixed(100 * share, digits) + " %";
+    return fixed(100 * share, digits) + (std::isnan(share) ? "" : " %");
 }
 
 std::string megabytes(double bytes) {

@@ -83,11 +83,13 @@ std::string failures_line(emulator::RunSummary const& summary) {
 
 std::string accuracy_line(emulator::AccuracySummary const& accuracy) {
     auto const confidence = accuracy.confidence();
-    return "accuracy: planned " + percent(accuracy.planned) + ", observed " + percent(accuracy.observed()) + " (" +
+    auto const planned =
+        std::isnan(accuracy.planned) ? "not planned (there is no table)" : "planned " + percent(accuracy.planned);
+    return "accuracy: " + planned + ", observed " + percent(accuracy.observed()) + " (" +
            std::to_string(accuracy.correct) + " of " + std::to_string(accuracy.labelled) +
            " labelled images right; 95 % confidence interval " + fixed(100 * confidence.low, 2) + " to " +
            percent(confidence.high) + ")" +
-           (accuracy.planned_is_plausible() ? ""
+           (std::isnan(accuracy.planned) || accuracy.planned_is_plausible() ? ""
                                             : "; THE PLANNED ACCURACY LIES OUTSIDE: the accuracy table does not "
                                               "describe these weights and images") +
            "\n";

@@ -215,6 +215,14 @@ void warn_of_foreign_precision(Scenario const& scenario) {
                      std::string(to_string(here)).c_str(), std::string(to_string(here)).c_str());
 }
 
+void warn_of_idle_threshold(Scenario const& scenario) {
+    if (scenario.objective.threshold_without_table)
+        std::fprintf(
+            stderr,
+            "skipstone: warning: objective.accuracy_threshold has no effect: with accuracy.table = \"none\" no "
+            "accuracy is known\n");
+}
+
 kernels::PackLayout layout_of(Scenario const& scenario, Network const& network) {
     return kernels::PackLayout(network, choices_of(scenario.network.convolutions, network),
                                scenario.network.calibration.value_or(Calibration()));
@@ -255,6 +263,7 @@ Stage prepare(RunRequest const& request, int ranks) {
     scenario = with_calibration(std::move(scenario), weights ? weights->sha256 : "");
     warn_of_foreign_input_size(scenario);
     warn_of_foreign_precision(scenario);
+    warn_of_idle_threshold(scenario);
     auto network = network_of(scenario);
     Course(scenario, network);
     auto output =

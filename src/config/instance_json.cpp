@@ -203,8 +203,19 @@ Instance read_instance(Value const& root) {
         instance.blocks.push_back(read_block(std::move(block), blocks));
     if (instance.blocks.empty()) reader.fail("blocks", "is empty; a network has at least one block");
 
-    for (TableReader& row :
-         needed(reader, "accuracy", reader.tables("accuracy"), "the sets that may be dropped, with their accuracy")) {
+    Value const* accuracy = reader.get("accuracy");
+    instance.accuracy_known = !accuracy || accuracy->type != Value::Type::null;
+    if (!instance.accuracy_known) {
+        instance.accuracy = {{.dropped = {}, .accuracy = 1}};
+        if (instance.accuracy_threshold > 0)
+            reader.fail("accuracy_threshold", "has no effect where \"accuracy\" is null; write 0");
+    }
+    std::vector<TableReader> rows;
+    if (instance.accuracy_known)
+        rows =
+            needed(reader, "accuracy", reader.tables("accuracy"),
+                   "the sets that may be dropped, with their accuracy, or null: none may be, and no accuracy is known");
+    for (TableReader& row : rows) {
         DropOption option = read_drop_option(std::move(row), blocks);
         auto const same = std::ranges::find(instance.accuracy, option.dropped, &DropOption::dropped);
         if (same == instance.accuracy.end())
@@ -354,7 +365,8 @@ RequestPlan read_request(TableReader reader, InstanceNames const& names, Instanc
         request.dropped.push_back(
             BlockId(names.blocks.at(*reader.get("dropped"), reader.path_of("dropped"), name, "block")));
     std::ranges::sort(request.dropped);
-    request.accuracy = number_or_null(reader, "accuracy", {0, 1}).value_or(0);
+    auto const unknown = request.admitted && !instance.accuracy_known ? std::numeric_limits<double>::quiet_NaN() : 0;
+    request.accuracy = number_or_null(reader, "accuracy", {0, 1}).value_or(unknown);
     request.latency = Seconds(number_or_null(reader, "latency_s", not_negative).value_or(0));
     TableReader devices = needed(reader, "devices", reader.table("devices"), "the device of every block");
     if (!devices.value().keys.empty()) request.devices.resize(instance.blocks.size());
@@ -451,7 +463,7 @@ std::string instance_text(Instance const& instance) {
     Json accuracy = Json::array();
     for (auto const& option : instance.accuracy)
         accuracy.push_back({{"dropped", names_json(instance, option.dropped)}, {"accuracy", option.accuracy}});
-    json["accuracy"] = std::move(accuracy);
+    json["accuracy"] = instance.accuracy_known ? std::move(accuracy) : Json(nullptr);
     Json devices = Json::array();
     for (auto const& device : instance.devices) {
         auto on = device;

@@ -28,7 +28,8 @@ namespace {
 constexpr std::int64_t most_devices = 1'000'000;
 constexpr std::int64_t most_requests = 1'000'000;  // per round
 constexpr std::int64_t most_rounds = 10'000'000;
-constexpr std::size_t longest_name = 63;  // bytes: the trace's fixed-length strings, less their end
+constexpr std::string_view no_table = "none";  // an accuracy.table that is not there
+constexpr std::size_t longest_name = 63;       // bytes: the trace's fixed-length strings, less their end
 
 // ---- overrides
 
@@ -190,8 +191,8 @@ void check_name(TableReader const& reader, std::string_view key, std::string con
         reader.fail(key, "a name has 1 to " + std::to_string(longest_name) + " bytes and no control characters");
     if (name == "any")
         reader.fail(key, "\"any\" cannot be a device's name (requests.source has that word); choose another");
-}
     if (name == "*") reader.fail(key, "\"*\" cannot be a device's name (in links.pair it is every device); choose another");
+}
 
 Scenario::NetworkSection read_network(TableReader reader, Context const& context) {
     Scenario::NetworkSection network;
@@ -246,11 +247,21 @@ Network network_of(Scenario::NetworkSection const& section) {
 AccuracyTable read_accuracy(TableReader reader, Context const& context, Network const& network) {
     std::string given;
     if (Value const* value = reader.get("table"); value && value->type == Value::Type::text) given = value->text;
+    if (given == no_table) {
+        reader.finish();
+        AccuracyTable none;
+        none.name = given;
+        none.network = network.name();
+        none.precision = network.precision();
+        none.none = true;
+        return none;
+    }
     auto const found = profile_at(
         reader, "table", ProfileKind::accuracy, context,
         [&](std::string const& path) { return load_accuracy_table(path, context.folders); },
         [](TableReader table) { return read_accuracy_table(std::move(table), "inline"); });
-    AccuracyTable table = reader.required("table", found, "the accuracy of the network with blocks dropped");
+    AccuracyTable table =
+        reader.required("table", found, "the accuracy of the network with blocks dropped, or \"none\"");
     if (!given.empty()) table.name = given;
     try {
         drop_options(table, network);
@@ -487,7 +498,12 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     scenario.links = read_links(std::move(links_section), context, scenario.fleet);
     scenario.rounds = read_rounds(rounds_section);
     scenario.requests = read_requests(std::move(requests_section), scenario.fleet, rounds_section);
+    bool const has_threshold = objective_section.has("accuracy_threshold");
     scenario.objective = read_objective(std::move(objective_section));
+    if (scenario.accuracy.none) {
+        scenario.objective.accuracy_threshold = 0;
+        scenario.objective.threshold_without_table = has_threshold;
+    }
     scenario.planner = read_planner(std::move(planner_section));
     scenario.faults = read_faults(std::move(faults_section), context, scenario.fleet);
     scenario.emulation = read_emulation(std::move(emulation_section));
@@ -639,8 +655,11 @@ std::string scenario_text(Scenario const& scenario) {
         text += "\n[network.calibration]\n" + line("name", toml_string(network.calibration->name)) +
                 calibration_lines(*network.calibration, "network.calibration.ranges");
 
-    text += "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
-            accuracy_lines(scenario.accuracy) + accuracy_rows(scenario.accuracy, "accuracy.table.row");
+    bool const has_accuracy = !scenario.accuracy.none;
+    text += has_accuracy
+                ? "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
+                      accuracy_lines(scenario.accuracy) + accuracy_rows(scenario.accuracy, "accuracy.table.row")
+                : "\n[accuracy]\n" + line("table", toml_string(no_table));
     text += fleet_text(scenario.fleet);
     auto const pairs = link_pairs_text(scenario.links.pairs, scenario.fleet);
     bool const inline_links = scenario.links.profile == "inline";
@@ -661,7 +680,7 @@ std::string scenario_text(Scenario const& scenario) {
     auto const& objective = scenario.objective;
     text +=
         "\n[objective]\n" + line("alpha", number_text(objective.alpha)) + line("beta", number_text(objective.beta)) +
-        line("accuracy_threshold", number_text(objective.accuracy_threshold)) +
+        (has_accuracy ? line("accuracy_threshold", number_text(objective.accuracy_threshold)) : "") +
         line("latency_reference", toml_string(reference_text(objective))) +
         line("residual", toml_string(word(objective.residual))) + line("memory", toml_string(word(objective.memory)));
 

@@ -7,6 +7,7 @@
 namespace skipstone {
 
 std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& network) {
+    if (table.none) return {{.dropped = {}, .accuracy = 1}};
     auto fail = [&](std::string const& message) { throw InputError("accuracy table " + table.name + ": " + message); };
     if (table.network != network.name())
         fail("it was measured on " + table.network + ", the network here is " + network.name() +

@@ -33,6 +33,7 @@ struct AccuracyTable {
     std::string source;
     std::vector<AccuracyRow> rows;
     Precision precision = Precision::float32;  // that it was measured in
+    bool none = false;  // there is no table: nothing may be dropped, and no accuracy is promised
 };
 
 // One choice of y for a request: the blocks that are dropped (in `skip` mode, ascending) and g of that.
@@ -44,7 +45,7 @@ struct DropOption {
 
 // What planning may use of a table: its `skip` rows, first the empty set, each set once; where a set stands twice, the
 // lower accuracy. Throws InputError for another network's table, an unknown or undroppable block, or a table without
-// the empty set.
+// the empty set. Where there is no table: the empty set alone, at no loss.
 std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& network);
 
 }  // namespace skipstone

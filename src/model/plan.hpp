@@ -17,7 +17,7 @@ enum class Binding { none, memory, compute, energy, accuracy, link, outage };
 struct RequestPlan {
     bool admitted = false;
     std::vector<BlockId> dropped;   // ascending
-    double accuracy = 0;            // g(y_r)
+    double accuracy = 0;            // g(y_r); NaN where the instance knows none
     Seconds latency{};              // of the cost model: no queueing
     std::vector<DeviceId> devices;  // one per block; none: vanished (or not admitted: empty)
 };

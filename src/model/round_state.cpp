@@ -88,7 +88,8 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
     Instance instance;
     instance.alpha = scenario.objective.alpha;
     instance.beta = scenario.objective.beta;
-    instance.accuracy_threshold = scenario.objective.accuracy_threshold;
+    instance.accuracy_known = !scenario.accuracy.none;
+    instance.accuracy_threshold = instance.accuracy_known ? scenario.objective.accuracy_threshold : 0;
     instance.reference_latency = reference_latency(scenario, network);
     instance.residual = scenario.objective.residual;
     instance.memory = scenario.objective.memory;

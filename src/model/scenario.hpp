@@ -54,6 +54,7 @@ struct Scenario {
 
     struct ObjectiveSection {
         double alpha = 0.7, beta = 0.3, accuracy_threshold = 0.80;
+        bool threshold_without_table = false;  // one was given, but there are no accuracies to hold against it
         LatencyReference latency_reference = LatencyReference::compute;
         Seconds reference_time{0};  // with LatencyReference::fixed
         Residual residual = Residual::fused;

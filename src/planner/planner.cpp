@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <limits>
 
 #include "model/cost_model.hpp"
 #include "planner/contention.hpp"
@@ -62,6 +63,10 @@ PlanResult plan(std::string_view name, Instance const& instance, Options const& 
     auto result = instance.source_is_off() ? rejected_for_the_source(instance) : entry->plan(instance, options);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - begin;
     evaluate(instance, result);
+    if (!instance.accuracy_known) {
+        result.mean_accuracy = std::numeric_limits<double>::quiet_NaN();
+        for (auto& request : result.requests) request.accuracy = std::numeric_limits<double>::quiet_NaN();
+    }
     result.planner = name;
     result.seconds = elapsed.count();
     if (result.admitted == 0) {

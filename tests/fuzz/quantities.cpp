@@ -97,7 +97,9 @@ void check(FaultModel const& faults) {
 
 void check(AccuracyTable const& table) {
     require(table.samples >= 0, "samples are not negative");
-    require(!table.rows.empty() && table.rows.front().dropped.empty(), "the first row drops nothing");
+    require(table.none == table.rows.empty(), "a table has rows");
+    if (table.none) return;
+    require(table.rows.front().dropped.empty(), "the first row drops nothing");
     for (auto const& row : table.rows) {
         share(row.accuracy);
         if (row.confidence) {
