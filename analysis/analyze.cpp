@@ -416,7 +416,7 @@ void Reduction::finish_round(trace::RoundRow const& row, double end, RoundFigure
         refuse("/battery", row.round, "a device has no row");
     figures.energy_j = devices_.end_round(end, remaining);
     auto const lowest = std::ranges::min_element(remaining);
-    if (lowest == remaining.end()) return;
+    if (lowest == remaining.end() || std::isinf(*lowest)) return;
     figures.lowest_battery_j = *lowest;
     figures.lowest_device = static_cast<std::int32_t>(lowest - remaining.begin());
 }

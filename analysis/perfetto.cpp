@@ -117,7 +117,7 @@ class Export {
         name_process(cluster_process, "cluster");
         for (auto const& device : header.devices) {
             name_process(process_of(device.device), device.name.view());
-            battery(device.device, 0, device.battery_j);
+            if (std::isfinite(device.battery_j)) battery(device.device, 0, device.battery_j);
         }
         auto const rounds = trace_.read<trace::RoundRow>();
         for (std::size_t i = 0; i < rounds.size(); ++i) {
@@ -221,7 +221,7 @@ class Export {
         write_events(events);
         for (auto const& ledger : battery_rows_.all(row.round)) {
             trace_.require_device(ledger.device, "/battery");
-            battery(ledger.device, ledger_time, ledger.remaining_j);
+            if (std::isfinite(ledger.remaining_j)) battery(ledger.device, ledger_time, ledger.remaining_j);
         }
     }
 

@@ -19,7 +19,8 @@ double mean_over(std::vector<RoundFigures> const& rounds, double RoundFigures::*
 
 double lowest_battery(std::vector<DeviceFigures> const& devices) {
     double lowest = none;
-    for (auto const& device : devices) lowest = std::fmin(lowest, device.battery_left_j);
+    for (auto const& device : devices)
+        if (std::isfinite(device.battery_left_j)) lowest = std::fmin(lowest, device.battery_left_j);
     return lowest;
 }
 

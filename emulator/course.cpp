@@ -221,11 +221,13 @@ bool Course::settle(RoundCourse& round, std::vector<Joules>& reserve, int attemp
     DownTimes const off(round.outages);
     auto const spent = timeline::energy_of(round.events, powers_, round.state.start, round.next_start, off);
     auto const busy_until = ends_of_work(round.events, battery_.size(), round.state.start);
+    round.spent.assign(battery_.size(), Joules(0));
     round.battery.assign(battery_.size(), Joules(0));
     bool settled = true;
     for (std::size_t i = 0; i < battery_.size(); ++i) {
         if (off_[i]) continue;
         Joules const available = (1 + rounding) * battery_[i];
+        round.spent[i] = std::min(spent[i], battery_[i]);
         if (spent[i] <= available) {
             round.battery[i] = std::max(Joules(0), battery_[i] - spent[i]);
             continue;

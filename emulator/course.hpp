@@ -28,6 +28,7 @@ struct RoundCourse {
     std::vector<Event> events;    // canonical order
     Seconds end{};                // last request done or rejected
     Seconds next_start{};         // not before rounds.period has passed
+    std::vector<Joules> spent;    // until the next round starts
     std::vector<Joules> battery;  // remaining when the next round starts
     std::vector<Outage> outages;  // those that begin until the next round does, and were not told before
 };

@@ -77,10 +77,9 @@ RoundSummary RunSummary::add(RoundResult const& result) {
 
     round.lowest_battery = Joules(INFINITY);
     for (std::size_t i = 0; i < devices_.size(); ++i) {
-        Joules const spent = course.state.battery[i] - course.battery[i];
-        devices_[i].energy += spent;
+        devices_[i].energy += course.spent[i];
         devices_[i].battery = course.battery[i];
-        round.energy += spent;
+        round.energy += course.spent[i];
         if (course.battery[i] < round.lowest_battery) {
             round.lowest_battery = course.battery[i];
             round.lowest_device = devices_[i].name;

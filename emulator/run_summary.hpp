@@ -27,7 +27,7 @@ struct RoundSummary {
     double mean_accuracy = 0;     // likewise: g(y); NaN where there is no accuracy table
     Seconds mean_latency{};       // from arrival to the last block's end
     Joules energy{};
-    Joules lowest_battery{};
+    Joules lowest_battery{};  // infinite where all devices are on mains supply
     std::string lowest_device;
     Binding binding = Binding::none;
     std::optional<double> objective, gap;

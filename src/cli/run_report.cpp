@@ -122,8 +122,10 @@ void RunReport::round(emulator::RoundSummary const& round) {
     if (round.admitted > round.failed)
         line += "  latency " + fixed(round.mean_latency.value(), 3) + " s  accuracy " + fixed(round.mean_accuracy, 4) +
                 "  dropped " + std::to_string(round.dropped_blocks);
-    line += "  energy " + fixed(round.energy.value(), 1) + " J  lowest battery " +
-            fixed(round.lowest_battery.value(), 1) + " J (" + round.lowest_device + ")";
+    line += "  energy " + fixed(round.energy.value(), 1) + " J  " +
+            (std::isfinite(round.lowest_battery.value())
+                 ? "lowest battery " + fixed(round.lowest_battery.value(), 1) + " J (" + round.lowest_device + ")"
+                 : "no batteries");
     if (round.admitted < round.requests) line += "  rejected for " + rejected_for(round);
     if (round.revised > 0) line += "  planned anew " + std::to_string(round.revised);
     if (round.failed > 0) line += "  FAILED " + std::to_string(round.failed);

@@ -104,8 +104,11 @@ InstanceDevice read_device(TableReader reader, Names& names, Names const& blocks
         Bytes(needed(reader, "memory_bytes", reader.integer("memory_bytes", 0, largest_amount), "its memory in bytes"));
     device.macs =
         Macs(needed(reader, "macs", reader.integer("macs", 0, largest_amount), "what it may compute in the round"));
-    device.energy =
-        Joules(needed(reader, "energy_j", reader.number("energy_j", not_negative), "the energy that it has left"));
+    Value const* energy = reader.get("energy_j");
+    device.energy = energy && energy->type == Value::Type::null
+                        ? Joules(std::numeric_limits<double>::infinity())
+                        : Joules(needed(reader, "energy_j", reader.number("energy_j", not_negative),
+                                        "the energy that it has left, or null: mains supply"));
     auto const power = [&](std::string_view key) { return reader.number(key, not_negative); };
     device.power_compute =
         Watts(needed(reader, "power_compute_w", power("power_compute_w"), "its power while it computes"));
@@ -470,9 +473,9 @@ std::string instance_text(Instance const& instance) {
         on.switch_on();
         Json entry{{"name", device.name},
                    {"mac_rate", device.mac_rate.value()},
-                   {"memory_bytes", on.memory.value()},
-                   {"macs", on.macs.value()},
-                   {"energy_j", on.energy.value()},
+                    {"memory_bytes", on.memory.value()},
+                    {"macs", on.macs.value()},
+                    {"energy_j", finite(on.energy.value())},
                    {"power_compute_w", device.power_compute.value()},
                    {"power_transmit_w", device.power_transmit.value()},
                    {"power_receive_w", device.power_receive.value()}};

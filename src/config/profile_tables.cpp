@@ -52,6 +52,15 @@ std::string name_of(TableReader& reader) {
     return name;
 }
 
+constexpr std::string_view mains = "mains";  // a battery that never empties
+
+std::optional<Joules> read_battery(TableReader& reader) {
+    Value const* value = reader.get("battery");
+    if (value && value->type == Value::Type::text && value->text == mains)
+        return Joules(std::numeric_limits<double>::infinity());
+    return reader.quantity<Joules>("battery");
+}
+
 Powers read_powers(TableReader reader, Powers base, Keys keys) {
     auto const compute = reader.quantity<Watts>("compute");
     auto const transmit = reader.quantity<Watts>("transmit");
@@ -179,7 +188,7 @@ Device read_device_keys(TableReader& reader, Device base, Keys keys) {
     auto const rate = reader.quantity<MacRate>("mac_rate");
     auto const memory = reader.quantity<Bytes>("memory");
     auto const macs = reader.quantity<Macs>("macs_per_round");
-    auto const battery = reader.quantity<Joules>("battery");
+    auto const battery = read_battery(reader);
     auto const power = reader.table("power");
     auto const times = reader.table("compute_seconds");
     auto const speedup = reader.table("speedup");
@@ -187,7 +196,7 @@ Device read_device_keys(TableReader& reader, Device base, Keys keys) {
         reader.required("mac_rate", rate, "how fast it computes, such as \"1.4 GMAC/s\"");
         reader.required("memory", memory, "its memory for blocks in a round, such as \"100 MB\"");
         reader.required("macs_per_round", macs, "how much it may compute in a round, such as \"1.4 GMAC\"");
-        reader.required("battery", battery, "its energy for the whole run, such as \"800 J\"");
+        reader.required("battery", battery, "its energy for the whole run, such as \"800 J\", or \"mains\"");
         reader.required("power", power, "its powers, such as {compute = \"8 W\", transmit = \"10 W\"}");
     }
     auto const refuse_above = [&](std::string_view key, std::int64_t amount) {
@@ -312,14 +321,14 @@ std::string network_lines(NetworkProfile const& profile) {
 }
 
 std::string device_lines(Device const& device) {
-    std::string text = line("mac_rate", quantity_string(device.mac_rate)) +
-                       line("memory", quantity_string(device.memory)) +
-                       line("macs_per_round", quantity_string(device.macs_per_round)) +
-                       line("battery", quantity_string(device.battery)) +
-                       line("power", "{compute = " + quantity_string(device.power.compute) +
-                                         ", transmit = " + quantity_string(device.power.transmit) +
-                                         ", receive = " + quantity_string(device.power.receive) +
-                                         ", idle = " + quantity_string(device.power.idle) + "}");
+    std::string text =
+        line("mac_rate", quantity_string(device.mac_rate)) + line("memory", quantity_string(device.memory)) +
+        line("macs_per_round", quantity_string(device.macs_per_round)) +
+        line("battery", std::isinf(device.battery.value()) ? toml_string(mains) : quantity_string(device.battery)) +
+        line("power", "{compute = " + quantity_string(device.power.compute) +
+                          ", transmit = " + quantity_string(device.power.transmit) +
+                          ", receive = " + quantity_string(device.power.receive) +
+                          ", idle = " + quantity_string(device.power.idle) + "}");
     if (!device.compute_seconds.empty()) {
         std::string times;
         for (auto const& [block, time] : device.compute_seconds)

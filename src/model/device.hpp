@@ -19,7 +19,7 @@ struct Device {
     MacRate mac_rate{};     // e_i, in float32
     Bytes memory{};         // m̄_i, per round
     Macs macs_per_round{};  // c̄_i
-    Joules battery{};       // ē_i, over the whole run
+    Joules battery{};       // ē_i, over the whole run; infinite: mains supply
     Powers power;
     std::map<std::string, Seconds> compute_seconds;  // measured time per block, instead of c_j/e_i
     std::map<Precision, double> speedup;             // of all of these; 1 for a precision that is not there

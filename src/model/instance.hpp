@@ -42,7 +42,7 @@ struct InstanceDevice {
     MacRate mac_rate{};
     Bytes memory{};
     Macs macs{};      // c̄_i of this round
-    Joules energy{};  // what is left of ē_i, less what idling will cost
+    Joules energy{};  // what is left of ē_i, less what idling will cost; infinite: mains supply
     Watts power_compute{}, power_transmit{}, power_receive{};
     std::vector<std::optional<Seconds>> compute;  // measured time per block; empty, or one entry per block
     std::optional<Withheld> off{};                // set while it is off; then it offers no macs and no energy

@@ -172,6 +172,7 @@ class Relaxation {
     }
 
     static double excess(double used, double limit, double scale) {
+        if (std::isinf(limit)) return 0;
         double const over = (used - limit) / scale;
         return over > constraint_tolerance ? over : 0;
     }

@@ -61,10 +61,11 @@ void check_header(Reader const& trace, Findings& findings) {
             findings.add("/devices is not numbered", ": row ", i, " is device ", device.device);
         if (!(device.mac_rate > 0 && std::isfinite(device.mac_rate)))
             findings.add("a device has no mac_rate", ": device ", i);
-        for (double const value : {device.battery_j, device.power_compute_w, device.power_transmit_w,
-                                   device.power_receive_w, device.power_idle_w})
+        if (!(device.battery_j >= 0)) findings.add("a device's battery is negative or no number", ": device ", i);
+        for (double const value :
+             {device.power_compute_w, device.power_transmit_w, device.power_receive_w, device.power_idle_w})
             if (!(value >= 0 && std::isfinite(value)))
-                findings.add("a device's battery or power is negative, infinite or no number", ": device ", i);
+                findings.add("a device's power is negative, infinite or no number", ": device ", i);
         if (device.memory_bytes < 0 || device.macs_per_round < 0)
             findings.add("a device has no memory or no macs_per_round", ": device ", i);
     }
