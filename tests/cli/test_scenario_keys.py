@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Every key of a scenario has the effect that it should have, as the trace shows."""
 
+import json
 import unittest
 
 from support import (ALONE, COMPUTE, DONE, RECEIVE, REJECTED, RETRANSMITTED, TRANSMIT, ProgramTest, durations, numpy, text, where,
-                     write_weights)
+                     cifar_batch, write_weights)
 
 OFF_DIAGONAL = ~numpy.eye(4, dtype=bool)
 RESNET50 = {
@@ -109,6 +110,50 @@ class Fleet(ProgramTest):
         self.assertEqual(row["battery_j"], 1e-3)
         self.assertEqual(text(trace.rounds[0]["binding"]), "energy")
 
+    def test_battery_of_mains(self):
+        powers = {"compute": "8 W", "transmit": "10 W", "receive": "1 W", "idle": "3 W"}
+        fleet = [{"profile": "khan2023-low", "name": "wall", "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC", "battery": "mains", "power": powers},
+                 {"profile": "khan2023-low", "name": "cell", "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC", "battery": "500 J", "power": powers}]
+        changes = {"fleet.devices": fleet, "requests.count": 1, "rounds.count": 4, "rounds.period": "20 s"}
+        trace = self.run_scenario(changes)
+        self.assertTrue(numpy.isinf(trace.devices["battery_j"][0]))
+        self.assertTrue(numpy.isinf(where(trace.battery, device=0)["remaining_j"]).all())
+        self.assertEqual(self.skipstone("check", trace.path).code, 0)
+        # What it spends is counted as that of any other device.
+        fleet[0] |= {"battery": "9 kJ"}
+        stored = self.run_scenario(changes)
+        self.assertEqual(stored.events.tobytes(), trace.events.tobytes())
+        spent, as_stored = (json.loads(self.skipstone("analyze", t.path, "--json").out)["devices"] for t in (trace, stored))
+        self.assertEqual([row["energy_j"] for row in spent], [row["energy_j"] for row in as_stored])
+        self.assertGreater(spent[0]["idle_j"], 100)
+        self.assertIsNone(spent[0]["battery_j"])
+        # A battery that idling alone would empty in two rounds lets nothing in any more; mains supply goes on.
+        fleet[0] |= {"battery": "100 J"}
+        self.assertLess(self.run_scenario(changes | {"rounds.count": 4}).rounds["admitted"].sum(), 4)
+        self.assertEqual(trace.rounds["admitted"].sum(), 4)
+
+    def test_every_planner_and_reader_knows_mains(self):
+        fleet = [{"profile": "khan2023-low", "count": 3, "name": "low", "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC", "battery": "mains"}]
+        planners = "exact,contention,milp,ga,greedy,no-drop,single-device"
+        mains, plenty = (json.loads(self.skipstone("plan", self.scenario({"fleet.devices": [fleet[0] | {"battery": battery}]}), "--planner",
+                                                   planners, "--json", code=None).out) for battery in ("mains", "1 GJ"))
+        for one, other in zip(mains, plenty):
+            self.assertEqual({k: v for k, v in one.items() if k != "seconds"}, {k: v for k, v in other.items() if k != "seconds"})
+        output = self.new_path(".h5")
+        said = self.skipstone("run", self.scenario({"fleet.devices": fleet}), "-o", output).out
+        self.assertIn("no batteries", said)
+        for word in ("inf", "nan"):
+            self.assertNotRegex(said, rf"\b{word}\b")
+        self.assertIn("no batteries", self.skipstone("watch", output).out)
+        row = json.loads(self.skipstone("analyze", output, "--json").out)["summary"]
+        self.assertIsNone(row["lowest_battery_j"])
+        self.assertGreater(row["energy_j"], 1)
+        for arguments in (("analyze", output), ("analyze", output, "--html", self.path("t.html")), ("analyze", output, "--csv", self.path("csv")),
+                          ("export", output, "--to", "perfetto", "-o", self.path("t.json")), ("export", output, "--to", "csv", "-o", self.path("tables"))):
+            self.skipstone(*arguments)
+        page = json.loads((self.folder / "t.json").read_text(), parse_constant=self.fail)
+        self.assertFalse([e for e in page["traceEvents"] if e.get("name") == "battery"])
+
     def test_power(self):
         fleet = [{"profile": "khan2023-low", "count": 2, "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC",
                   "power": {"compute": "3 W", "transmit": "5 W", "receive": "7 W", "idle": "11 W"}}]
@@ -128,6 +173,73 @@ class Fleet(ProgramTest):
         self.assertEqual(len(trace.kind(COMPUTE)), 3 * len(blocks))
         for event in trace.kind(COMPUTE):
             self.assert_close(event["end_s"] - event["begin_s"], 0.01 * (event["block"] + 1))
+
+
+class Accuracy(ProgramTest):
+    NONE = {"accuracy.table": "none"}
+
+    def test_none(self):
+        trace = self.run_scenario(self.NONE | {"planner.name": "exact", "objective.alpha": 0.4})
+        self.assertEqual(self.skipstone("check", trace.path).code, 0)
+        self.assertEqual(set(trace.requests["status"]), {DONE})
+        self.assertTrue(numpy.isnan(trace.requests["accuracy"]).all())
+        self.assertEqual(set(trace.plans["mode"]), {1})
+        # The objective is the latency's part alone.
+        reference = trace.blocks["macs"].sum() / 100e6
+        for row in trace.rounds:
+            latencies = where(trace.requests, round=row["round"])["predicted_latency_s"]
+            self.assert_close(row["objective"], 0.4 * latencies.mean() / reference)
+            self.assertLessEqual(row["bound"], row["objective"] + 1e-9)
+
+    def test_none_is_said_to_know_nothing(self):
+        output = self.new_path(".h5")
+        said = self.skipstone("run", self.scenario(self.NONE), "-o", output)
+        self.assertEqual(said.err, "")
+        self.assertIn("accuracy –", said.out)
+        self.assertNotIn("nan", said.out)
+        figures = json.loads(self.skipstone("analyze", output, "--json").out, parse_constant=self.fail)
+        self.assertIsNone(figures["requests"]["accuracy_planned"])
+        self.assertIsNone(figures["rounds"][0]["accuracy_mean"])
+        self.assertIn("planned –", self.skipstone("analyze", output).out)
+        self.assertNotIn("nan", self.skipstone("watch", output).out)
+        self.skipstone("analyze", output, "--html", self.path("t.html"))
+        self.skipstone("export", output, "--to", "perfetto", "-o", self.path("t.json"))
+        json.loads((self.folder / "t.json").read_text(), parse_constant=self.fail)
+        (plan,) = [json.loads(self.skipstone("plan", self.scenario(self.NONE), "--planner", "exact", "--json").out, parse_constant=self.fail)]
+        self.assertIsNone(plan["mean_accuracy"])
+        self.assertIsNone(plan["requests"][0]["accuracy"])
+        self.assertNotIn("nan", self.skipstone("plan", self.scenario(self.NONE)).out)
+
+    def test_none_has_no_threshold(self):
+        said = self.skipstone("run", self.scenario(self.NONE | {"objective.accuracy_threshold": 1.0}), "-o", self.path("t.h5"))
+        self.assertIn("objective.accuracy_threshold has no effect", said.err)
+        self.assertIn("admitted 3/3", said.out)
+
+    def test_none_lets_no_planner_drop(self):
+        results = json.loads(self.skipstone("plan", self.scenario(self.NONE | {"objective.alpha": 1.0}), "--planner",
+                                            "exact,contention,milp,ga,greedy,no-drop", "--json").out)
+        for result in results:
+            self.assertEqual({tuple(request["dropped"]) for request in result["requests"]}, {()})
+
+    def test_none_leaves_no_block_to_skip_after_a_failure(self):
+        storm = {"faults.devices": {"mean_time_to_failure": "300 ms", "mean_time_to_repair": "100 ms"}, "rounds.count": 10}
+        trace = self.run_scenario(self.NONE | storm)
+        self.assertEqual(self.skipstone("check", trace.path).code, 0)
+        self.assertEqual(set(trace.plans["mode"]), {1})
+        self.assertGreater(trace.plans["revision"].max(), 0)
+        self.assertTrue(numpy.isnan(trace.requests["accuracy"]).all())
+
+    def test_none_still_tells_what_labelled_images_show(self):
+        weights, images = write_weights(self.path("w.h5"), favourite=3), self.write("batch.bin", cifar_batch([3, 3, 1, 3]))
+        changes = self.NONE | ALONE | {"emulation.kernels": True, "rounds.count": 2}
+        output = self.new_path(".h5")
+        said = self.skipstone("run", self.scenario(changes), "-o", output, "--weights", weights, "--images", images).out
+        self.assertIn("observed", said)
+        self.assertNotIn("OUTSIDE", said)
+        figures = json.loads(self.skipstone("analyze", output, "--json").out)["requests"]
+        self.assertEqual(figures["labelled"], 6)
+        self.assertGreater(figures["accuracy_observed"], 0.4)
+        self.assertIsNone(figures["accuracy_planned_labelled"])
 
 
 class Links(ProgramTest):
@@ -191,6 +303,11 @@ class Links(ProgramTest):
         for sent, _ in trace.transfers():
             rate = trace.rates[sent["round"], sent["device"], sent["peer"]]
             self.assert_close(sent["end_s"] - sent["begin_s"], sent["bytes"] * 8 / (0.5 * rate))
+
+    def test_pair_and_file(self):
+        self.write("links.csv", "from,to,rate_mbit_s\n*,*,5\nlow-0,*,6\n")
+        trace = self.run_scenario({"links.file": "links.csv", "links.pair": [{"from": "low-0", "to": "big", "rate": "7 Mbit/s"}]})
+        self.assertEqual([set(trace.rates[:, 0, 3]), set(trace.rates[:, 0, 1]), set(trace.rates[:, 3, 0])], [{7e6}, {6e6}, {5e6}])
 
     def test_medium(self):
         def radios_overlap(medium):

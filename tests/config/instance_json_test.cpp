@@ -214,6 +214,44 @@ BOOST_AUTO_TEST_CASE(what_is_off_or_down_comes_back_with_what_it_would_offer) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(null_energy_is_mains_supply_and_null_accuracy_is_none_at_all) {
+    std::string const mains = replaced(example, "\"energy_j\": 800", "\"energy_j\": null");
+    Instance const i = parse_instance(mains, "a");
+    BOOST_TEST(std::isinf(i.devices[0].energy.value()));
+    BOOST_TEST(i.devices[1].energy.value() == 1000.0);
+    BOOST_TEST(nlohmann::json::parse(instance_text(i))["devices"][0]["energy_j"].is_null());
+    check_same(i, parse_instance(instance_text(i), "b"));
+
+    std::string const whole = example.substr(example.find("\"accuracy\": ["), example.find(" \"devices\"") - example.find("\"accuracy\": ["));
+    std::string const unknown = replaced(replaced(example, whole, "\"accuracy\": null,\n"), "\"accuracy_threshold\": 0.8", "\"accuracy_threshold\": 0");
+    Instance const none = parse_instance(unknown, "a");
+    BOOST_TEST(!none.accuracy_known);
+    BOOST_REQUIRE(none.accuracy.size() == 1U);
+    BOOST_TEST(none.accuracy.front().dropped.empty());
+    BOOST_TEST(nlohmann::json::parse(instance_text(none))["accuracy"].is_null());
+    BOOST_TEST(!parse_instance(instance_text(none), "b").accuracy_known);
+    BOOST_TEST(i.accuracy_known);
+    check_contains(message_of([&] { parse_instance(replaced(example, whole, "\"accuracy\": null,\n"), "a"); }),
+                   "accuracy_threshold: has no effect where \"accuracy\" is null");
+}
+
+BOOST_AUTO_TEST_CASE(links_of_ones_own_are_matrices) {
+    Scenario const scenario = parsed(scenario_with(
+        "links", "profile = \"khan2023\"\npair = [{from = \"big\", to = \"*\", rate = \"4 Mbit/s\", latency = \"5 ms\", "
+                 "efficiency = 0.5, loss = 0.2}, {from = \"khan2023-low-0\", to = \"big\", rate = \"none\"}]"));
+    Network const network(scenario.network.profile);
+    RoundState state;
+    state.round = RoundId(0);
+    state.battery.assign(3, Joules(1));
+    state.links = LinkTable::drawn(3, scenario.links, 1, state.round);
+    auto const json = nlohmann::json::parse(instance_text(
+        make_instance(scenario, network, drop_options(scenario.accuracy, network), state, std::vector<Joules>(3))));
+    BOOST_TEST(json["rate_bit_s"][2][0].get<double>() == 0.8 * (4e6 * 0.5));
+    BOOST_TEST(json["rate_bit_s"][0][2].is_null());
+    BOOST_TEST(json["latency_s"][2][1].get<double>() == 0.005);
+    BOOST_TEST(json["latency_s"][0][1].get<double>() == 0.0);
+}
+
 BOOST_AUTO_TEST_CASE(the_text_has_the_documented_keys) {
     auto const json = nlohmann::json::parse(instance_text(parse_instance(example, "a")));
     for (auto const* key :

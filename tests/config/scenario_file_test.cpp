@@ -494,6 +494,9 @@ void check_same(Scenario const& a, Scenario const& b) {
     BOOST_TEST(a.objective.alpha == b.objective.alpha);
     BOOST_TEST(a.objective.beta == b.objective.beta);
     BOOST_TEST((a.faults == b.faults));
+    BOOST_TEST(a.accuracy.none == b.accuracy.none);
+    BOOST_REQUIRE_EQUAL(bool(a.links.pairs), bool(b.links.pairs));
+    if (a.links.pairs) BOOST_TEST((a.links.pairs->entries() == b.links.pairs->entries()));
     BOOST_REQUIRE_EQUAL(a.fleet.size(), b.fleet.size());
     for (std::size_t i = 0; i < a.fleet.size(); ++i) {
         BOOST_TEST(a.fleet[i].name == b.fleet[i].name);
@@ -517,15 +520,15 @@ BOOST_AUTO_TEST_CASE(the_resolved_text_gives_the_same_scenario_without_any_profi
 {profile = "esp32", count = 2, compute_seconds = {stem = 0.1, s2b1 = "3 ms"}, speedup = {int8 = 3.3, bfloat16 = 0.5}}, {name = "q\"uoted", mac_rate = "3 MAC/s", memory = "3 B", macs_per_round = "7 MAC", battery = "1 mJ", power = {compute = "1 W", transmit = "1 uW"}}, {profile = "khan2023-high", count = 1, name = "a-b"}])"),
         scenario_with("links",
                       "model = \"fixed\"\nrate = \"3 Mbit/s\"\nloss = 0.1\nefficiency = 0.3\nmedium = \"radio\""),
-        scenario_with("objective",
-                      "alpha = 0.1\nlatency_reference = \"2.5 s\"\nresidual = \"paper\"\nmemory = \"resident\""),
-        scenario_with("requests", "count = 7\narrivals = \"spread\"\nsource = \"big\"\non_reject = \"retry\"") +
         scenario_with("accuracy", "table = \"none\""),
         scenario_with("fleet", "devices = [{profile = \"khan2023-low\", battery = \"mains\"}]"),
         scenario_with("links",
                       "profile = \"khan2023\"\npair = [{from = \"big\", to = \"*\", rate = \"3 Mbit/s\", loss = 0.1}, {from = "
                       "\"*\", to = \"*\", latency = \"0.1 ms\"}, {from = \"big\", to = \"khan2023-low-1\", rate = \"none\", "
                       "symmetric = true}]"),
+        scenario_with("objective",
+                      "alpha = 0.1\nlatency_reference = \"2.5 s\"\nresidual = \"paper\"\nmemory = \"resident\""),
+        scenario_with("requests", "count = 7\narrivals = \"spread\"\nsource = \"big\"\non_reject = \"retry\"") +
             "[rounds]\nperiod = \"0.3 s\"\n[emulation]\nclock = \"virtual\"\ndilation = 0.1\nkernels = false\n",
         scenario_with("faults", "profile = \"survival-poor\"\ndetection = \"3 ms\"\nremedies = []"),
         scenario_with(
@@ -610,11 +613,11 @@ BOOST_AUTO_TEST_CASE(the_papers_scenario_shows_every_key) {
                                                            "jitter",
                                                            "loss",
                                                            "efficiency",
+                                                           "pair",
+                                                           "file",
                                                            "medium",
                                                            "rate",
                                                            "count",
-                                                           "pair",
-                                                           "file",
                                                            "arrivals",
                                                            "source",
                                                            "on_reject",

@@ -24,6 +24,12 @@ void share(double value) {
     require(value >= 0 && value <= 1, "a share is 0 to 1");
 }
 
+// Mains supply is energy without end.
+void not_negative_or_mains(Joules energy) {
+    if (!std::isinf(energy.value())) not_negative(energy);
+    require(energy.value() >= 0, "energy is not negative");
+}
+
 void check(Powers const& powers) {
     not_negative(powers.compute);
     not_negative(powers.transmit);
@@ -55,7 +61,7 @@ void check(Device const& device) {
     positive(device.mac_rate);
     not_negative(device.memory);
     not_negative(device.macs_per_round);
-    not_negative(device.battery);
+    not_negative_or_mains(device.battery);
     check(device.power);
     for (auto const& [block, time] : device.compute_seconds) positive(time);
     for (auto const& [precision, factor] : device.speedup) positive(device.mac_rate_in(precision));
@@ -69,12 +75,6 @@ void check(LinkModel const& links) {
     not_negative(links.jitter);
     require(links.loss >= 0 && links.loss < 1, "loss is at least 0 and below 1");
     require(links.efficiency > 0 && links.efficiency <= 1, "efficiency is above 0 and at most 1");
-}
-
-void check(FaultModel const& faults) {
-    for (auto const& outage : faults.schedule) {
-        not_negative(outage.begin);
-        require(outage.end > outage.begin, "an outage ends after it begins");
     if (!links.pairs) return;
     for (auto const& entry : links.pairs->entries()) {
         auto const link = links.completed(entry.traits);
@@ -85,6 +85,12 @@ void check(FaultModel const& faults) {
         require(*link.loss >= 0 && *link.loss < 1, "loss is at least 0 and below 1");
         require(*link.efficiency > 0 && *link.efficiency <= 1, "efficiency is above 0 and at most 1");
     }
+}
+
+void check(FaultModel const& faults) {
+    for (auto const& outage : faults.schedule) {
+        not_negative(outage.begin);
+        require(outage.end > outage.begin, "an outage ends after it begins");
     }
     for (auto const& means : {faults.devices, faults.links})
         if (means) {
@@ -172,7 +178,7 @@ void check(Instance const& instance) {
         positive(device.mac_rate);
         not_negative(device.memory);
         not_negative(device.macs);
-        not_negative(device.energy);
+        not_negative_or_mains(device.energy);
         not_negative(device.power_compute);
         not_negative(device.power_transmit);
         not_negative(device.power_receive);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -316,6 +318,50 @@ BOOST_AUTO_TEST_CASE(worst_case_adds_every_boundary_at_the_lowest_rate) {
         802816 + 3 * 3211264.0 + (3211264 + 3 * 1605632.0) + (1605632 + 5 * 802816.0) + (802816 + 2 * 401408.0);
     BOOST_TEST(reference_latency(scenario, network).value() == compute + 17 * 0.003 + 8 * paper / rate,
                boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(worst_case_knows_the_slowest_link_of_ones_own) {
+    auto scenario = small_scenario();
+    Network const network(scenario.network.profile);
+    double const compute = reference_latency(scenario, network).value();
+    scenario.objective.latency_reference = LatencyReference::worst_case;
+    double const bits = 8 * (802816 + 3 * 3211264.0 + 4 * 1605632.0 + 6 * 802816.0 + 3 * 401408.0);
+    auto const with = [&](LinkTraits there, LinkTraits back) {
+        DeviceId const a(std::int32_t{0}), b(std::int32_t{1});
+        scenario.links.pairs = std::make_shared<LinkPairs const>(std::vector<LinkPairs::Entry>{{a, b, there}, {b, a, back}});
+        return reference_latency(scenario, network).value() - compute;
+    };
+    BOOST_TEST(with({.rate = BitRate(1e6)}, {.rate = BitRate(80e6)}) == bits / 1e6, boost::test_tools::tolerance(1e-9));
+    BOOST_TEST(with({.rate = BitRate(80e6)}, {.rate = BitRate(100e6)}) == bits / 80e6,
+               boost::test_tools::tolerance(1e-9));
+    BOOST_TEST(with({.rate = BitRate(0)}, {.rate = BitRate(100e6), .latency = Seconds(0.5), .loss = 0.5}) ==
+                   bits / 50e6 + 17 * 0.5,
+               boost::test_tools::tolerance(1e-9));
+    BOOST_TEST(with({.rate = BitRate(0)}, {.rate = BitRate(0)}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_table_nothing_may_be_dropped_and_there_is_no_threshold) {
+    auto scenario = small_scenario();
+    scenario.accuracy = {};
+    scenario.accuracy.none = true;
+    scenario.objective.accuracy_threshold = 0.9;
+    Network const network(scenario.network.profile);
+    auto const instance = make_instance(scenario, network, drop_options(scenario.accuracy, network), state_of(scenario), no_reserve);
+    BOOST_TEST(!instance.accuracy_known);
+    BOOST_TEST(instance.accuracy_threshold == 0);
+    BOOST_REQUIRE(instance.accuracy.size() == 1U);
+    BOOST_TEST(instance.accuracy.front().dropped.empty());
+}
+
+BOOST_AUTO_TEST_CASE(mains_supply_is_energy_without_end) {
+    auto scenario = small_scenario();
+    double const without_end = std::numeric_limits<double>::infinity();
+    auto state = state_of(scenario);
+    state.battery[0] = Joules(without_end);
+    auto const instance =
+        make_instance(scenario, Network(scenario.network.profile), {}, state, {Joules(1e6), Joules(0)});
+    BOOST_TEST(instance.devices[0].energy.value() == without_end);
+    BOOST_TEST((instance.devices[0].macs == scenario.fleet[0].macs_per_round));
 }
 
 BOOST_AUTO_TEST_CASE(fixed_is_the_time_given) {
