@@ -24,7 +24,7 @@ class TextTable {
     std::vector<std::vector<std::string>> rows_;
 };
 
-std::string fixed(double value, int digits);  // "–" for NaN, "∞" without end
+std::string fixed(double value, int digits);        // "–" for NaN, "∞" without end
 std::string percent(double share, int digits = 2);  // 0.0123 → "1.23 %"
 std::string megabytes(double bytes);                // "3.21 MB"
 

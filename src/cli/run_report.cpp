@@ -89,9 +89,10 @@ std::string accuracy_line(emulator::AccuracySummary const& accuracy) {
            std::to_string(accuracy.correct) + " of " + std::to_string(accuracy.labelled) +
            " labelled images right; 95 % confidence interval " + fixed(100 * confidence.low, 2) + " to " +
            percent(confidence.high) + ")" +
-           (std::isnan(accuracy.planned) || accuracy.planned_is_plausible() ? ""
-                                            : "; THE PLANNED ACCURACY LIES OUTSIDE: the accuracy table does not "
-                                              "describe these weights and images") +
+           (std::isnan(accuracy.planned) || accuracy.planned_is_plausible()
+                ? ""
+                : "; THE PLANNED ACCURACY LIES OUTSIDE: the accuracy table does not "
+                  "describe these weights and images") +
            "\n";
 }
 

@@ -191,7 +191,8 @@ void check_name(TableReader const& reader, std::string_view key, std::string con
         reader.fail(key, "a name has 1 to " + std::to_string(longest_name) + " bytes and no control characters");
     if (name == "any")
         reader.fail(key, "\"any\" cannot be a device's name (requests.source has that word); choose another");
-    if (name == "*") reader.fail(key, "\"*\" cannot be a device's name (in links.pair it is every device); choose another");
+    if (name == "*")
+        reader.fail(key, "\"*\" cannot be a device's name (in links.pair it is every device); choose another");
 }
 
 Scenario::NetworkSection read_network(TableReader reader, Context const& context) {

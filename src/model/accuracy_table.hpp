@@ -33,7 +33,7 @@ struct AccuracyTable {
     std::string source;
     std::vector<AccuracyRow> rows;
     Precision precision = Precision::float32;  // that it was measured in
-    bool none = false;  // there is no table: nothing may be dropped, and no accuracy is promised
+    bool none = false;                         // there is no table: nothing may be dropped, and no accuracy is promised
 };
 
 // One choice of y for a request: the blocks that are dropped (in `skip` mode, ascending) and g of that.

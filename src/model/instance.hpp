@@ -83,7 +83,7 @@ struct Instance {
     Bytes input{};                   // size of an image
     std::vector<InstanceBlock> blocks;
     std::vector<DropOption> accuracy;  // the empty set first
-    bool accuracy_known = true;  // false: `accuracy` has the empty set alone, at no loss, and plans promise none
+    bool accuracy_known = true;        // false: `accuracy` has the empty set alone, at no loss, and plans promise none
     std::vector<InstanceDevice> devices;
     LinkTable links;
     std::optional<CutLinks> cut{};// set where some of the links are down, which `links` are then without

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string_view>
 
 #include "trace/check_capacity.hpp"
 #include "trace/check_events.hpp"
@@ -51,6 +52,12 @@ void check_all_units(Reader const& trace, Findings& findings) {
     check_units<BatteryRow>(trace, findings);
     check_units<ClockRow>(trace, findings);
     check_units<OutageRow>(trace, findings);
+}
+
+// By the resolved scenario.
+bool had_accuracy_table(Reader const& trace) {
+    constexpr std::string_view none = "\n[accuracy]\ntable = \"none\"\n";
+    return trace.header().provenance.scenario.find(none) == std::string::npos;
 }
 
 void check_header(Reader const& trace, Findings& findings) {
@@ -130,6 +137,7 @@ std::vector<std::string> check(std::string const& path) {
     auto const rows = trace.read<RoundRow>();
     Ledger ledger(header.devices, outages);
     bool const weights = weights_take_memory(header.provenance);
+    bool const knows_accuracy = had_accuracy_table(trace);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         RoundId const id(i);
         Round const round{rows[i],
@@ -140,7 +148,7 @@ std::vector<std::string> check(std::string const& path) {
                           trace.read<BatteryRow>(trace.rows_of<BatteryRow>(id))};
         check_times(trace, rows, i, findings);
         check_rates(trace, rows[i], findings);
-        check_requests(round, findings);
+        check_requests(round, knows_accuracy, findings);
         check_plans(round, header.devices.size(), header.blocks.size(), findings);
         check_capacity(round, header, weights, findings);
         check_events(round, header, findings);

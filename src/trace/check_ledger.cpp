@@ -72,7 +72,7 @@ void Ledger::check(Round const& round, Findings& findings) {
         auto const left = (*remaining)[i];
         if (!(left >= 0))
             findings.add("a battery holds less than nothing, or no number", ": device ", i, in_round(round.row));
-        else if (!(left == expected || std::abs(expected - left) <= tolerance))
+        else if (!(left == expected || (std::isfinite(expected) && std::abs(expected - left) <= tolerance)))
             findings.add("the battery ledger does not agree with the events", ": device ", i, in_round(round.row),
                          " has ", left, " J left, by its events ", expected, " J");
         for (auto const* event : events[i])

@@ -1,11 +1,12 @@
 #include "trace/check_requests.hpp"
 
+#include <cmath>
 #include <set>
 #include <tuple>
 
 namespace skipstone::trace {
 
-void check_requests(Round const& round, Findings& findings) {
+void check_requests(Round const& round, bool knows_accuracy, Findings& findings) {
     auto const& row = round.row;
     if (row.requests != static_cast<std::int32_t>(round.requests.size()))
         findings.add("/rounds counts other requests than /requests", in_round(row), ": ", row.requests, " and ",
@@ -26,8 +27,10 @@ void check_requests(Round const& round, Findings& findings) {
                 else if (!(std::abs(request.finish_s - request.arrival_s - request.latency_s) <=
                            rounding_of(request.finish_s)))
                     findings.add("a request's latency is not the time from arrival to finish", where);
-                if (!(request.accuracy >= 0 && request.accuracy <= 1))
+                if (knows_accuracy && !(request.accuracy >= 0 && request.accuracy <= 1))
                     findings.add("a request's accuracy is not in 0…1", where);
+                if (!knows_accuracy && !std::isnan(request.accuracy))
+                    findings.add("a request has an accuracy, but there was no accuracy table", where);
                 break;
             case RequestStatus::rejected:
                 if (!std::isnan(request.finish_s)) findings.add("a rejected request finishes", where);

@@ -222,8 +222,10 @@ BOOST_AUTO_TEST_CASE(null_energy_is_mains_supply_and_null_accuracy_is_none_at_al
     BOOST_TEST(nlohmann::json::parse(instance_text(i))["devices"][0]["energy_j"].is_null());
     check_same(i, parse_instance(instance_text(i), "b"));
 
-    std::string const whole = example.substr(example.find("\"accuracy\": ["), example.find(" \"devices\"") - example.find("\"accuracy\": ["));
-    std::string const unknown = replaced(replaced(example, whole, "\"accuracy\": null,\n"), "\"accuracy_threshold\": 0.8", "\"accuracy_threshold\": 0");
+    std::string const whole =
+        example.substr(example.find("\"accuracy\": ["), example.find(" \"devices\"") - example.find("\"accuracy\": ["));
+    std::string const unknown = replaced(replaced(example, whole, "\"accuracy\": null,\n"),
+                                         "\"accuracy_threshold\": 0.8", "\"accuracy_threshold\": 0");
     Instance const none = parse_instance(unknown, "a");
     BOOST_TEST(!none.accuracy_known);
     BOOST_REQUIRE(none.accuracy.size() == 1U);
@@ -237,8 +239,9 @@ BOOST_AUTO_TEST_CASE(null_energy_is_mains_supply_and_null_accuracy_is_none_at_al
 
 BOOST_AUTO_TEST_CASE(links_of_ones_own_are_matrices) {
     Scenario const scenario = parsed(scenario_with(
-        "links", "profile = \"khan2023\"\npair = [{from = \"big\", to = \"*\", rate = \"4 Mbit/s\", latency = \"5 ms\", "
-                 "efficiency = 0.5, loss = 0.2}, {from = \"khan2023-low-0\", to = \"big\", rate = \"none\"}]"));
+        "links",
+        "profile = \"khan2023\"\npair = [{from = \"big\", to = \"*\", rate = \"4 Mbit/s\", latency = \"5 ms\", "
+        "efficiency = 0.5, loss = 0.2}, {from = \"khan2023-low-0\", to = \"big\", rate = \"none\"}]"));
     Network const network(scenario.network.profile);
     RoundState state;
     state.round = RoundId(0);

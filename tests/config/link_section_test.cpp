@@ -47,10 +47,10 @@ std::string wrong_file(std::string const& lines) {
 BOOST_AUTO_TEST_SUITE(link_section)
 
 BOOST_AUTO_TEST_CASE(a_pair_has_what_its_entry_says_in_its_direction) {
-    Scenario const s = parsed(with_links(
-        "latency = \"1 ms\"\n"
-        "[[links.pair]]\nfrom = \"big\"\nto = \"khan2023-low-0\"\nrate = \"5 Mbit/s\"\nlatency = \"20 ms\"\n"
-        "jitter = \"2 ms\"\nloss = 0.1\nefficiency = 0.5\n"));
+    Scenario const s = parsed(
+        with_links("latency = \"1 ms\"\n"
+                   "[[links.pair]]\nfrom = \"big\"\nto = \"khan2023-low-0\"\nrate = \"5 Mbit/s\"\nlatency = \"20 ms\"\n"
+                   "jitter = \"2 ms\"\nloss = 0.1\nefficiency = 0.5\n"));
     BOOST_TEST((traits(s, big, low0) == LinkTraits{BitRate(5e6), Seconds(0.02), Seconds(0.002), 0.1, 0.5}));
     for (auto const& [from, to] : {std::pair(low0, big), std::pair(big, low1), std::pair(low0, low1)})
         BOOST_TEST((traits(s, from, to) == LinkTraits{std::nullopt, Seconds(0.001), Seconds(0), 0.0, 1.0}));
@@ -81,13 +81,12 @@ pair = [{from = "big", to = "*", rate = "9 Mbit/s"}, {from = "big", to = "*", lo
 
 BOOST_AUTO_TEST_CASE(a_rate_from_everywhere_to_everywhere_needs_no_model) {
     Scenario const s = parsed(scenario_with(
-        "links", R"(pair = [{from = "*", to = "*", rate = "none"}, {from = "big", to = "khan2023-low-0", rate = "2 Mbit/s"}])"));
+        "links",
+        R"(pair = [{from = "*", to = "*", rate = "none"}, {from = "big", to = "khan2023-low-0", rate = "2 Mbit/s"}])"));
     BOOST_TEST(rate(s, big, low0) == 2e6);
     BOOST_TEST(rate(s, low0, big) == 0);
     check_contains(
-        message_of([] {
-            parsed(scenario_with("links", R"(pair = [{from = "*", to = "big", rate = "1 Mbit/s"}])"));
-        }),
+        message_of([] { parsed(scenario_with("links", R"(pair = [{from = "*", to = "big", rate = "1 Mbit/s"}])")); }),
         "links.profile: is missing");
 }
 
@@ -96,36 +95,39 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_pair_is_said_with_its_place) {
         char const* entries;
         char const* message;
     };
-    for (auto const& [entries, message] : {
-             Case{R"({from = "bik", to = "big", rate = "1 Mbit/s"})",
-                  "links.pair[0].from: no device is called \"bik\" (nearest: \"big\")"},
-             Case{R"({from = "big", to = "khan2023-low", rate = "1 Mbit/s"})",
-                  "links.pair[0].to: no device is called \"khan2023-low\"; the devices of that entry of the fleet are "
-                  "\"khan2023-low-0\" to \"khan2023-low-1\""},
-             Case{R"({from = "big", to = "big", rate = "1 Mbit/s"})", "links.pair[0].to: is \"big\", as `from` is"},
-             Case{R"({from = "big", rate = "1 Mbit/s"})", "links.pair[0].to: is missing"},
-             Case{R"({to = "big", rate = "1 Mbit/s"})", "links.pair[0].from: is missing"},
-             Case{R"({from = 3, to = "big", rate = "1 Mbit/s"})", "links.pair[0].from: must be a string"},
-             Case{R"({from = "big", to = "*"})", "links.pair[0]: says nothing of its link"},
-             Case{R"({from = "big", to = "*", symmetric = true})", "links.pair[0]: says nothing of its link"},
-             Case{R"({from = "big", to = "*", rate = "0 Mbit/s"})", "links.pair[0].rate: is 0; write \"none\""},
-             Case{R"({from = "big", to = "*", rate = "no"})", "links.pair[0].rate: "},
-             Case{R"({from = "big", to = "*", rate = 5})", "links.pair[0].rate: 5 has no unit"},
-             Case{R"({from = "big", to = "*", rate = "none", loss = 0.1})", "links.pair[0].loss: has no effect"},
-             Case{R"({from = "big", to = "*", loss = 1.0})", "links.pair[0].loss: is 1.0"},
-             Case{R"({from = "big", to = "*", efficiency = 0.0})", "links.pair[0].efficiency: is 0.0"},
-             Case{R"({from = "big", to = "*", latency = "1 J"})", "links.pair[0].latency: "},
-             Case{R"({from = "big", to = "*", rates = "1 Mbit/s"})",
-                  "links.pair[0].rates: unknown key; the nearest known one is \"links.pair[0].rate\""},
-             Case{"", "links.pair: is empty"},
-             Case{R"({from = "big", to = "*", rate = "1 Mbit/s"}, {from = "big", to = "*", rate = "2 Mbit/s"})",
-                  "links.pair[1]: rate of the link from \"big\" to \"*\" is given twice"},
-             Case{R"({from = "big", to = "khan2023-low-0", loss = 0.1, symmetric = true}, {from = "khan2023-low-0", to = "big", loss = 0.2})",
-                  "links.pair[1]: loss of the link from \"khan2023-low-0\" to \"big\" is given twice"},
-             Case{R"({from = "big", to = "*", rate = "1 Mbit/s"}, {from = "*", to = "khan2023-low-0", rate = "2 Mbit/s"})",
-                  "links.pair[1]: rate of the link from \"big\" to \"khan2023-low-0\" is given differently for from "
-                  "\"big\" to \"*\" (test.toml:"},
-         })
+    for (
+        auto const& [entries, message] : {
+            Case{R"({from = "bik", to = "big", rate = "1 Mbit/s"})",
+                 "links.pair[0].from: no device is called \"bik\" (nearest: \"big\")"},
+            Case{R"({from = "big", to = "khan2023-low", rate = "1 Mbit/s"})",
+                 "links.pair[0].to: no device is called \"khan2023-low\"; the devices of that entry of the fleet are "
+                 "\"khan2023-low-0\" to \"khan2023-low-1\""},
+            Case{R"({from = "big", to = "big", rate = "1 Mbit/s"})", "links.pair[0].to: is \"big\", as `from` is"},
+            Case{R"({from = "big", rate = "1 Mbit/s"})", "links.pair[0].to: is missing"},
+            Case{R"({to = "big", rate = "1 Mbit/s"})", "links.pair[0].from: is missing"},
+            Case{R"({from = 3, to = "big", rate = "1 Mbit/s"})", "links.pair[0].from: must be a string"},
+            Case{R"({from = "big", to = "*"})", "links.pair[0]: says nothing of its link"},
+            Case{R"({from = "big", to = "*", symmetric = true})", "links.pair[0]: says nothing of its link"},
+            Case{R"({from = "big", to = "*", rate = "0 Mbit/s"})", "links.pair[0].rate: is 0; write \"none\""},
+            Case{R"({from = "big", to = "*", rate = "no"})", "links.pair[0].rate: "},
+            Case{R"({from = "big", to = "*", rate = 5})", "links.pair[0].rate: 5 has no unit"},
+            Case{R"({from = "big", to = "*", rate = "none", loss = 0.1})", "links.pair[0].loss: has no effect"},
+            Case{R"({from = "big", to = "*", loss = 1.0})", "links.pair[0].loss: is 1.0"},
+            Case{R"({from = "big", to = "*", efficiency = 0.0})", "links.pair[0].efficiency: is 0.0"},
+            Case{R"({from = "big", to = "*", latency = "1 J"})", "links.pair[0].latency: "},
+            Case{R"({from = "big", to = "*", rates = "1 Mbit/s"})",
+                 "links.pair[0].rates: unknown key; the nearest known one is \"links.pair[0].rate\""},
+            Case{"", "links.pair: is empty"},
+            Case{R"({from = "big", to = "*", rate = "1 Mbit/s"}, {from = "big", to = "*", rate = "2 Mbit/s"})",
+                 "links.pair[1]: rate of the link from \"big\" to \"*\" is given twice"},
+            Case{
+                R"({from = "big", to = "khan2023-low-0", loss = 0.1, symmetric = true}, {from = "khan2023-low-0", to = "big", loss = 0.2})",
+                "links.pair[1]: loss of the link from \"khan2023-low-0\" to \"big\" is given twice"},
+            Case{
+                R"({from = "big", to = "*", rate = "1 Mbit/s"}, {from = "*", to = "khan2023-low-0", rate = "2 Mbit/s"})",
+                "links.pair[1]: rate of the link from \"big\" to \"khan2023-low-0\" is given differently for from "
+                "\"big\" to \"*\" (test.toml:"},
+        })
         check_contains(wrong_pair(entries), message);
     check_contains(message_of([] { parsed(with_links("pair = {from = \"big\"}")); }), "links.pair: must be a list");
 }
@@ -141,7 +143,9 @@ pair = [{from = "big", to = "*", rate = "1 Mbit/s", loss = 0.1}, {from = "*", to
 }
 
 BOOST_AUTO_TEST_CASE(a_file_has_a_line_for_each_link) {
-    Scenario const s = with_file("\xef\xbb\xbf" R"(# measured in the lab
+    Scenario const s = with_file(
+        "\xef\xbb\xbf"
+        R"(# measured in the lab
 from,to,rate_mbit_s,latency_ms,loss,symmetric
 big,khan2023-low-0,5,20,,true
 
@@ -179,8 +183,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_file_is_said_with_line_and_column) {
     for (auto const& [lines, message] : {
              Case{"", "links.csv: has no line"},
              Case{"from,to,rate\n", "links.csv:1: has no link below its head"},
-             Case{"from,to,rate_mbps\nbig,*,3\n",
-                  "links.csv:1: rate_mbps: unknown column (nearest: \"rate_mbit_s\")"},
+             Case{"from,to,rate_mbps\nbig,*,3\n", "links.csv:1: rate_mbps: unknown column (nearest: \"rate_mbit_s\")"},
              Case{"from;to;rate\nbig;*;3\n", "links.csv:1: from;to;rate: unknown column"},
              Case{"from,rate\nbig,3 Mbit/s\n", "links.csv:1: there is no column \"to\""},
              Case{"from,to,symmetric\nbig,*,true\n", "links.csv:1: no column says anything"},
@@ -198,10 +201,12 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_file_is_said_with_line_and_column) {
              Case{"from,to,loss\nbig,*,\n", "links.csv:2: says nothing of its link"},
              Case{"from,to,rate,loss\nbig,*,none,0.1\n", "links.csv:2: loss: has no effect"},
              Case{"from,to,loss\n\"big,*,0.1\n", "links.csv:2: a quotation mark is not closed"},
-             Case{"from,to,loss\nbig,*,0.1\nbig,*,0.2\n", "links.csv:3: loss of the link from \"big\" to \"*\" is given twice"},
+             Case{"from,to,loss\nbig,*,0.1\nbig,*,0.2\n",
+                  "links.csv:3: loss of the link from \"big\" to \"*\" is given twice"},
          })
         check_contains(wrong_file(lines), message);
-    check_contains(message_of([] { parsed(with_links("file = \"no.csv\"")); }), "links.file: there is no table of links");
+    check_contains(message_of([] { parsed(with_links("file = \"no.csv\"")); }),
+                   "links.file: there is no table of links");
 }
 
 BOOST_AUTO_TEST_CASE(the_resolved_text_is_complete_without_the_file) {
@@ -225,15 +230,15 @@ BOOST_AUTO_TEST_CASE(set_reaches_a_pair) {
     std::string const text = with_links("pair = [{from = \"big\", to = \"*\", rate = \"1 Mbit/s\"}]");
     BOOST_TEST(rate(parsed(text, {"links.pair[0].rate=4 Mbit/s"}), big, low0) == 4e6);
     BOOST_TEST(rate(parsed(text, {"links.pair[0].rate=none"}), big, low0) == 0);
-    BOOST_TEST(rate(parsed(scenario_with(), {"links.pair=[{from=\"big\", to=\"*\", rate=\"3 Mbit/s\"}]"}), big, low0) == 3e6);
+    BOOST_TEST(rate(parsed(scenario_with(), {"links.pair=[{from=\"big\", to=\"*\", rate=\"3 Mbit/s\"}]"}), big, low0) ==
+               3e6);
     check_contains(message_of([&] { parsed(text, {"links.pair[1].rate=4 Mbit/s"}); }), "there is no [1]");
 }
 
 BOOST_AUTO_TEST_CASE(no_device_is_called_star) {
-    check_contains(message_of([] {
-                       parsed(scenario_with("fleet", "devices = [{profile = \"khan2023-low\", name = \"*\"}]"));
-                   }),
-                   "\"*\" cannot be a device's name");
+    check_contains(
+        message_of([] { parsed(scenario_with("fleet", "devices = [{profile = \"khan2023-low\", name = \"*\"}]")); }),
+        "\"*\" cannot be a device's name");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

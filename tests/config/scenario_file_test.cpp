@@ -522,10 +522,11 @@ BOOST_AUTO_TEST_CASE(the_resolved_text_gives_the_same_scenario_without_any_profi
                       "model = \"fixed\"\nrate = \"3 Mbit/s\"\nloss = 0.1\nefficiency = 0.3\nmedium = \"radio\""),
         scenario_with("accuracy", "table = \"none\""),
         scenario_with("fleet", "devices = [{profile = \"khan2023-low\", battery = \"mains\"}]"),
-        scenario_with("links",
-                      "profile = \"khan2023\"\npair = [{from = \"big\", to = \"*\", rate = \"3 Mbit/s\", loss = 0.1}, {from = "
-                      "\"*\", to = \"*\", latency = \"0.1 ms\"}, {from = \"big\", to = \"khan2023-low-1\", rate = \"none\", "
-                      "symmetric = true}]"),
+        scenario_with(
+            "links",
+            "profile = \"khan2023\"\npair = [{from = \"big\", to = \"*\", rate = \"3 Mbit/s\", loss = 0.1}, {from = "
+            "\"*\", to = \"*\", latency = \"0.1 ms\"}, {from = \"big\", to = \"khan2023-low-1\", rate = \"none\", "
+            "symmetric = true}]"),
         scenario_with("objective",
                       "alpha = 0.1\nlatency_reference = \"2.5 s\"\nresidual = \"paper\"\nmemory = \"resident\""),
         scenario_with("requests", "count = 7\narrivals = \"spread\"\nsource = \"big\"\non_reject = \"retry\"") +

@@ -38,11 +38,12 @@ BOOST_AUTO_TEST_CASE(the_entry_that_names_more_devices_decides_trait_by_trait) {
                            {device(0), End(), {.rate = BitRate(2), .latency = Seconds(2)}},
                            {End(), device(1), {.jitter = Seconds(3)}},
                            {End(), End(), {.rate = BitRate(4), .latency = Seconds(4), .loss = 0.4}}});
-    BOOST_TEST((pairs.traits(device(0), device(1)) ==
-                LinkTraits{BitRate(1), Seconds(2), Seconds(3), 0.4, std::nullopt}));
-    BOOST_TEST((pairs.traits(device(0), device(2)) ==
-                LinkTraits{BitRate(2), Seconds(2), std::nullopt, 0.4, std::nullopt}));
-    BOOST_TEST((pairs.traits(device(2), device(1)) == LinkTraits{BitRate(4), Seconds(4), Seconds(3), 0.4, std::nullopt}));
+    BOOST_TEST(
+        (pairs.traits(device(0), device(1)) == LinkTraits{BitRate(1), Seconds(2), Seconds(3), 0.4, std::nullopt}));
+    BOOST_TEST(
+        (pairs.traits(device(0), device(2)) == LinkTraits{BitRate(2), Seconds(2), std::nullopt, 0.4, std::nullopt}));
+    BOOST_TEST(
+        (pairs.traits(device(2), device(1)) == LinkTraits{BitRate(4), Seconds(4), Seconds(3), 0.4, std::nullopt}));
     BOOST_TEST(
         (pairs.traits(device(1), device(0)) == LinkTraits{BitRate(4), Seconds(4), std::nullopt, 0.4, std::nullopt}));
 }

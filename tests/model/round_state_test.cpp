@@ -328,7 +328,8 @@ BOOST_AUTO_TEST_CASE(worst_case_knows_the_slowest_link_of_ones_own) {
     double const bits = 8 * (802816 + 3 * 3211264.0 + 4 * 1605632.0 + 6 * 802816.0 + 3 * 401408.0);
     auto const with = [&](LinkTraits there, LinkTraits back) {
         DeviceId const a(std::int32_t{0}), b(std::int32_t{1});
-        scenario.links.pairs = std::make_shared<LinkPairs const>(std::vector<LinkPairs::Entry>{{a, b, there}, {b, a, back}});
+        scenario.links.pairs =
+            std::make_shared<LinkPairs const>(std::vector<LinkPairs::Entry>{{a, b, there}, {b, a, back}});
         return reference_latency(scenario, network).value() - compute;
     };
     BOOST_TEST(with({.rate = BitRate(1e6)}, {.rate = BitRate(80e6)}) == bits / 1e6, boost::test_tools::tolerance(1e-9));
@@ -346,7 +347,8 @@ BOOST_AUTO_TEST_CASE(without_a_table_nothing_may_be_dropped_and_there_is_no_thre
     scenario.accuracy.none = true;
     scenario.objective.accuracy_threshold = 0.9;
     Network const network(scenario.network.profile);
-    auto const instance = make_instance(scenario, network, drop_options(scenario.accuracy, network), state_of(scenario), no_reserve);
+    auto const instance =
+        make_instance(scenario, network, drop_options(scenario.accuracy, network), state_of(scenario), no_reserve);
     BOOST_TEST(!instance.accuracy_known);
     BOOST_TEST(instance.accuracy_threshold == 0);
     BOOST_REQUIRE(instance.accuracy.size() == 1U);

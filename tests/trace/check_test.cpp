@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "earlier.hpp"
 #include "hdf5/file.hpp"
@@ -278,6 +279,42 @@ BOOST_AUTO_TEST_CASE(an_empty_battery_does_no_work) {
           [](Content& c) { c.records[3].outages[0].device = 3; });
     finds(*this, "an outage ends before it begins", [](Content& c) { c.records[3].outages[0].end_s = 36; });
     finds(*this, "an outage has no cause", [](Content& c) { c.records[3].outages[0].cause = ""; });
+}
+
+BOOST_AUTO_TEST_CASE(mains_supply_stays_without_end) {
+    auto const on_mains = [](Content& content) {
+        content.header.devices[0].battery_j = std::numeric_limits<double>::infinity();
+        for (auto& record : content.records) record.battery[0].remaining_j = std::numeric_limits<double>::infinity();
+    };
+    Content content;
+    on_mains(content);
+    auto const found = findings(*this, content);
+    BOOST_TEST_CONTEXT(found.empty() ? "" : found.front()) BOOST_TEST(found.empty());
+    finds(*this, "the battery ledger does not agree with the events: device 0 in round 2", [&](Content& c) {
+        on_mains(c);
+        c.records[2].battery[0].remaining_j = 1e300;
+    });
+    finds(*this, "a device's battery is negative or no number", [](Content& c) { c.header.devices[0].battery_j = -1; });
+    finds(*this, "a device's power is negative, infinite or no number",
+          [](Content& c) { c.header.devices[0].power_idle_w = std::numeric_limits<double>::infinity(); });
+}
+
+BOOST_AUTO_TEST_CASE(without_an_accuracy_table_no_request_has_an_accuracy) {
+    auto const without = [](Content& content) {
+        content.header.provenance.scenario = "seed = 1\n\n[accuracy]\ntable = \"none\"\n";
+        for (auto& record : content.records)
+            for (auto& request : record.requests) request.accuracy = no_value;
+    };
+    Content content;
+    without(content);
+    auto const found = findings(*this, content);
+    BOOST_TEST_CONTEXT(found.empty() ? "" : found.front()) BOOST_TEST(found.empty());
+    finds(*this, "a request has an accuracy, but there was no accuracy table", [&](Content& c) {
+        without(c);
+        c.records[0].requests[0].accuracy = 0.9;
+    });
+    finds(*this, "a request's accuracy is not in 0…1",
+          [](Content& c) { c.records[0].requests[0].accuracy = no_value; });
 }
 
 BOOST_AUTO_TEST_CASE(finds_rates_that_are_none) {

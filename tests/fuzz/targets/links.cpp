@@ -9,10 +9,11 @@ using namespace skipstone;
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     static config::ProfileFolders const folders{{SKIPSTONE_SOURCE_DIR "/profiles"}};
     fuzz::MemoryFile const file("links.csv", data, size);
-    auto const text = "[network]\nprofile = \"resnet20-cifar\"\n[accuracy]\ntable = \"none\"\n[fleet]\ndevices = [{profile = "
-                      "\"khan2023-low\", name = \"a\", count = 3}, {profile = \"khan2023-low\", name = \"big\"}]\n"
-                      "[links]\nprofile = \"khan2023\"\nfile = \"" +
-                      file.path().string() + "\"\n";
+    auto const text =
+        "[network]\nprofile = \"resnet20-cifar\"\n[accuracy]\ntable = \"none\"\n[fleet]\ndevices = [{profile = "
+        "\"khan2023-low\", name = \"a\", count = 3}, {profile = \"khan2023-low\", name = \"big\"}]\n"
+        "[links]\nprofile = \"khan2023\"\nfile = \"" +
+        file.path().string() + "\"\n";
     auto const read = [](std::string_view from) {
         return config::parse_scenario(from, "scenario.toml", "", {}, folders);
     };
