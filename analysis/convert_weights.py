@@ -1,31 +1,96 @@
 #!/usr/bin/env python3
-"""Makes a Skipstone weights file (HDF5) from a PyTorch state dict.
+"""Makes a Skipstone weights file (HDF5) from a PyTorch state dict (.pt, .pth, .th) or a .safetensors file.
 
-The state dict may be wrapped in a checkpoint ("state_dict", "model_state_dict", "model", "net") and its names may begin with
-"module.". It must hold exactly the tensors of the network; the number of classes is its own. PyTorch is not needed, and nothing in
-the file is run.
+The state dict may be wrapped in a checkpoint ("state_dict", "model", "model_ema", …, also one in another), and its names may begin with
+"module.", "_orig_mod.", "backbone." or the like. It must hold all tensors of the network, and none of another one; the number of classes
+is its own. PyTorch is not needed, and nothing in the file is run.
 """
 
 import argparse
+import math
 import os
 import pathlib
-import re
 import sys
 import tempfile
-import tomllib
+
+import needs
+
+
+def three_shares(text):
+    """Three numbers of 0 … 1; a wrong one is told with what may be meant."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 3 or not all(map(math.isfinite, values)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers R,G,B")
+    if max(values) > 1:
+        meant = ",".join(f"{value / 255:.4g}" for value in values)
+        raise argparse.ArgumentTypeError(f"{text} is not of pixel values in 0…1; of values in 0…255, divide by 255: {meant}")
+    return values
+
+
+def mean(text):
+    values = three_shares(text)
+    if min(values) < 0:
+        raise argparse.ArgumentTypeError(f"{text}: the mean of values in 0…1 is not below 0 (what is subtracted has no minus here)")
+    return values
+
+
+def deviation(text):
+    values = three_shares(text)
+    if min(values) <= 0:
+        raise argparse.ArgumentTypeError(f"{text}: values are divided by it, so that it must be above 0")
+    return values
+
+
+def pixels(text):
+    value = int(text)
+    if not 1 <= value <= 4096:
+        raise ValueError(text)
+    return value
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", metavar="SOURCE", help="PyTorch file (.pt, .pth, .th) or .safetensors")
+    parser.add_argument("destination", metavar="DESTINATION", help="weights file to write (.h5)")
+    parser.add_argument("--network", required=True, metavar="PROFILE", help="network profile: a name, or a .toml file")
+    parser.add_argument("--key", metavar="KEY", help="where in the file the state dict is, if there are several: model_ema, checkpoint/ema, …")
+    parser.add_argument("--float16", action="store_true", help="store convolutions in half precision")
+    parser.add_argument("--input-size", type=pixels, metavar="N",
+                        help="height and width that the network was trained for (default: the profile's)")
+    parser.add_argument("--source", dest="origin", default="", metavar="TEXT",
+                        help="where the weights come from (default: the file's name)")
+    parser.add_argument("--license", default="not stated", metavar="TEXT", help="their licence")
+    parser.add_argument("--mean", type=mean, default=[0.485, 0.456, 0.406], metavar="R,G,B",
+                        help="of the training images, values in 0…1 (default: ImageNet's, torchvision's)")
+    parser.add_argument("--std", type=deviation, default=[0.229, 0.224, 0.225], metavar="R,G,B",
+                        help="likewise")
+    return parser.parse_args(words)
+
 
 try:
+    import tomllib
+
     import h5py
     import numpy
 except ImportError as missing:
-    sys.exit(f"convert_weights.py: {missing}; install Debian's package: apt-get install python3-h5py")
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-h5py", "h5py"))
 
-from torch_file import Tensor, TorchFileError, Unknown, read_torch_file
+from foreign_file import name_foreign  # noqa: E402
+from safetensors_file import SafetensorsError, StoredTensor, is_safetensors, read_safetensors  # noqa: E402
+from torch_file import Tensor, TorchFileError, Unknown, read_torch_file  # noqa: E402
 
 NETWORKS = pathlib.Path(__file__).resolve().parent.parent / "profiles" / "networks"
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # torchvision's
-IMAGENET_STD = (0.229, 0.224, 0.225)
+# Where checkpoints hold the network; what comes first is taken where there are several.
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params", "model_ema", "ema",
+            "state_dict_ema", "ema_state_dict", "ema_model", "model_ema_state_dict", "ema_model_state_dict", "averaged_model")
+# Parts of names that wrappers put in, anywhere: DataParallel and its like, torch.compile, FSDP, activation checkpointing, Opacus, Fabric.
+INSERTED = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_module", "_forward_module"}
+ANCHOR = "layer1.0.conv1.weight"  # of every network here
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 CLASSES = "classes"  # a dimension that the file decides
 
@@ -87,21 +152,106 @@ def expected_tensors(profile):
     return tensors
 
 
-def find_state_dict(content):
-    """The dictionary of tensors in what torch.save wrote, "module." prefixes taken off."""
-    seen = content
-    for _ in range(3):
-        if not isinstance(seen, dict):
-            break
-        if seen and all(isinstance(key, str) for key in seen) and any(isinstance(v, Tensor) for v in seen.values()):
-            return {re.sub(r"^(module\.)+", "", key): v for key, v in seen.items() if isinstance(v, Tensor)}
-        seen = next((seen[key] for key in WRAPPERS if key in seen), None)
-    if isinstance(seen, Unknown):
-        raise ConversionError(f"holds a whole pickled model ({seen.name}), not a state dict; "
-                              "save model.state_dict() instead")
+class Candidate:
+    """Tensors of a dictionary in the file that may be the network's: by their names in the network, without wrappers' parts and prefix."""
+
+    def __init__(self, path, prefix, tensors, outside, unread):
+        self.path, self.prefix, self.tensors, self.outside, self.unread = path, prefix, tensors, outside, unread
+
+    def label(self):
+        return "/".join([*self.path, *([self.prefix[:-1]] if self.prefix else [])])
+
+    def rank(self):
+        """Known wrappers in their order, then other keys."""
+        return [WRAPPERS.index(key) if key in WRAPPERS else len(WRAPPERS) for key in self.label().replace(".", "/").split("/") if key]
+
+    def fits(self, expected):
+        return all(name in self.tensors and matches(self.tensors[name].shape, shape) for name, shape in expected.items())
+
+
+def is_tensor(value):
+    return isinstance(value, (Tensor, StoredTensor))
+
+
+def without_wrappers(name):
+    return ".".join(part for part in name.split(".") if part not in INSERTED)
+
+
+def dictionaries(content):
+    """(path, dictionary) of every dictionary of names in what the file holds, the outermost first."""
+    waiting, seen = [((), content)], set()
+    while waiting:
+        path, value = waiting.pop(0)
+        if not isinstance(value, dict) or id(value) in seen:  # a pickle may hold a dictionary twice, or within itself
+            continue
+        seen.add(id(value))
+        yield path, value
+        waiting += [((*path, key), inner) for key, inner in value.items() if isinstance(key, str)]
+
+
+def candidates(content, expected):
+    """What may be the network, of all dictionaries in the file: once for every prefix that a convolution's name has."""
+    for path, dictionary in dictionaries(content):
+        raw = {key: value for key, value in dictionary.items() if isinstance(key, str)}
+        named = {without_wrappers(key): value for key, value in raw.items()}
+        if len(named) < len(raw):  # the network with and without wrappers, side by side
+            named = raw
+        tensors = {name: value for name, value in named.items() if is_tensor(value)}
+        unread = {name: value.name for name, value in named.items() if isinstance(value, Unknown)}
+        prefixes = {name[:-len(ANCHOR)] for name in tensors if name == ANCHOR or name.endswith("." + ANCHOR)} or {""}
+        owner = {name: max((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None) for name in named}
+        for prefix in sorted(prefixes):
+            inside = {name[len(prefix):]: value for name, value in tensors.items() if owner[name] == prefix}
+            outside = [name for name in tensors if owner[name] != prefix]
+            if inside:
+                yield Candidate(path, prefix, with_last_layer(inside, expected), outside,
+                                {name[len(prefix):]: kind for name, kind in unread.items() if owner[name] == prefix})
+
+
+def with_last_layer(state, expected):
+    """The last layer goes by either name."""
+    for ours, theirs in (("fc", "linear"), ("linear", "fc")):
+        if f"{ours}.weight" in expected and f"{ours}.weight" not in state:
+            renamed = {f"{theirs}.{part}": f"{ours}.{part}" for part in ("weight", "bias")}
+            state = {renamed.get(name, name): value for name, value in state.items()}
+    return state
+
+
+def find_network(content, expected, key):
+    """The candidate that is the network, or comes nearest to it, and remarks; raises ConversionError where it is not clear which."""
+    if isinstance(content, Unknown):
+        raise ConversionError(f"holds a whole pickled model ({content.name}), not a state dict; save model.state_dict() instead")
+    found = list(candidates(content, expected))
+    if key is not None:
+        chosen = [candidate for candidate in found if candidate.label() == key]
+        if not chosen:
+            raise ConversionError(f"--key {key}: has no tensors there; has them in {some(label_of(candidate) for candidate in found)}")
+        return chosen[0], []
+    if not found:
+        raise ConversionError(what_is_there(content))
+    fitting = sorted((candidate for candidate in found if candidate.fits(expected)), key=Candidate.rank)
+    if not fitting:
+        return max(found, key=lambda candidate: sum(name in candidate.tensors for name in expected)), []
+    if len(fitting) == 1:
+        return fitting[0], []
+    names = ", ".join(map(label_of, fitting))
+    if fitting[0].rank() == fitting[1].rank():
+        raise ConversionError(f"holds the network more than once ({names}); choose with --key")
+    return fitting[0], [f"holds the network more than once ({names}); {label_of(fitting[0])} is taken, --key chooses another"]
+
+
+def label_of(candidate):
+    return candidate.label() or "the top"
+
+
+def what_is_there(content):
+    for path, dictionary in dictionaries(content):
+        for key, value in dictionary.items():
+            if isinstance(value, Unknown) and (key in WRAPPERS or not path):
+                return f"holds a whole pickled model ({value.name}, under {key!r}), not a state dict; save model.state_dict() instead"
     what = f"a dictionary of {', '.join(map(str, list(content)[:5]))}" if isinstance(content, dict) else (
         f"a {type(content).__name__}")
-    raise ConversionError(f"holds no state dict ({what}); save model.state_dict(), bare or under 'state_dict'")
+    return f"holds no state dict ({what}); save model.state_dict(), bare or under 'state_dict'"
 
 
 def some(names):
@@ -113,20 +263,29 @@ def matches(shape, expected):
     return len(shape) == len(expected) and all(e in (CLASSES, n) for n, e in zip(shape, expected))
 
 
-def select(state, profile):
-    """Name -> float array of every tensor of the network; raises ConversionError unless `state` holds them and no others."""
+def is_stray(name, tensor):
+    """Not of the network: counters, accuracies and losses (single numbers), states of random generators."""
+    return tensor.shape == () or "rng_state" in name.split(".")[-1]
+
+
+def select(content, profile, key=None):
+    """(name -> float array of every tensor of the network, remarks); raises ConversionError unless the file holds them and no others."""
     expected = expected_tensors(profile)
-    state = {name: tensor for name, tensor in state.items() if not name.endswith(".num_batches_tracked")}
-    for ours, theirs in (("fc", "linear"), ("linear", "fc")):  # the last layer goes by either name
-        if f"{ours}.weight" in expected and f"{ours}.weight" not in state:
-            for part in ("weight", "bias"):
-                if f"{theirs}.{part}" in state:
-                    state[f"{ours}.{part}"] = state.pop(f"{theirs}.{part}")
+    candidate, remarks = find_network(content, expected, key)
+    state = candidate.tensors
     network = profile["name"]
+    surplus = [name for name in state if name not in expected and not is_stray(name, state[name])]
+    where = f" (in {candidate.label()})" if candidate.label() else ""
     if missing := expected.keys() - state.keys():
-        raise ConversionError(f"has not all tensors of {network}: {some(missing)} missing")
-    if surplus := state.keys() - expected.keys():
-        raise ConversionError(f"has tensors that {network} has not: {some(surplus)}; is it another network?")
+        unread = [f"{name} ({candidate.unread[name]})" for name in sorted(missing) if name in candidate.unread]
+        raise ConversionError(f"has not all tensors of {network}{where}: {some(missing)} missing"
+                              + (f"; of a kind that is not read: {some(unread)}" if unread else "")
+                              + (f"; left over: {some([*surplus, *candidate.outside])}" if surplus or candidate.outside else ""))
+    if surplus:
+        raise ConversionError(f"has tensors that {network} has not{where}: {some(surplus)}; is it another network?")
+    strays = [name for name in state if name not in expected and not name.endswith("num_batches_tracked")] + candidate.outside
+    if strays:
+        remarks.append(f"left out, not of the network: {some(strays)}")
     weights = {}
     for name, shape in expected.items():
         if not matches(state[name].shape, shape):
@@ -145,7 +304,7 @@ def select(state, profile):
     head = next(name for name, shape in expected.items() if shape == (CLASSES,))
     if weights[head].shape[0] != weights[head.replace(".bias", ".weight")].shape[0]:
         raise ConversionError(f"{head} and {head.replace('.bias', '.weight')} differ in the number of classes")
-    return weights
+    return weights, remarks
 
 
 def as_stored(name, values, half):
@@ -184,52 +343,24 @@ def write(destination, weights, attributes, half):
             os.unlink(temporary)
 
 
-def three_numbers(text):
-    values = [float(part) for part in text.split(",")]
-    if len(values) != 3 or not all(numpy.isfinite(values)):
-        raise ValueError(text)
-    return values
-
-
-def three_positive_numbers(text):
-    values = three_numbers(text)
-    if min(values) <= 0:
-        raise ValueError(text)
-    return values
-
-
-def pixels(text):
-    value = int(text)
-    if not 1 <= value <= 4096:
-        raise ValueError(text)
-    return value
-
-
-def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", metavar="SOURCE", help="PyTorch file (.pt, .pth, .th)")
-    parser.add_argument("destination", metavar="DESTINATION", help="weights file to write (.h5)")
-    parser.add_argument("--network", required=True, metavar="PROFILE", help="network profile: a name, or a .toml file")
-    parser.add_argument("--float16", action="store_true", help="store convolutions in half precision")
-    parser.add_argument("--input-size", type=pixels, metavar="N",
-                        help="height and width that the network was trained for (default: the profile's)")
-    parser.add_argument("--source", dest="origin", default="", metavar="TEXT",
-                        help="where the weights come from (default: the file's name)")
-    parser.add_argument("--license", default="not stated", metavar="TEXT", help="their licence")
-    parser.add_argument("--mean", type=three_numbers, default=list(IMAGENET_MEAN), metavar="R,G,B",
-                        help="of the training images, values in 0..1 (default: ImageNet's)")
-    parser.add_argument("--std", type=three_positive_numbers, default=list(IMAGENET_STD), metavar="R,G,B",
-                        help="likewise")
-    return parser.parse_args(arguments)
+def read_source(path):
+    """What a file holds; raises ConversionError where it is of a kind that is not read, and OSError where it cannot be."""
+    if not os.path.isdir(path):
+        with open(path, "rb") as file:
+            if is_safetensors(file.read(9)):
+                return read_safetensors(path)
+    if foreign := name_foreign(path):
+        raise ConversionError(foreign)
+    return read_torch_file(path)
 
 
 def convert(arguments):
     profile = read_profile(arguments.network)
     try:
-        weights = select(find_state_dict(read_torch_file(arguments.source)), profile)
+        weights, remarks = select(read_source(arguments.source), profile, arguments.key)
     except OSError as error:
         raise ConversionError(f"{arguments.source}: cannot be read ({error.strerror})") from error
-    except (TorchFileError, ConversionError) as error:
+    except (TorchFileError, SafetensorsError, ConversionError) as error:
         raise ConversionError(f"{arguments.source}: {error}") from error
     classes = next(reversed(weights.values())).shape[0]
     attributes = {
@@ -237,13 +368,15 @@ def convert(arguments):
         "input_mean": numpy.array(arguments.mean), "input_std": numpy.array(arguments.std), "classes": classes,
         "source": arguments.origin or pathlib.Path(arguments.source).name, "license": arguments.license}
     write(arguments.destination, weights, attributes, arguments.float16)
+    for remark in remarks:
+        print(f"convert_weights.py: {arguments.source}: {remark}", file=sys.stderr)
     return (f"{arguments.destination}: {profile['name']}, {len(weights)} tensors, "
             f"{sum(values.size for values in weights.values()):,} values, {classes} classes")
 
 
-def main():
+def main(words=None):
     try:
-        print(convert(parse_arguments(sys.argv[1:])))
+        print(convert(parse_arguments(words)))
     except ConversionError as error:
         print(f"convert_weights.py: {error}", file=sys.stderr)
         return 2

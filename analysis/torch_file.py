@@ -55,15 +55,18 @@ class Unknown:
 
 
 class Storage:
-    """A raw array; its contents may come after the pickle."""
+    """A raw array; its contents may come after the pickle. Of a kind that is not read (complex numbers, float8): kind is None, and who
+    wants its values is told so."""
 
     def __init__(self, kind, count):
-        if not isinstance(kind, StorageType) or not isinstance(count, int) or count < 0:
-            raise TorchFileError("holds an array of a kind that is not read")
-        self.kind, self.count, self.values = kind.name, count, None
-        self.item_bytes = 2 if self.kind == "bfloat16" else numpy.dtype(self.kind).itemsize
+        if not isinstance(count, int) or count < 0:
+            raise TorchFileError("holds an array whose length makes no sense")
+        self.kind, self.count, self.values = kind.name if isinstance(kind, StorageType) else None, count, None
+        self.item_bytes = 2 if self.kind == "bfloat16" else numpy.dtype(self.kind or "u1").itemsize
 
     def fill(self, raw):
+        if self.kind is None:
+            return
         if len(raw) != self.count * self.item_bytes:
             raise TorchFileError("is truncated or damaged (an array is shorter than the file says)")
         if self.kind == "bfloat16":
@@ -88,6 +91,8 @@ class Tensor:
         self.storage, self.offset, self.shape, self.stride = storage, offset, tuple(size), tuple(stride)
 
     def array(self):
+        if self.storage.kind is None:
+            raise TorchFileError("holds numbers of a kind that is not read (complex, float8, quantised)")
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.stride))
         if 0 not in self.shape and last >= self.storage.count:
             raise TorchFileError("is damaged (a tensor reaches beyond its array)")
@@ -103,7 +108,10 @@ KNOWN = {
     ("torch", "Size"): tuple,
     ("torch._utils", "_rebuild_tensor"): Tensor,
     ("torch._utils", "_rebuild_tensor_v2"): Tensor,
+    ("torch._utils", "_rebuild_tensor_v3"): Tensor,
     ("torch._utils", "_rebuild_parameter"): lambda tensor, *_rest: tensor,
+    ("torch._utils", "_rebuild_parameter_with_state"): lambda tensor, *_rest: tensor,
+    ("torch._tensor", "_rebuild_from_type_v2"): lambda function, _type, arguments, *_rest: function(*arguments),
 }
 
 
@@ -156,6 +164,8 @@ def read_legacy(file):
     content = unpickler.load()
     for key in Unpickler(file).load():
         storage = unpickler.storages[key]
+        if storage.kind is None:
+            raise TorchFileError("holds an array of a kind that is not read (complex, float8, quantised)")
         if int.from_bytes(file.read(8), "little") != storage.count:
             raise TorchFileError("is truncated or damaged (an array's length is wrong)")
         storage.fill(file.read(storage.count * storage.item_bytes))

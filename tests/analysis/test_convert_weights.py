@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The converter from PyTorch state dicts: what it writes, what it refuses, and that it runs nothing that a file says."""
 
+import contextlib
 import importlib.util
 import io
+import json
 import os
 import pathlib
 import pickle
@@ -10,6 +12,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 import zipfile
 
@@ -114,6 +117,16 @@ def legacy_file(content):
     return file.getvalue()
 
 
+def run(*words):
+    """The script in this process: returncode and stderr."""
+    with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
+        try:
+            status = convert_weights.main([str(word) for word in words])
+        except SystemExit as end:  # argparse's
+            status = end.code
+    return types.SimpleNamespace(returncode=status, stderr=said.getvalue())
+
+
 class ConverterCase(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -142,9 +155,7 @@ class ConverterCase(unittest.TestCase):
         source = self.folder / "in.pt"
         source.write_bytes(content if isinstance(content, bytes) else encode(content))
         before = sorted(os.listdir(self.folder))
-        self.result = subprocess.run(
-            [sys.executable, SCRIPT, source, self.folder / destination, "--network", self.profile, *options],
-            capture_output=True, text=True)
+        self.result = run(source, self.folder / destination, "--network", self.profile, *options)
         if self.result.returncode != 0:
             self.assertEqual(sorted(os.listdir(self.folder)), before, "a failed conversion left something behind")
         return self.result
@@ -180,6 +191,14 @@ class Writes(ConverterCase):
                     self.assertHolds(weights, state)
                     self.assertTrue(all(value.dtype == numpy.float32 for value in weights.values()))
 
+    def test_as_a_program(self):
+        (self.folder / "in.pt").write_bytes(zip_file(dict(self.state(), epoch=numpy.array(3))))
+        result = subprocess.run([sys.executable, SCRIPT, self.folder / "in.pt", self.folder / "out.h5", "--network", self.profile],
+                                capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("out.h5: tiny, 42 tensors", result.stdout)
+        self.assertIn("left out, not of the network: epoch", result.stderr)
+
     def test_attributes(self):
         _, attributes = self.assertConverts(self.state(classes=4))
         self.assertEqual((attributes["network"], attributes["input_size"], attributes["classes"]), ("tiny", 8, 4))
@@ -188,10 +207,10 @@ class Writes(ConverterCase):
         self.assertEqual((attributes["source"], attributes["license"]), ("in.pt", "not stated"))
         _, attributes = self.assertConverts(
             self.state(), "--input-size", "16", "--source", "a paper", "--license", "MIT", "--mean", "0.5,0.25,0",
-            "--std", "1,2,3")
+            "--std", "1,0.5,0.25")
         self.assertEqual((attributes["input_size"], attributes["source"], attributes["license"]), (16, "a paper", "MIT"))
         self.assertEqual(list(attributes["input_mean"]), [0.5, 0.25, 0])
-        self.assertEqual(list(attributes["input_std"]), [1, 2, 3])
+        self.assertEqual(list(attributes["input_std"]), [1, 0.5, 0.25])
 
     def test_float16_is_for_convolutions(self):
         state = self.state()
@@ -260,8 +279,8 @@ class Refuses(ConverterCase):
         self.assertRefused({"epoch": 3}, "holds no state dict (a dictionary of epoch)")
         self.assertRefused([1, 2], "holds no state dict (a list)")
         self.assertRefused(Call(Name("resnet", "ResNet50")), "holds a whole pickled model (resnet.ResNet50)")
-        self.assertRefused(b"not a pickle at all", "is not a file that torch.save wrote")
-        self.assertRefused(b"", "is not a file that torch.save wrote")
+        self.assertRefused(b"\x80not a pickle at all", "is not a file that torch.save wrote")
+        self.assertRefused(b"", "in.pt: is empty")
 
     def test_files_cut_anywhere(self):
         for encode in (zip_file, legacy_file):
@@ -285,9 +304,14 @@ class Refuses(ConverterCase):
         self.assertRefused(state, "is damaged (a tensor reaches beyond its array)")
 
     def test_bad_options(self):
-        for options in (["--mean", "1,2"], ["--std", "1,0,1"], ["--input-size", "0"], ["--mean", "a,b,c"]):
+        for options in (["--mean", "1,2"], ["--std", "1,0,1"], ["--input-size", "0"], ["--mean", "a,b,c"], ["--mean", "nan,0,0"],
+                        ["--std=-0.2,0.2,0.2"], ["--mean=-0.5,0.5,0.5"]):
             self.assertEqual(self.convert(self.state(), *options).returncode, 2)
         self.assertRefused(self.state(), "there is no such profile; known are", "--network", "resnet5O")
+
+    def test_mean_and_deviation_of_values_in_0_to_255(self):
+        self.assertRefused(self.state(), "of values in 0…255, divide by 255: 0.485,0.456,0.406", "--mean", "123.675,116.28,103.53")
+        self.assertRefused(self.state(), "divide by 255: 0.229,0.224,0.225", "--std", "58.395,57.12,57.375")
 
     def test_paths_that_do_not_work(self):
         self.assertRefused(self.state(), "cannot be written", destination="absent/out.h5")
@@ -306,6 +330,217 @@ class Refuses(ConverterCase):
         reference = self.folder / "reference"
         reference.touch()
         self.assertEqual(stat.S_IMODE((self.folder / "out.h5").stat().st_mode), stat.S_IMODE(reference.stat().st_mode))
+
+
+class Finds(ConverterCase):
+    """The network in checkpoints of many makes."""
+
+    def assertFinds(self, content, *options, said="", encode=zip_file):
+        weights, _ = self.assertConverts(content, *options, encode=encode)
+        for name, value in self.wanted.items():
+            numpy.testing.assert_array_equal(weights[name], value, err_msg=name)
+        self.assertEqual(len(weights), len(self.wanted))
+        self.assertIn(said, self.result.stderr)
+        if not said:
+            self.assertEqual(self.result.stderr, "")
+
+    def setUp(self):
+        super().setUp()
+        self.net = self.state()
+        self.wanted = {name: value for name, value in self.net.items() if "num_batches" not in name}
+        self.other = {name: value + 1 for name, value in self.net.items()}
+
+    def prefixed(self, prefix, state=None):
+        return {prefix + name: value for name, value in (state or self.net).items()}
+
+    def test_a_checkpoint_of_the_imagenet_example(self):
+        scalar = numpy.array(0.75, numpy.float32)
+        self.assertFinds({"epoch": 90, "arch": "resnet18", "state_dict": self.prefixed("module."), "best_acc1": scalar,
+                          "optimizer": {"state": {0: {"momentum_buffer": numpy.ones(3, numpy.float32)}}, "param_groups": [{"lr": 0.1}]}})
+
+    def test_every_wrapper(self):
+        for key in convert_weights.WRAPPERS + ("whatever",):
+            with self.subTest(key):
+                self.assertFinds({"loss": numpy.array(0.1, numpy.float32), key: self.net, "epoch": 3})
+
+    def test_a_wrapper_in_a_wrapper(self):
+        self.assertFinds({"checkpoint": {"trainer": {"model_state": {"state_dict": self.prefixed("module._orig_mod.")}}}})
+
+    def test_prefixes(self):
+        for prefix in ("module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.module.", "_forward_module.",
+                       "_fsdp_wrapped_module.", "model.", "net.backbone.", "model._orig_mod.", "resnet."):
+            with self.subTest(prefix):
+                self.assertFinds(self.prefixed(prefix))
+                self.assertFinds({"state_dict": self.prefixed(prefix)}, encode=legacy_file)
+
+    def test_wrappers_of_single_blocks(self):
+        inside = {name.replace("layer1.0.", "layer1.0._checkpoint_wrapped_module.").replace("layer2.", "layer2._orig_mod."): value
+                  for name, value in self.net.items()}
+        self.assertFinds(self.prefixed("module.", inside))
+
+    def test_an_average_beside_the_network(self):
+        told = "holds the network more than once (state_dict, state_dict_ema); state_dict is taken, --key chooses another"
+        both = {"state_dict_ema": self.other, "state_dict": self.net}
+        self.assertFinds(both, said=told)
+        self.wanted = {name: self.other[name] for name in self.wanted}
+        self.assertFinds(both, "--key", "state_dict_ema")
+
+    def test_data_parallel_compiled_and_averaged(self):
+        content = {"model": self.prefixed("module._orig_mod."), "n_averaged": numpy.array(7),
+                   "model_ema": {"module": self.prefixed("module.", self.other), "decay": 0.999}}
+        self.assertFinds(content, said="(model, model_ema/module); model is taken")
+        swa = dict(self.prefixed("module."), n_averaged=numpy.array(7))
+        self.assertFinds({"ema": swa}, said="left out, not of the network: n_averaged")
+
+    def test_stray_numbers_and_other_modules_are_told(self):
+        strays = {"best_acc1": numpy.array(0.5, numpy.float32), "epoch": numpy.array(3), "cuda_rng_state": numpy.arange(16)}
+        self.assertFinds(dict(self.net, **strays), said="left out, not of the network: best_acc1, cuda_rng_state, epoch")
+        lightning = dict(self.prefixed("model."), **{"criterion.weight": numpy.ones(3, numpy.float32)})
+        self.assertFinds({"state_dict": lightning}, said="left out, not of the network: criterion.weight")
+
+    def test_two_networks_under_unknown_names_need_a_choice(self):
+        both = self.prefixed("student.") | self.prefixed("teacher.", self.other)
+        told = "left out, not of the network: teacher.bn1.bias"
+        for content, at, said in ((both, "", told), ({"state_dict": both}, "state_dict/", told),
+                                  ({"student": self.net, "teacher": self.other}, "", "")):
+            with self.subTest(at=at):
+                self.assertRefused(content, f"holds the network more than once ({at}student, {at}teacher); choose with --key")
+                self.assertFinds(content, "--key", f"{at}student", said=said)
+        self.assertRefused(both, "--key pupil: has no tensors there; has them in student, teacher", "--key", "pupil")
+
+    def test_with_and_without_a_wrapper_side_by_side(self):
+        self.assertFinds(self.net | self.prefixed("module.", self.other), said="(the top, module); the top is taken")
+
+    def test_what_is_missing_and_what_is_left_over_are_both_told(self):
+        renamed = {name.replace("linear.", "classifier."): value for name, value in self.net.items()}
+        self.assertRefused(self.prefixed("module.", renamed),
+                           "linear.bias, linear.weight missing; left over: classifier.bias, classifier.weight")
+        foreign = {name.replace("layer", "blocks."): value for name, value in self.net.items()}
+        self.assertRefused({"state_dict": foreign}, "left over: blocks.1.0.bn1.bias")
+
+    def test_kinds_of_numbers(self):
+        wanted = self.wanted
+        for kind in (numpy.float16, numpy.float64):
+            self.wanted = {name: value.astype(kind).astype(numpy.float32) for name, value in wanted.items()}
+            self.assertFinds({name: value.astype(kind) for name, value in self.net.items() if value.shape})
+        self.assertRefused({name: value.astype(numpy.int64) for name, value in self.net.items()},
+                           "holds int64 instead of floating-point numbers")
+
+    def test_a_part_of_a_kind_that_is_not_read_is_named(self):
+        quantised = dict(self.net, **{"conv1.weight": Call(Name("torch._utils", "_rebuild_qtensor"), 1)})
+        self.assertRefused(quantised, "conv1.weight missing; of a kind that is not read: conv1.weight (torch._utils._rebuild_qtensor)")
+
+    def test_a_whole_model_under_a_key(self):
+        self.assertRefused({"epoch": 3, "model": Call(Name("models.yolo", "Model"))}, "holds a whole pickled model (models.yolo.Model, under 'model')")
+
+
+def safetensors_file(content, **changes):
+    """changes: name -> entry of the head instead of the right one (None: none)."""
+    kinds = {"f2": "F16", "f4": "F32", "f8": "F64", "i8": "I64", "u2": "BF16"}
+    head, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, value in content.items():
+        raw = numpy.ascontiguousarray(value).tobytes()
+        head[name] = {"dtype": kinds[value.dtype.str[1:]], "shape": list(value.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    head = {name: entry for name, entry in {**head, **changes}.items() if entry is not None}
+    text = json.dumps(head).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+class Safetensors(ConverterCase):
+    def test_is_read(self):
+        state = self.state()
+        wanted = {name: value for name, value in state.items() if "num_batches" not in name}
+        for prefix in ("", "module.", "resnet."):
+            weights, _ = self.assertConverts({prefix + name: value for name, value in state.items()}, encode=safetensors_file)
+            self.assertEqual(weights.keys(), wanted.keys())
+            for name, value in wanted.items():
+                numpy.testing.assert_array_equal(weights[name], value, err_msg=name)
+
+    def test_kinds_of_numbers(self):
+        state = self.state(**{"bn1.weight": numpy.array([0x3FC0, 0xBE80], "<u2"),  # bfloat16: 1.5, −0.25
+                              "bn1.bias": numpy.array([2, 3], numpy.float64), "bn1.running_mean": numpy.array([4, 5], numpy.float16)})
+        weights, _ = self.assertConverts(state, encode=safetensors_file)
+        self.assertEqual([list(weights[f"bn1.{name}"]) for name in ("weight", "bias", "running_mean")], [[1.5, -0.25], [2, 3], [4, 5]])
+        whole = self.state(**{"bn1.weight": numpy.array([1, 2])})
+        self.assertRefused(whole, "bn1.weight holds int64 instead of floating-point numbers", encode=safetensors_file)
+
+    @unittest.skipUnless(importlib.util.find_spec("safetensors"), "the safetensors library is not installed")
+    def test_what_the_library_itself_writes(self):
+        import safetensors.numpy
+        state = self.state()
+        weights, _ = self.assertConverts(safetensors.numpy.save(state, {"format": "pt"}))
+        for name, value in weights.items():
+            numpy.testing.assert_array_equal(value, state[name], err_msg=name)
+
+    def test_damaged_and_hostile_heads(self):
+        state = self.state()
+        whole = safetensors_file(state)
+        entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+        huge = {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 2**61]}
+        text = json.dumps(dict.fromkeys(state, entry)).encode()
+        twice = b'{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
+        deep = b'{"a":' * 5000
+        cases = {
+            whole[:100]: "is truncated or damaged (its head has", whole[:-1]: "is truncated or damaged (its arrays take",
+            whole + b"x": "is truncated or damaged (its arrays take",
+            (10**11).to_bytes(8, "little") + b"{}" * 50: "its head has 100000000000 bytes",
+            len(text).to_bytes(8, "little") + text: "its arrays overlap",
+            len(twice).to_bytes(8, "little") + twice: "has a name twice",
+            len(deep).to_bytes(8, "little") + deep: "its head is no JSON",
+            (20).to_bytes(8, "little") + b'{"a": [1, 2, 3]    }': "the head's entry 'a' has no right form",
+        }
+        for content, message in cases.items():
+            with self.subTest(message):
+                self.assertRefused(content, message)
+        for name, wrong in (("dtype", dict(entry, dtype=7)), ("shape", dict(entry, shape=[-2])), ("shape", dict(entry, shape="2")),
+                            ("shape", dict(entry, shape=[True])), ("data_offsets", dict(entry, data_offsets=[8, 0])),
+                            ("data_offsets", dict(entry, data_offsets=[0, 2**70])), ("data_offsets", dict(entry, shape=[3])),
+                            ("data_offsets", huge)):
+            with self.subTest(wrong=wrong):
+                self.assertRefused(safetensors_file(state, **{"conv1.weight": wrong}), f"'conv1.weight' has no right {name}")
+        self.assertRefused(safetensors_file(state, extra=dict(entry, dtype="F8_E4M3", data_offsets=[0, 2])), "its arrays overlap")
+
+
+class NamesOtherFiles(ConverterCase):
+    def test_by_their_first_bytes(self):
+        arrays, keras, hdf5 = io.BytesIO(), io.BytesIO(), self.folder / "keras.h5"
+        numpy.savez(arrays, **{"conv1.weight": numpy.ones(3)})
+        with zipfile.ZipFile(keras, "w") as archive:
+            archive.writestr("config.json", "{}")
+            archive.writestr("model.weights.h5", b"")
+        script = io.BytesIO()
+        with zipfile.ZipFile(script, "w") as archive:
+            for name in ("data.pkl", "constants.pkl", "code/__torch__.py"):
+                archive.writestr(f"net/{name}", b"")
+        with h5py.File(hdf5, "w") as file:
+            file["conv2d/kernel"] = numpy.ones(3)
+        array = io.BytesIO()
+        numpy.save(array, numpy.ones(3))
+        cases = {
+            arrays.getvalue(): "is a numpy archive (.npz)", keras.getvalue(): "is a Keras model (.keras)",
+            script.getvalue(): "is a TorchScript program", hdf5.read_bytes(): "is an HDF5 file (Keras's .h5",
+            array.getvalue(): "is a numpy array (.npy)", b"GGUF\x03\0\0\0": "is a GGUF file",
+            b"\x08\x07\x12\x07pytorch\x1a\x051.0": "is an ONNX model", b"\x1c\0\0\0TFL3\0": "is a TensorFlow Lite model",
+            b"\x08\x01\x12\x10tensorflow graph": "is a TensorFlow model",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n": "is a pointer of Git LFS",
+            b"\n<!DOCTYPE html><html>sign in</html>": "is a web page (HTML)", b"<?xml version='1.0'?><Error/>": "is an XML file",
+            b'{"metadata": {}, "weight_map": {}}': "is an index of weights that are split", b'{"a": 1}': "is a JSON file",
+            "Grüße".encode(): "is a text file", b"\x1f\x8b\x08\0": "is compressed (gzip)", b"MATLAB 5.0 MAT-file, by": "is a MATLAB file",
+        }
+        hdf5.unlink()
+        for content, message in cases.items():
+            with self.subTest(message):
+                self.assertRefused(content, message)
+
+    def test_folders(self):
+        for name, message in (("saved_model.pb", "is a TensorFlow SavedModel"), ("data.pkl", "is an unpacked PyTorch file"),
+                              ("model.bin", "is a folder; name the file")):
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                (pathlib.Path(folder) / name).touch()
+                result = run(folder, self.folder / "out.h5", "--network", self.profile)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(message, result.stderr)
 
 
 class RealFiles(ConverterCase):
