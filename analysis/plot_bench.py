@@ -13,12 +13,30 @@ import math
 import pathlib
 import sys
 
+import needs
+from plain_text import draw_plainly, drawable, legend_label
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="For instance:\n  skipstone bench --precision float32,int8 --json > bench.json\n"
+                                            "  plot_bench.py bench.json\n  plot_bench.py bench.json --precision int8 -o int8.svg")
+    parser.add_argument("profile", metavar="FILE", help="what `skipstone bench --json` printed, or a host profile")
+    parser.add_argument("-o", "--output", metavar="FILE", help="picture to write (.png, .svg, .pdf); default: FILE's name with .png")
+    parser.add_argument("--title", metavar="TEXT", help="default: what the settings share, processor, instruction set and library")
+    for attribute in ("network", "input", "precision", "threads", "batch", "convolutions"):
+        parser.add_argument(f"--{attribute}", metavar="VALUE[,VALUE...]", help=f"draw only settings with this {attribute}")
+    return parser.parse_args()
+
+
 try:
     import matplotlib
 except ImportError as missing:
-    sys.exit(f"plot_bench.py: {missing}; install Debian's package: apt-get install python3-matplotlib")
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-matplotlib", "matplotlib"))
 
-matplotlib.use("Agg")
+draw_plainly(matplotlib)
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
@@ -202,9 +220,9 @@ def draw_roofline(axes, profile):
 
     def mark(label, marker="o", colour="#888888", size=6):
         return Line2D([], [], marker=marker, linestyle="", markersize=size, color=colour, label=label)
-    handles = [mark(profile.label(setting), colour=colour) for setting, colour in zip(profile.settings, COLOURS) if profile.label(setting)]
+    handles = [mark(legend_label(profile.label(setting)), colour=colour) for setting, colour in zip(profile.settings, COLOURS) if profile.label(setting)]
     handles += [mark("whole network", "*", size=11)]
-    handles += [mark(stage, MARKERS.get(stage, "o")) for stage in dict.fromkeys(stage for *_, stage in points)]
+    handles += [mark(legend_label(stage), MARKERS.get(stage, "o")) for stage in dict.fromkeys(stage for *_, stage in points)]
     handles += [Line2D([], [], color=colour, linewidth=1.6, label=f"at the roof of {roof}") for roof, colour in ROOFS.items()]
     axes.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.5)
 
@@ -218,10 +236,10 @@ def draw_times(axes, profile, setting, colour):
         axes.plot([position - 0.42, position + 0.42], [scale * seconds] * 2, color=ROOFS[roof], linewidth=1.6, solid_capstyle="butt",
                   zorder=3, label=roof)
     label = profile.label(setting)
-    axes.set_title(f"Time{': ' if label else ''}{label} ({scale * setting.whole.seconds:.3g} ms an image, "
+    axes.set_title(f"Time{': ' if label else ''}{drawable(label)} ({scale * setting.whole.seconds:.3g} ms an image, "
                    f"{scale * sum(seconds for seconds, _ in roofline):.3g} ms at the roofline)", loc="left")
     axes.set_xlim(-0.6, len(setting.blocks) - 0.4)
-    axes.set_xticks(range(len(setting.blocks)), [block.name for block in setting.blocks], rotation=90 if len(setting.blocks) > 18 else 0)
+    axes.set_xticks(range(len(setting.blocks)), [drawable(block.name) for block in setting.blocks], rotation=90 if len(setting.blocks) > 18 else 0)
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("ms per image")
@@ -241,7 +259,7 @@ def draw(profile, title):
         draw_roofline(figure.add_subplot(grid[0]), profile)
         for setting, colour, cell in zip(settings, COLOURS, list(grid)[1:]):
             draw_times(figure.add_subplot(cell), profile, setting, colour)
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        figure.suptitle(drawable(title), fontsize=11, x=0.01, ha="left")
     return figure
 
 
@@ -250,15 +268,7 @@ def title_of(profile):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     epilog="For instance:\n  skipstone bench --precision float32,int8 --json > bench.json\n"
-                                            "  plot_bench.py bench.json\n  plot_bench.py bench.json --precision int8 -o int8.svg")
-    parser.add_argument("profile", metavar="FILE", help="what `skipstone bench --json` printed, or a host profile")
-    parser.add_argument("-o", "--output", metavar="FILE", help="picture to write (.png, .svg, .pdf); default: FILE's name with .png")
-    parser.add_argument("--title", metavar="TEXT", help="default: what the settings share, processor, instruction set and library")
-    for attribute in ("network", "input", "precision", "threads", "batch", "convolutions"):
-        parser.add_argument(f"--{attribute}", metavar="VALUE[,VALUE...]", help=f"draw only settings with this {attribute}")
-    arguments = parser.parse_args()
+    arguments = parse_arguments()
     output = pathlib.Path(arguments.output or pathlib.Path(arguments.profile).with_suffix(".png"))
     try:
         profile = Profile(arguments.profile)

@@ -9,14 +9,30 @@ import math
 import pathlib
 import re
 import sys
-import tomllib
+
+import needs
+from plain_text import draw_plainly, drawable
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", metavar="TABLE", help="accuracy table (.toml)")
+    parser.add_argument("-o", "--output", metavar="FILE",
+                        help="picture to write (.png, .svg, .pdf); default: the table's name with .png")
+    parser.add_argument("--title", metavar="TEXT", help="default: network, data and number of images")
+    return parser.parse_args()
+
 
 try:
+    import tomllib
+
     import matplotlib
 except ImportError as missing:
-    sys.exit(f"plot_study.py: {missing}; install Debian's package: apt-get install python3-matplotlib")
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-matplotlib", "matplotlib"))
 
-matplotlib.use("Agg")
+draw_plainly(matplotlib)
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
@@ -240,17 +256,12 @@ def draw(table, title):
             for (_, panel), cell in zip(panels, cells):
                 if panel is not None:
                     panel(figure.add_subplot(cell), table)
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        figure.suptitle(drawable(title), fontsize=11, x=0.01, ha="left")
     return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", metavar="TABLE", help="accuracy table (.toml)")
-    parser.add_argument("-o", "--output", metavar="FILE",
-                        help="picture to write (.png, .svg, .pdf); default: the table's name with .png")
-    parser.add_argument("--title", metavar="TEXT", help="default: network, data and number of images")
-    arguments = parser.parse_args()
+    arguments = parse_arguments()
     output = pathlib.Path(arguments.output or pathlib.Path(arguments.table).with_suffix(".png"))
     try:
         table = Table(arguments.table)

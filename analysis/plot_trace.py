@@ -7,15 +7,32 @@ import argparse
 import pathlib
 import sys
 
+import needs
+from plain_text import draw_plainly, drawable, legend_label
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("trace", metavar="TRACE", help="trace of skipstone run (.h5)")
+    parser.add_argument("-o", "--output", required=True, metavar="PNG", help="picture to write (.png, .svg, .pdf)")
+    parser.add_argument("--round", type=int, metavar="K",
+                        help="round of the timeline (default: the first with the most admitted requests)")
+    parser.add_argument("--title", metavar="TEXT", help="default: the trace's name")
+    return parser.parse_args(words)
+
+
 try:
     import matplotlib
     import numpy
+    import pandas
 
     import skipstone
 except ImportError as missing:
-    sys.exit(f"plot_trace.py: {missing}; install Debian's packages: apt-get install python3-h5py python3-matplotlib python3-pandas")
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-h5py python3-matplotlib python3-pandas", "h5py matplotlib pandas"))
 
-matplotlib.use("Agg")
+draw_plainly(matplotlib)
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
@@ -98,7 +115,7 @@ def draw_timeline(axes, trace, index):
 
     axes.set_xlim(0, length)
     axes.set_ylim(len(devices) - 0.5, -0.5)
-    axes.set_yticks(range(len(devices)), trace.devices["name"][devices])
+    axes.set_yticks(range(len(devices)), [drawable(name) for name in trace.devices["name"][devices]])
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel("device")
     axes.set_xlabel("emulated time since the round's start (s)")
@@ -106,7 +123,7 @@ def draw_timeline(axes, trace, index):
     shown = "" if len(devices) == len(trace.devices) else f", the {len(devices)} busiest of {len(trace.devices)} devices"
     axes.set_title(f"Round {index}: {requests}, {row['admitted']} admitted, planner {row['planner']}{shown}",
                    loc="left", pad=22)
-    handles = [Patch(color=colour, label=stage) for stage, colour in colours.items()]
+    handles = [Patch(color=colour, label=legend_label(stage)) for stage, colour in colours.items()]
     handles.append(Patch(color=WAIT_COLOUR, label="waits"))
     handles += [Patch(color=colour, label=label) for label, colour in RADIO.values()]
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=len(handles), frameon=False,
@@ -165,9 +182,16 @@ def draw_stacked(axes, rounds, layers):
     axes.set_xlabel("round")
 
 
+def counted(rows, kinds, rounds, every):
+    """How many rows of each round are of each kind: a line per round, a column for every kind."""
+    counts = rows.groupby(["round", kinds.astype(object)]).size()
+    table = counts.unstack(fill_value=0) if len(counts) else pandas.DataFrame()
+    return table.reindex(index=rounds, columns=every, fill_value=0)
+
+
 def draw_requests(axes, trace):
     rounds = trace.rounds["round"]
-    counts = trace.requests.groupby(["round", "status"]).size().unstack(fill_value=0).reindex(rounds, fill_value=0)
+    counts = counted(trace.requests, trace.requests["status"], rounds, list(STATUSES))
     draw_stacked(axes, rounds, [(status, colour, counts[status].to_numpy()) for status, colour in STATUSES.items()
                                 if status != "failed" or counts[status].any()])
     axes.set_ylabel("requests")
@@ -179,8 +203,9 @@ def draw_dropped(axes, trace):
     plans = trace.plans[trace.plans["revision"] == trace.plans.groupby(["round", "request"])["revision"].transform("max")]
     dropped = plans[plans["mode"] == "skip"]
     stages = dropped["block"].map(dict(enumerate(stages_of(trace))))
-    counts = dropped.groupby(["round", stages]).size().unstack(fill_value=0).reindex(rounds, fill_value=0)
-    layers = [(stage, colour, counts[stage].to_numpy()) for stage, colour in stage_colours(trace).items() if stage in counts]
+    colours = stage_colours(trace)
+    counts = counted(dropped, stages, rounds, list(colours))
+    layers = [(stage, colour, counts[stage].to_numpy()) for stage, colour in colours.items() if counts[stage].any()]
     if layers:
         draw_stacked(axes, rounds, layers)
     else:
@@ -226,18 +251,12 @@ def draw(trace, index, title):
             axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
             axes.set_axisbelow(True)
         state = "" if trace.complete else f" (not complete: {len(trace.rounds)} rounds so far)"
-        figure.suptitle(title + state, fontsize=11, x=0.01, ha="left")
+        figure.suptitle(drawable(title) + state, fontsize=11, x=0.01, ha="left")
     return figure
 
 
 def main(words=None):
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("trace", metavar="TRACE", help="trace of skipstone run (.h5)")
-    parser.add_argument("-o", "--output", required=True, metavar="PNG", help="picture to write (.png, .svg, .pdf)")
-    parser.add_argument("--round", type=int, metavar="K",
-                        help="round of the timeline (default: the first with the most admitted requests)")
-    parser.add_argument("--title", metavar="TEXT", help="default: the trace's name")
-    arguments = parser.parse_args(words)
+    arguments = parse_arguments(words)
     try:
         trace = skipstone.load(arguments.trace)
         figure = draw(trace, choose_round(trace, arguments.round), arguments.title or pathlib.Path(arguments.trace).stem)

@@ -10,11 +10,25 @@ import argparse
 import pathlib
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import needs  # noqa: E402
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="holds fig6.csv, fig7.csv, fig8.csv and fig9.csv")
+    parser.add_argument("--readme", metavar="FILE", type=pathlib.Path, help="replace the table in FILE, too")
+    parser.add_argument("--keep", metavar="FOLDER", type=pathlib.Path, help="write what is needed of fig6.csv … into FOLDER")
+    return parser.parse_args(words)
+
+
 try:
     import numpy
     import pandas
 except ImportError as missing:
-    sys.exit(f"claims.py: {missing}; install Debian's package: apt-get install python3-pandas")
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-pandas", "pandas"))
 
 from sweep_table import FIGURES, InputError, SweepTable, curve, error_of_mean  # noqa: E402
 
@@ -201,11 +215,7 @@ def lines(tables):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="holds fig6.csv, fig7.csv, fig8.csv and fig9.csv")
-    parser.add_argument("--readme", metavar="FILE", type=pathlib.Path, help="replace the table in FILE, too")
-    parser.add_argument("--keep", metavar="FOLDER", type=pathlib.Path, help="write what is needed of fig6.csv … into FOLDER")
-    arguments = parser.parse_args(arguments)
+    arguments = parse_arguments(arguments)
     try:
         table = "\n".join(lines(load(arguments.folder)))
         print(table)

@@ -10,10 +10,21 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import needs  # noqa: E402
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="of `skipstone sweep run jobs/sweeps/clocks.toml`")
+    return parser.parse_args(words)
+
+
 try:
     import skipstone
 except ImportError as missing:
-    sys.exit(f"compare_clocks.py: {missing}; install Debian's packages: apt-get install python3-h5py python3-pandas")
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-h5py python3-pandas", "h5py pandas"))
 
 # What kernels and real time leave as it is; predicted_class and the host's times they do not.
 COLUMNS = {
@@ -51,9 +62,7 @@ def compare(figure, virtual, wall):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="of `skipstone sweep run jobs/sweeps/clocks.toml`")
-    arguments = parser.parse_args(arguments)
+    arguments = parse_arguments(arguments)
     equal = True
     try:
         found = pairs(arguments.folder)

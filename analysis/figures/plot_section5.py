@@ -5,16 +5,32 @@ Panels as the paper has them: a accuracy, b latency, c shared data, d energy, e 
 admitted at all. Points are means over seeds, bars twice the standard error."""
 
 import argparse
+import pathlib
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import needs  # noqa: E402
+from plain_text import draw_plainly  # noqa: E402
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figure", choices=("fig6", "fig7", "fig8", "fig9"), help="which figure")
+    parser.add_argument("table", metavar="CSV", help="what `skipstone sweep collect` wrote")
+    parser.add_argument("-o", "--output", required=True, metavar="PNG", help="picture to write (.png, .svg, .pdf)")
+    return parser.parse_args(words)
+
 
 try:
     import matplotlib
     import numpy
     import pandas  # noqa: F401
 except ImportError as missing:
-    sys.exit(f"plot_section5.py: {missing}; install Debian's packages: apt-get install python3-matplotlib python3-pandas")
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-matplotlib python3-pandas", "matplotlib pandas"))
 
-matplotlib.use("Agg")
+draw_plainly(matplotlib)
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
@@ -109,11 +125,7 @@ def draw(figure, table):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figure", choices=sorted(FIGURES), help="which figure")
-    parser.add_argument("table", metavar="CSV", help="what `skipstone sweep collect` wrote")
-    parser.add_argument("-o", "--output", required=True, metavar="PNG", help="picture to write (.png, .svg, .pdf)")
-    arguments = parser.parse_args(arguments)
+    arguments = parse_arguments(arguments)
     figure = FIGURES[arguments.figure]
     try:
         picture = draw(figure, SweepTable(arguments.table, [figure.x], figure.columns))

@@ -6,11 +6,27 @@ From what `skipstone sweep collect jobs/sweeps/quantisation.toml` wrote. Means o
 queueing. Behind each ±: twice the standard error over the seeds of the figure against that of float32 whole, seed by seed."""
 
 import argparse
+import pathlib
 import sys
 
-import numpy
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import needs  # noqa: E402
 
-from sweep_table import InputError, SweepTable, error_of_mean
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", metavar="CSV", help="what `skipstone sweep collect` wrote")
+    return parser.parse_args(words)
+
+
+try:
+    import numpy
+
+    from sweep_table import InputError, SweepTable, error_of_mean
+except ImportError as missing:
+    if __name__ == "__main__":
+        parse_arguments()  # --help needs no modules
+    sys.exit(needs.explain(missing, "python3-pandas", "pandas"))
 
 PRECISION, SPEED, ALPHA = "network.precision", "fleet.devices[0].speedup", "objective.alpha"
 HEADING = ("precision", "arithmetic", "α", "dropped blocks", "accuracy", "latency", "of it transfer", "shared", "energy")
@@ -43,9 +59,7 @@ def lines(table):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", metavar="CSV", help="what `skipstone sweep collect` wrote")
-    arguments = parser.parse_args()
+    arguments = parse_arguments()
     try:
         print("\n".join(lines(SweepTable(arguments.table, [ALPHA], (PRECISION, SPEED, "dropped_blocks", "path_transfer_mean_s")))))
     except InputError as error:

@@ -8,9 +8,10 @@
     last = trace.plans[trace.plans.block == trace.blocks.block.max()]
     latency = done.merge(last, on=["round", "request"]).groupby("device").latency_s.describe()
 
-    busy = events.groupby(["device", "kind"]).length_s.sum().unstack().reindex(trace.devices.device).fillna(0)
+    kinds = ["compute", "transmit", "receive"]
+    busy = events.pivot_table("length_s", "device", "kind", "sum", observed=True).reindex(trace.devices.device, columns=kinds).fillna(0)
     powers = trace.devices[["power_compute_w", "power_transmit_w", "power_receive_w"]].to_numpy()
-    energy = (busy[["compute", "transmit", "receive"]] * powers).set_axis(trace.devices.name.rename("device"))
+    energy = (busy * powers).set_axis(trace.devices.name.rename("device"))
     energy.plot.barh(stacked=True, xlabel="energy (J)").figure.savefig("energy.png", bbox_inches="tight")
 
 Needs Debian's python3-h5py and python3-pandas, and python3-matplotlib for plots. The columns, and what they mean, are README's

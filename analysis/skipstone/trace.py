@@ -167,7 +167,7 @@ def _open_file(path: str) -> h5py.File:
         try:
             return h5py.File(path, "r", locking=False)
         except OSError as error:
-            if not any(word in str(error) for word in ("SWMR", "lock", "h5clear")):
+            if not any(words in str(error) for words in ("SWMR", "unable to lock", "h5clear")):  # and not "sblock"
                 raise
         return h5py.File(path, "r", swmr=True, locking=False)
     except OSError as error:

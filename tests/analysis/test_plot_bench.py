@@ -125,6 +125,13 @@ class Draws(PlotCase):
                          ["Time: float32, batch 1", "Time: int8, batch 1", "Time: int8, batch 8"])
         self.assertEqual(figure._suptitle.get_text(), "resnet20-cifar, input 32, 1 thread, convolutions standard\nAbacus 9, avx2, oneDNN 2.6.3")
 
+    def test_names_are_drawn_as_they_are(self):
+        names = ["_$a$", "$\\frac{$", "<x^{2}>"]
+        figure = self.draw(profile(*({"network": name, "blocks": [block | {"block": "$b_" + name} for block in TIMING["blocks"]]} for name in names)))
+        self.assertEqual([text.removeprefix("\u200b") for text in legend(figure.axes[0])[:3]], names)
+        self.assertEqual(figure.axes[2].get_xticklabels()[0].get_text(), "$b_" + names[1])
+        self.draw(profile({"network": "\ud800", "processor": "$"}))
+
     def test_a_block_without_time_has_no_point(self):
         content = profile()
         content["timings"][0]["blocks"][2]["median_s"] = 0

@@ -118,6 +118,13 @@ class Draws(PlotCase):
         axes = panel(self.figure([BASELINE, (["s2b2"], 0.8, {}), (["s2b2"], 0.7, {}), (["s2b2"], 0.75, {})]), "One block")
         numpy.testing.assert_allclose(points(axes.containers[0].lines[0])[1], [70])
 
+    def test_names_are_drawn_as_they_are(self):
+        self.path.write_text(table_text([BASELINE, (["$a_b$"], 0.8, {}), (["$a_b$", "^{$"], 0.7, {})]).replace("dataset = \"", "dataset = \"$<{_"))
+        figure = self.figure_of(self.path)
+        self.assertIn("$a_b$", [label.get_text() for label in panel(figure, "One block").get_xticklabels()])
+        self.assertIn("^{$", [label.get_text() for label in panel(figure, "Two blocks").get_yticklabels()])
+        self.assertIn("$<{_", figure._suptitle.get_text())
+
     def test_tables_written_by_hand(self):
         for name, singles, pairs in (("khan2023-table1", 31, 43), ("khan2023-table2", 9, 10)):
             with self.subTest(table=name):

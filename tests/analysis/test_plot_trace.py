@@ -118,6 +118,35 @@ class Draws(PlotCase):
         self.assertIn("d0", [label.get_text() for label in timeline.get_yticklabels()])
         self.assertIn("32 busiest of 100", timeline.get_title(loc="left"))
 
+    def test_a_run_without_requests_is_an_empty_picture(self):
+        tables = example()
+        for name in ("events", "plans", "requests"):
+            tables[name] = tables[name][:0]
+        tables["rounds"]["requests"] = tables["rounds"]["admitted"] = 0
+        timeline, battery, requests, dropped, latency = self.figure(tables).axes
+        self.assertEqual([axes.texts[0].get_text() for axes in (timeline, dropped, latency)],
+                         ["nothing runs", "none", "no request was done"])
+        self.assertEqual([bar.get_height() for bar in requests.patches], [0] * 8)
+        self.assertEqual(self.run_script().returncode, 0)
+
+    def test_names_are_drawn_as_they_are(self):
+        for name in ("$", "a$b$c", "$\\frac{$ \\$", "_x^{2}", "<&>{é✓"):
+            with self.subTest(name):
+                tables = example()
+                tables["devices"]["name"] = [f"{name}-{i}".encode() for i in range(3)]
+                tables["blocks"]["name"][0] = name.encode()
+                figure = self.figure(tables)
+                self.assertEqual([label.get_text() for label in figure.axes[0].get_yticklabels()], [f"{name}-{i}" for i in range(3)])
+                self.assertIn(name, figure.axes[0].get_legend().get_texts()[0].get_text())
+        self.path = self.path.rename(self.folder / "$\\frac{$_.h5")
+        result = self.run_script()
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_a_file_name_that_is_no_utf_8(self):
+        self.write(example())
+        self.path = self.path.rename(self.folder / "\udcff$.h5")
+        self.assertEqual(self.run_script().returncode, 0)
+
     def test_no_battery_and_no_request_done(self):
         tables = example(battery=float("nan"))
         tables["requests"]["status"] = traces.REJECTED
