@@ -5,6 +5,7 @@
 #include "kernels/weights.hpp"
 #include "units/error.hpp"
 #include "units/file_memo.hpp"
+#include "units/input_files.hpp"
 #include "units/sha256.hpp"
 
 namespace skipstone::kernels {
@@ -75,6 +76,7 @@ WeightsInfo read_attributes(hdf5::File const& file) {
 }  // namespace
 
 WeightsInfo read_weights_attributes(std::string const& path) {
+    remember_input(path);
     return read_attributes(hdf5::File::open(path, hdf5::Access::read));
 }
 

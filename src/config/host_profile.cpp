@@ -175,7 +175,7 @@ std::optional<HostProfile> load_host_profile(HostIdentity const& host) {
     auto const path = host_profile_path(host);
     std::error_code error;
     if (!path || !fs::exists(*path, error)) return std::nullopt;
-    auto profile = parse_host_profile(read_text_file(*path), path->string());
+    auto profile = parse_host_profile(read_text_file(*path, Reads::own), path->string());
     if (profile.host != host) return std::nullopt;
     return profile;
 }

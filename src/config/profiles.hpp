@@ -24,6 +24,7 @@ enum class ProfileKind { network, device, link, fault, accuracy, calibration, sc
 // has a name wins.
 struct ProfileFolders {
     std::vector<std::filesystem::path> roots;
+    std::vector<std::filesystem::path> built_in;  // those of them that came with the program
 };
 
 // In this order, as far as they exist: those of the environment variable SKIPSTONE_PROFILES (separated by ':'),

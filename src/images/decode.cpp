@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 
 namespace skipstone::images {
 
@@ -30,6 +31,7 @@ std::vector<std::uint8_t> read_file(std::filesystem::path const& path) {
     if (size > max_file_bytes)
         refuse(path.string(), "is too large (" + std::to_string(size) + " bytes); at most " +
                                   std::to_string(max_file_bytes) + " are read");
+    remember_input(path);
     errno = 0;
     std::ifstream stream(path, std::ios::binary);
     std::vector<std::uint8_t> bytes(size);

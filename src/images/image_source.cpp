@@ -8,6 +8,7 @@
 
 #include "images/decode.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 
 namespace skipstone::images {
 
@@ -129,6 +130,7 @@ std::vector<PictureFile> find_pictures(fs::path const& path) {
             files.push_back({picture, label, folder.filename().string() + "/" + picture.filename().string()});
         ++label;
     }
+    for (auto const& file : files) remember_input(file.path);  // each is read when it is its turn
     if (files.empty())
         refuse(path.string(), "holds no picture (*.png, *.jpg, *.jpeg); a CIFAR-10 batch is named by its file");
     return files;

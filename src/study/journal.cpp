@@ -14,6 +14,7 @@
 
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 
 namespace skipstone::study {
 
@@ -88,6 +89,7 @@ std::string difference(std::string_view here, std::string_view there) {
 }  // namespace
 
 Journal::Journal(std::string path, Identity const& identity, Start start) : path_(std::move(path)) {
+    refuse_to_replace_input(path_);
     file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (file_ < 0)
         throw InputError({path_, 0, ""}, "cannot be written (" + std::generic_category().message(errno) +
@@ -95,8 +97,7 @@ Journal::Journal(std::string path, Identity const& identity, Start start) : path
     try {
         if (flock(file_, LOCK_EX | LOCK_NB) != 0)
             throw InputError({path_, 0, ""}, "is in use: another study is writing it; choose another table");
-        if (start == Start::anew && ftruncate(file_, 0) != 0) throw EnvironmentError::from_errno("ftruncate " + path_);
-        read(identity);
+        read(identity, start);
     } catch (...) {
         close(file_);
         throw;
@@ -129,19 +130,19 @@ void Journal::remove() {
     records_.clear();
 }
 
-void Journal::read(Identity const& identity) {
-    auto const text = config::read_text_file(path_);
+void Journal::read(Identity const& identity, Start start) {
+    auto const text = config::read_text_file(path_, config::Reads::own);
     auto const mine = heading(identity);
     std::string_view rest(text);
-    if (!rest.starts_with(mine)) {
+    if (start == Start::anew || !rest.starts_with(mine)) {
         if (!title.starts_with(rest.substr(0, title.size())))
             throw InputError({path_, 0, ""}, "is no journal of a study; move it away, or choose another table");
         auto const end = rest.find("\n\n");
-        if (rest.starts_with(title) && end != std::string_view::npos)
+        if (start == Start::resume && rest.starts_with(title) && end != std::string_view::npos)
             throw InputError({path_, 0, ""}, "holds the finished batches of a study with other inputs: " +
                                                  difference(mine, rest.substr(0, end)) +
                                                  "; give the same inputs to go on with it, or --restart to forget it");
-        if (ftruncate(file_, 0) != 0) throw EnvironmentError::from_errno("ftruncate " + path_);  // empty, or torn
+        if (ftruncate(file_, 0) != 0) throw EnvironmentError::from_errno("ftruncate " + path_);  // empty, torn or to be forgotten
         write(mine);
         return;
     }

@@ -35,7 +35,7 @@ class Journal {
     void remove();
 
   private:
-    void read(Identity const& identity);
+    void read(Identity const& identity, Start start);
     void write(std::string const& bytes);
 
     std::string path_;

@@ -13,6 +13,7 @@
 #include "hdf5/file.hpp"
 #include "units/csv.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/output_file.hpp"
 
 namespace skipstone::sweep {
@@ -181,6 +182,7 @@ void check_table_name(std::filesystem::path const& name) {
     std::error_code error;
     if (name.filename().empty() || !std::filesystem::is_directory(std::filesystem::absolute(name).parent_path(), error))
         throw InputError({name.string(), 0, ""}, "cannot be a table's name: its folder does not exist");
+    for (auto const* const extension : {".h5", ".csv"}) refuse_to_replace_input(name.string() + extension);
 }
 
 void write_table(Table const& table, std::filesystem::path const& name) {

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 
 namespace skipstone {
 
@@ -89,6 +90,7 @@ void write_file(fs::path const& path, std::function<void(std::ostream&)> const& 
     std::error_code error;
     if (path.empty()) throw InputError("cannot be written: the output's path is empty");
     if (fs::is_directory(path, error)) throw refuse("it is a folder");
+    refuse_to_replace_input(path);
     bool const exists = fs::exists(path, error), direct = exists && !fs::is_regular_file(path, error);
     if (!direct && exists && ::access(path.c_str(), W_OK) != 0) throw refuse(std::generic_category().message(errno));
     std::optional<Draft> draft;
@@ -114,6 +116,7 @@ void write_file(fs::path const& path, std::string const& text) {
 
 void write_file_in(fs::path const& folder, std::string const& name, std::function<void(std::ostream&)> const& write) {
     auto const path = folder / name;
+    refuse_to_replace_input(path);
     std::error_code ignored;
     if (fs::is_symlink(path, ignored)) fs::remove(path, ignored);
     write_file(path, write);

@@ -11,7 +11,7 @@ namespace skipstone {
 // `write` throws or the process is killed, which leaves nothing else behind where the file system has files without
 // names (O_TMPFILE: ext4, XFS, Btrfs, tmpfs). A link stays one: the file that it leads to is replaced. A path that is
 // no regular file (a pipe, /dev/stdout) is written directly. Throws InputError, naming the path, when it cannot be
-// written, EnvironmentError when writing fails (disk full).
+// written or is an input (input_files.hpp), EnvironmentError when writing fails (disk full).
 void write_file(std::filesystem::path const& path, std::function<void(std::ostream&)> const& write);
 void write_file(std::filesystem::path const& path, std::string const& text);
 

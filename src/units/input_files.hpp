@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+
+// What this process has read may not be written over, whatever path leads there: links, other spellings, other names of
+// the same file. Files are therefore remembered by device and inode. For the whole process, from any thread.
+namespace skipstone {
+
+// To be called by whoever opens a file that a user gave, or that such a file names. Throws InputError when standard
+// output or standard error goes into that very file.
+void remember_input(std::filesystem::path const& path);
+
+// Files that are in this folder, or below it, belong to the program: none of them may be replaced.
+void protect_folder(std::filesystem::path const& folder);
+
+// To be called before a file is written, and before the work whose result it shall hold. Throws InputError, naming the
+// path, when it leads to a remembered file or to one of a protected folder; what is not there yet is always fine.
+void refuse_to_replace_input(std::filesystem::path const& output);
+
+}  // namespace skipstone
