@@ -276,6 +276,21 @@ void File::abandon() noexcept {
     ::close(nowhere);
 }
 
+// The signature stands at byte 0, or after a user block at 512, 1024, 2048, … (HDF5 file format specification, section
+// II.A).
+bool has_signature(std::string const& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+    std::ifstream file(path, std::ios::binary);
+    for (std::int64_t offset = 0; offset <= (std::int64_t{1} << 20); offset = offset == 0 ? 512 : 2 * offset) {
+        std::array<char, signature.size()> bytes{};
+        file.seekg(offset);
+        if (!file.read(bytes.data(), bytes.size())) return false;
+        if (std::string_view(bytes.data(), bytes.size()) == signature) return true;
+    }
+    return false;
+}
+
 std::string library_version() {
     unsigned major = 0, minor = 0, release = 0;
     HDF5_CALL("version", H5get_libversion, &major, &minor, &release);

@@ -79,6 +79,9 @@ class File : public Group {
     Handle file_handle_;
 };
 
+// Whether a regular file begins as HDF5 files do, at byte 0 or after a user block.
+bool has_signature(std::string const& path);
+
 // Version of the HDF5 library in use, "1.10.8".
 std::string library_version();
 

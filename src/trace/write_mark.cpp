@@ -23,13 +23,15 @@ struct flock marked_byte() {
 // Locks of an open file description: a process' own ones would go as soon as HDF5 closes the file anywhere in it.
 WriteMark::WriteMark(std::string const& path) : descriptor_(::open(path.c_str(), O_RDWR | O_CLOEXEC)) {
     auto lock = marked_byte();
-    if (descriptor_ >= 0) ::fcntl(descriptor_, F_OFD_SETLK, &lock);
+    held_ = descriptor_ >= 0 && ::fcntl(descriptor_, F_OFD_SETLK, &lock) == 0;
 }
 
-WriteMark::WriteMark(WriteMark&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+WriteMark::WriteMark(WriteMark&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), held_(std::exchange(other.held_, false)) {}
 
 WriteMark& WriteMark::operator=(WriteMark&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
+    std::swap(held_, other.held_);
     return *this;
 }
 

@@ -19,11 +19,15 @@ class WriteMark {
     WriteMark& operator=(WriteMark&& other) noexcept;
     ~WriteMark();
 
+    // The mark is this object's: false where another one has it, and on a file system without such locks.
+    bool held() const { return held_; }
+
     // Whether the file at the path is marked: by this process or another one.
     static bool is_on(std::string const& path);
 
   private:
     int descriptor_ = -1;
+    bool held_ = false;
 };
 
 }  // namespace skipstone::trace

@@ -15,6 +15,7 @@
 #include "trace/table_type.hpp"
 #include "trace/write_mark.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/output_file.hpp"
 
 namespace skipstone::trace {
@@ -65,8 +66,49 @@ fs::path writable(std::string const& path) {
         if (::access(target.c_str(), W_OK) != 0) throw refuse(message_of(errno));
     }
     if (::access(folder.c_str(), W_OK) != 0) throw refuse(message_of(errno));
+    refuse_to_replace_input(path);
     return target;
 }
+
+InputError being_written(std::string const& path) {
+    return {InputPlace{path, 0, ""}, "a run is writing this trace now; wait for its end, or name another file"};
+}
+
+// The file that holds the mark of a trace that comes to its place at the end only.
+fs::path claim_of(fs::path const& target) {
+    return target.parent_path() / ("." + target.filename().string() + ".writing");
+}
+
+// Keeps other writers of a trace away while it is written elsewhere. A killed process leaves the empty file behind,
+// without the mark.
+class Claim {
+  public:
+    Claim() = default;
+    // path: as the user gave it, for the InputError when another one has it.
+    Claim(fs::path const& target, std::string const& path) : file_(claim_of(target)) {
+        int const descriptor = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (descriptor >= 0) ::close(descriptor);
+        mark_ = WriteMark(file_.string());
+        if (!mark_.held() && WriteMark::is_on(file_.string())) {
+            file_.clear();
+            throw being_written(path);
+        }
+    }
+    Claim(Claim const&) = delete;
+    Claim& operator=(Claim&& other) noexcept {
+        std::swap(file_, other.file_);
+        std::swap(mark_, other.mark_);
+        return *this;
+    }
+    ~Claim() {
+        std::error_code ignored;
+        if (!file_.empty()) fs::remove(file_, ignored);  // before the mark goes
+    }
+
+  private:
+    fs::path file_;
+    WriteMark mark_;
+};
 
 // A file beside the one that it shall become; removed unless it becomes that.
 class Draft {
@@ -81,11 +123,27 @@ class Draft {
         if (!path_.empty()) fs::remove(path_, ignored);
     }
     fs::path const& path() const { return path_; }
-    void take_its_place() {
-        std::error_code error;
-        fs::rename(path_, target_, error);
-        if (error) throw EnvironmentError("rename(" + target_.string() + ")", error.message());
+    // Replaces what is there, but not a trace that is being written: then false, and all is as it was.
+    bool take_its_place() {
+        auto const rename = [&](unsigned flags) {
+            return ::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), flags) == 0;
+        };
+        if (!rename(RENAME_NOREPLACE)) {
+            // Exchanged first and looked at then, so that of two writers at the same time one always sees the other.
+            bool const exchanged = errno == EEXIST && rename(RENAME_EXCHANGE);
+            if (WriteMark::is_on((exchanged ? path_ : target_).string())) {
+                if (exchanged) rename(RENAME_EXCHANGE);
+                return false;
+            }
+            if (exchanged) {  // the draft is now what was there
+                std::error_code ignored;
+                fs::remove(path_, ignored);
+            } else if (!rename(0)) {
+                throw EnvironmentError::from_errno("rename(" + target_.string() + ")");
+            }
+        }
         path_.clear();
+        return true;
     }
 
   private:
@@ -223,6 +281,7 @@ struct Writer::State {
     double stalled_s = 0;  // over all rounds
     std::optional<std::string> warning;
     WriteMark mark;  // on the written file, until it is finished
+    Claim claim;     // on the target, if the trace is written elsewhere
     std::optional<hdf5::File> file;
     std::optional<Tables> tables;
     Phase phase = Phase::writing;
@@ -297,15 +356,48 @@ struct Writer::State {
         if (!fs::copy_file(written, draft.path(), fs::copy_options::overwrite_existing, error))
             throw EnvironmentError("moving the trace to " + path,
                                    error.message() + "; it stays at " + written.string());
-        draft.take_its_place();
+        if (!draft.take_its_place())
+            throw EnvironmentError("moving the trace to " + path,
+                                   "another run is writing there now; it stays at " + written.string());
         fs::remove(written, error);
         written = target;
     }
 };
 
+void require_writable(std::string const& path) {
+    auto const target = writable(path).string();
+    if (WriteMark::is_on(target) || WriteMark::is_on(claim_of(target).string())) throw being_written(path);
+}
+
+std::optional<Earlier> earlier_file(std::string const& path) {
+    std::error_code error;
+    auto const size = fs::file_size(path, error);
+    if (error || size == 0) return std::nullopt;
+    Earlier earlier;
+    earlier.trace = hdf5::has_signature(path);
+    if (!earlier.trace) return earlier;
+    try {
+        auto const file = hdf5::File::open(path, hdf5::Access::read_swmr);
+        earlier.trace = file.has_attribute("format") && file.read_string("format") == format;
+        if (!earlier.trace) return earlier;
+        earlier.finished = file.read_integer("complete") != 0;
+        earlier.date = file.read_string("date");
+        auto const rounds = file.dataset(table_of<RoundRow>().path);
+        earlier.rounds = static_cast<std::int64_t>(rounds.shape().front());
+        hdf5::RowType const host_end(sizeof(double), {{"host_end_s", hdf5::ColumnType::float64, 0, 0, {}}});
+        if (earlier.rounds > 0)
+            rounds.read_rows(host_end, static_cast<std::uint64_t>(earlier.rounds) - 1, 1,
+                             std::as_writable_bytes(std::span(&earlier.host_s, 1)));
+    } catch (InputError const&) {  // damaged
+    } catch (EnvironmentError const&) {
+    }
+    return earlier;
+}
+
 Writer::Writer(std::string path, Header const& header, Placement placement) : state_(std::make_unique<State>()) {
     auto& state = *state_;
     state.phase = State::Phase::broken;  // until it is open
+    require_writable(path);
     state.target = writable(path);
     state.path = std::move(path);
     state.devices = header.devices.size();
@@ -314,6 +406,7 @@ Writer::Writer(std::string path, Header const& header, Placement placement) : st
     if (direct) {
         state.written = state.target;
     } else {
+        state.claim = Claim(state.target, state.path);
         auto const folder = fs::temp_directory_path();
         state.written = folder / ("skipstone-" + std::to_string(::getpid()) + "-" + state.target.filename().string());
         state.warning = orders_writes(folder)
@@ -332,7 +425,7 @@ Writer::Writer(std::string path, Header const& header, Placement placement) : st
             throw InputError({state.path, 0, ""}, "the trace cannot be written (" + std::string(error.what()) + ")");
         }
         state.mark = WriteMark(draft.path().string());
-        draft.take_its_place();
+        if (!draft.take_its_place()) throw being_written(state.path);
         state.open();
     });
     state.phase = State::Phase::writing;

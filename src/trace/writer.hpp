@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,16 +9,33 @@
 
 namespace skipstone::trace {
 
+// Throws InputError, naming the path, when no trace can be written to it: its folder is missing, permission, it is no
+// regular file, it is an input of this process (units/input_files.hpp), or a trace is being written there now, by this
+// process or another one, as far as the file system tells.
+void require_writable(std::string const& path);
+
+// What is at a path where a trace is to be written.
+struct Earlier {
+    bool trace = false;     // it is one, or what a kill left of one
+    bool finished = false;  // a trace whose run came to its end
+    std::int64_t rounds = 0;
+    double host_s = 0;  // how long its run took
+    std::string date;
+};
+// Nothing when there is no file, or an empty one.
+std::optional<Earlier> earlier_file(std::string const& path);
+
 // automatic: at the path itself where the file system can (not NFS, SMB, FUSE …), else in the system's folder for
 // temporary files, moved to the path at the end.
 enum class Placement { automatic, direct, scratch };
 
 // Writes a trace, round by round, so that readers can follow it and a kill of the process costs at most the round being
-// written. A trace that is at the path already is replaced once the new one is there, with complete = 0. Move-only.
+// written. What is at the path already is replaced once the new trace is there, with complete = 0; a trace that is being
+// written never is. Move-only.
 class Writer {
   public:
-    // Creates all tables. Throws InputError, naming the path, when it cannot be written (folder missing, no permission,
-    // not a regular file), EnvironmentError when HDF5 or the file system fails; what was at the path is then untouched.
+    // Creates all tables. Throws InputError as require_writable() does, EnvironmentError when HDF5 or the file system
+    // fails; what was at the path is then untouched.
     Writer(std::string path, Header const& header, Placement placement = Placement::automatic);
     Writer(Writer&&) noexcept;
     Writer& operator=(Writer&&) noexcept;
