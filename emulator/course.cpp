@@ -73,12 +73,11 @@ Course::Course(Scenario const& scenario, Network const& network)
       faults_(scenario.faults, scenario.seed) {
     auto const planners = planner::names();
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
-        throw InputError({scenario_.file, 0, "planner.name"},
-                         "there is no planner \"" + name + "\"; the nearest is \"" + nearest(name, planners) + "\"");
+        throw InputError(scenario_.place_of("planner.name"), "there is no planner \"" + name + "\"; " + planner::choice_text(name));
     if (scenario_.planner.charge && !scenario_.planner.charge_time &&
         scenario_.emulation.clock == ClockKind::virtual_time)
         throw InputError(
-            {scenario_.file, 0, "planner.charge"},
+            scenario_.place_of("planner.charge"),
             "true charges measured planning times, which only the wall clock can do (under the virtual clock nothing "
             "depends on the host); give a constant, such as \"5 ms\"");
     for (auto const& device : scenario_.fleet) {

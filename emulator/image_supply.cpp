@@ -1,5 +1,6 @@
 #include "emulator/image_supply.hpp"
 
+#include "config/file_kind.hpp"
 #include "images/preprocess.hpp"
 #include "images/synthetic.hpp"
 #include "kernels/weights.hpp"
@@ -8,7 +9,7 @@ namespace skipstone::emulator {
 
 ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::optional<std::string> const& path)
     : seed_(scenario.seed), shape_(network.input_shape()) {
-    if (path) source_.emplace(*path);
+    if (path) config::read_as(config::FileKind::picture, *path, [&] { source_.emplace(*path); });
     if (!scenario.network.weights) return;
     auto const info = kernels::read_weights_attributes(*scenario.network.weights);
     for (std::size_t c = 0; c < 3; ++c) {

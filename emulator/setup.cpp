@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "config/file_kind.hpp"
 #include "emulator/image_supply.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
@@ -13,7 +14,9 @@ namespace skipstone::emulator {
 
 Scenario with_weights_metadata(Scenario scenario) {
     if (!scenario.network.weights) return scenario;
-    auto const info = kernels::read_weights_attributes(*scenario.network.weights);
+    auto const& weights = *scenario.network.weights;
+    auto const info = config::read_as(config::FileKind::weights, weights,
+                                      [&] { return kernels::read_weights_attributes(weights); });
     return with_weights_metadata(std::move(scenario), info);
 }
 
@@ -42,7 +45,7 @@ Scenario with_calibration(Scenario scenario, std::string const& weights_sha256) 
         return scenario;
     }
     if (section.weights)
-        throw InputError({scenario.file, 0, "network.calibration"},
+        throw InputError(scenario.place_of("network.calibration"),
                          "is missing; int8 with trained weights needs to know the ranges of activations. Make a "
                          "calibration with \"skipstone calibrate --weights " +
                              *section.weights + " --data IMAGES -o FILE.toml\"");

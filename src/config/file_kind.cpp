@@ -2,33 +2,68 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "config/json_reader.hpp"
 #include "config/toml_reader.hpp"
-#include "units/error.hpp"
+#include "hdf5/file.hpp"
 
 namespace skipstone::config {
 
 namespace {
 
-// The signature stands at byte 0, or after a user block at 512, 1024, 2048, … (HDF5 file format specification, section
-// II.A).
-bool has_hdf5_signature(std::filesystem::path const& path) {
-    static constexpr std::array<char, 8> signature{'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
-    std::ifstream file(path, std::ios::binary);
-    for (std::int64_t offset = 0; offset <= (std::int64_t{1} << 20); offset = offset == 0 ? 512 : 2 * offset) {
-        std::array<char, 8> bytes{};
-        file.seekg(offset);
-        if (!file.read(bytes.data(), bytes.size())) return false;
-        if (bytes == signature) return true;
-    }
-    return false;
+namespace fs = std::filesystem;
+
+struct Description {
+    FileKind kind;
+    std::string_view noun;
+    std::string_view taken_by;  // FILE stands for it
+};
+
+constexpr std::array descriptions{
+    Description{FileKind::scenario, "scenario", "`skipstone run FILE` takes it"},
+    Description{FileKind::network_profile, "network profile",
+                "a scenario takes it as network.profile, and `skipstone bench --network FILE`"},
+    Description{FileKind::device_profile, "device profile",
+                "a scenario takes it in fleet.devices, {profile = \"FILE\"}"},
+    Description{FileKind::link_profile, "link profile", "a scenario takes it as links.profile"},
+    Description{FileKind::fault_profile, "fault profile", "a scenario takes it as faults.profile"},
+    Description{FileKind::accuracy_table, "accuracy table",
+                "a scenario takes it as accuracy.table, and `skipstone study --drops FILE`"},
+    Description{FileKind::calibration, "calibration",
+                "a scenario takes it as network.calibration, and `skipstone study --calibration FILE`"},
+    Description{FileKind::sweep, "sweep", "`skipstone sweep run FILE` takes it"},
+    Description{FileKind::powers, "table of powers", "`skipstone analyze TRACE --power FILE` takes it"},
+    Description{FileKind::instance, "instance", "`skipstone plan --instance FILE` takes it"},
+    Description{FileKind::plans, "plan, as `skipstone plan --json` prints it", ""},
+    Description{FileKind::study, "study's JSON", "`analysis/plot_study.py FILE` takes it"},
+    Description{FileKind::host_profile, "host profile", "`analysis/plot_bench.py FILE` takes it"},
+    Description{FileKind::journal, "journal of an unfinished study", "the same `skipstone study` call goes on with it"},
+    Description{FileKind::trace, "trace", "`skipstone analyze FILE` takes it, and watch, export and check"},
+    Description{FileKind::weights, "weights file", "`skipstone run SCENARIO --weights FILE` takes it, and study"},
+    Description{FileKind::sweep_table, "table that `skipstone sweep collect` wrote", ""},
+    Description{FileKind::hdf5, "HDF5 file", ""},
+    Description{FileKind::picture, "picture", "`skipstone run SCENARIO --images FILE` takes it"},
+    Description{FileKind::cifar_batch, "CIFAR-10 batch",
+                "`skipstone run SCENARIO --images FILE` takes it, and `skipstone study --data FILE`"},
+    Description{FileKind::pytorch, "file of PyTorch",
+                "`analysis/convert_weights.py FILE WEIGHTS.h5` makes a weights file of it"},
+    Description{FileKind::safetensors, "safetensors file",
+                "`analysis/convert_weights.py FILE WEIGHTS.h5` makes a weights file of it"},
+    Description{FileKind::page, "page for a browser", ""},
+    Description{FileKind::archive, "compressed file", ""},
+    Description{FileKind::folder, "folder", ""},
+    Description{FileKind::empty, "empty file", ""},
+    Description{FileKind::unknown, "unknown", ""},
+};
+
+Description const& description(FileKind kind) {
+    return *std::ranges::find(descriptions, kind, &Description::kind);
 }
 
 std::string text_of(Value const& table, std::string_view key) {
@@ -36,87 +71,173 @@ std::string text_of(Value const& table, std::string_view key) {
     return value && value->type == Value::Type::text ? value->text : "";
 }
 
+using Words = std::vector<std::string_view>;
+
+std::vector<std::pair<FileKind, Words>> const& words_of_kinds() {
+    static const std::vector<std::pair<FileKind, Words>> kinds{
+        {FileKind::scenario,
+         {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner", "faults",
+          "emulation"}},
+        {FileKind::network_profile,
+         {"stages", "width", "expansion", "block", "shortcut", "stem", "variant", "input", "classes"}},
+        {FileKind::device_profile, {"mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds"}},
+        {FileKind::link_profile,
+         {"model", "min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
+        {FileKind::fault_profile, {"survival", "devices", "links", "detection", "remedies"}},
+        {FileKind::accuracy_table, {"format", "version", "dataset", "samples", "row"}},
+        {FileKind::sweep,
+         {"format", "version", "scenario", "name", "repetitions", "seeds", "set", "grid", "list", "point"}},
+        {FileKind::powers, {"powers"}}};
+    return kinds;
+}
+
+std::ptrdiff_t keys_of(FileKind kind, Value const& table) {
+    for (auto const& [known, words] : words_of_kinds())
+        if (known == kind)
+            return std::ranges::count_if(words, [&](std::string_view word) { return table.find(word) != nullptr; });
+    return 0;
+}
+
 FileKind kind_of(Value const& table) {
-    using Words = std::vector<std::string_view>;
-    static const std::array<std::pair<FileKind, Words>, 7> kinds{
-        {{FileKind::scenario,
-          {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner", "faults",
-           "emulation"}},
-         {FileKind::network_profile,
-          {"stages", "width", "expansion", "block", "shortcut", "stem", "variant", "input", "classes"}},
-         {FileKind::device_profile, {"mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds"}},
-         {FileKind::link_profile,
-          {"model", "min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
-         {FileKind::fault_profile, {"survival", "devices", "links", "detection", "remedies"}},
-         {FileKind::accuracy_table, {"format", "version", "dataset", "samples", "row"}},
-         {FileKind::sweep,
-          {"format", "version", "scenario", "name", "repetitions", "seeds", "set", "grid", "list", "point"}}}};
     if (text_of(table, "format") == "skipstone-accuracy") return FileKind::accuracy_table;
     if (text_of(table, "format") == "skipstone-calibration") return FileKind::calibration;
     if (text_of(table, "format") == "skipstone-sweep") return FileKind::sweep;
     FileKind best = FileKind::unknown;
     std::ptrdiff_t most = 0;
-    for (auto const& [kind, words] : kinds) {
-        auto const found =
-            std::ranges::count_if(words, [&](std::string_view word) { return table.find(word) != nullptr; });
-        if (found > most) {
+    for (auto const& [kind, words] : words_of_kinds())
+        if (auto const found = keys_of(kind, table); found > most) {
             most = found;
             best = kind;
         }
-    }
     return best;
+}
+
+FileKind kind_of_json(Value const& value) {
+    auto const format = text_of(value, "format");
+    if (format == "skipstone-instance") return FileKind::instance;
+    if (format == "skipstone-study") return FileKind::study;
+    if (format == "skipstone-host-profile") return FileKind::host_profile;
+    auto const& first = value.type == Value::Type::list && !value.items.empty() ? value.items.front() : value;
+    if (first.find("planner") && first.find("status") && first.find("admitted")) return FileKind::plans;
+    return value.find("blocks") ? FileKind::instance : FileKind::unknown;
+}
+
+FileKind kind_of_hdf5(fs::path const& path) try {
+    auto const file = hdf5::File::open(path.string(), hdf5::Access::read_swmr);
+    if (file.has_attribute("format")) {
+        auto const format = file.read_string("format");
+        return format == "skipstone-trace"         ? FileKind::trace
+               : format == "skipstone-sweep-table" ? FileKind::sweep_table
+                                                   : FileKind::hdf5;
+    }
+    return file.has_attribute("network") && file.has_attribute("input_mean") ? FileKind::weights : FileKind::hdf5;
+} catch (std::exception const&) {  // damaged, or of a form that cannot be opened so
+    return FileKind::hdf5;
+}
+
+// By the first bytes; nothing where they could be those of a text.
+std::optional<FileKind> kind_of_bytes(std::string_view head, fs::path const& path) {
+    auto const name = path.filename().string();
+    if (name.ends_with(".bin") || name.ends_with(".bin.xz")) return FileKind::cifar_batch;
+    if (head.starts_with("\x89PNG") || head.starts_with("\xff\xd8\xff")) return FileKind::picture;
+    if (head.starts_with("skipstone-study-journal")) return FileKind::journal;
+    if (head.starts_with("PK\x03\x04")) return name.ends_with(".npz") ? FileKind::archive : FileKind::pytorch;
+    if (head.size() > 2 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5) return FileKind::pytorch;  // a pickle
+    if (head.size() > 8 && head[8] == '{' && head.find('\0') < 8) return FileKind::safetensors;
+    if (head.starts_with("\x1f\x8b") || head.starts_with("\xfd" "7zXZ") || head.starts_with("BZh"))
+        return FileKind::archive;
+    if (head.starts_with("<!DOCTYPE html") || head.starts_with("<!doctype html")) return FileKind::page;
+    return std::nullopt;
+}
+
+// What a file is, and whether it surely is not of the wanted kind, if it is another.
+struct Found {
+    FileKind kind = FileKind::unknown;
+    bool sure = true;
+};
+
+Found find_in_text(std::string const& text, fs::path const& path, FileKind wanted) {
+    auto const origin = std::make_shared<Origin const>(Origin{path.string(), path.parent_path()});
+    bool const json = path.extension() == ".json";
+    auto const first = text.find_first_not_of(" \t\r\n", text.starts_with("\xef\xbb\xbf") ? 3 : 0);
+    if (first == std::string::npos) return {json ? FileKind::instance : FileKind::empty};
+    if (json || text[first] == '{' || text.compare(first, 2, "[{") == 0 || text.compare(first, 2, "[\n") == 0) {
+        try {
+            return {kind_of_json(parse_json(text, origin))};
+        } catch (InputError const&) {
+            return {json ? FileKind::instance : FileKind::unknown, false};
+        }
+    }
+    if (text.starts_with("index,id,name,seed")) return {FileKind::sweep_table};
+    try {
+        auto const table = parse_toml(text, origin);
+        auto const kind = kind_of(table);
+        return {kind, table.find("format") != nullptr || keys_of(kind, table) > keys_of(wanted, table)};
+    } catch (InputError const&) {
+        return {path.extension() == ".toml" ? FileKind::scenario : FileKind::unknown, false};
+    }
+}
+
+Found find(fs::path const& path, FileKind wanted) {
+    std::error_code error;
+    if (hdf5::has_signature(path.string())) return {kind_of_hdf5(path)};
+    constexpr std::size_t head_size = 64;
+    if (fs::is_regular_file(path, error)) {  // of any size
+        std::string head(head_size, '\0');
+        std::ifstream file(path, std::ios::binary);
+        file.read(head.data(), static_cast<std::streamsize>(head.size()));
+        head.resize(static_cast<std::size_t>(file.gcount()));
+        if (auto const kind = kind_of_bytes(head, path)) return {*kind};
+    }
+    auto const text = read_text_file(path, Reads::own);
+    if (text.starts_with("\x89HDF"))
+        throw InputError({path.string(), 0, ""},
+                         "is an HDF5 file that comes through a pipe; write it to a file first, it is read at many places");
+    if (auto const kind = kind_of_bytes(std::string_view(text).substr(0, head_size), path)) return {*kind};
+    return find_in_text(text, path, wanted);
+}
+
+std::string with_article(std::string_view noun) {
+    bool const vowel = std::string_view("aeiouAEIO").find(noun.front()) != std::string_view::npos;
+    return (vowel ? "an " : "a ") + std::string(noun);
 }
 
 }  // namespace
 
 std::string_view to_string(FileKind kind) {
-    switch (kind) {
-        case FileKind::scenario:
-            return "scenario";
-        case FileKind::network_profile:
-            return "network profile";
-        case FileKind::device_profile:
-            return "device profile";
-        case FileKind::link_profile:
-            return "link profile";
-        case FileKind::fault_profile:
-            return "fault profile";
-        case FileKind::accuracy_table:
-            return "accuracy table";
-        case FileKind::calibration:
-            return "calibration";
-        case FileKind::sweep:
-            return "sweep";
-        case FileKind::instance:
-            return "instance";
-        case FileKind::hdf5:
-            return "HDF5 file";
-        case FileKind::unknown:
-            return "unknown";
-    }
-    return "?";
+    return description(kind).noun;
 }
 
-FileKind identify(std::filesystem::path const& path) {
-    if (has_hdf5_signature(path)) return FileKind::hdf5;
-    std::string const text = read_text_file(path);
-    auto const origin = std::make_shared<Origin const>(Origin{path.string(), path.parent_path()});
-    bool const json = path.extension() == ".json";
-    if (auto const first = text.find_first_not_of(" \t\r\n");
-        json || (first != std::string::npos && text[first] == '{')) {
+FileKind identify(fs::path const& path) {
+    return find(path, FileKind::unknown).kind;
+}
+
+std::string kind_text(FileKind kind, fs::path const& path) {
+    auto takers = std::string(description(kind).taken_by);
+    for (auto at = takers.find("FILE"); at != std::string::npos; at = takers.find("FILE", at + path.string().size()))
+        takers.replace(at, 4, path.string());
+    return "is " + with_article(to_string(kind)) + (takers.empty() ? "" : " (" + takers + ")");
+}
+
+void refuse_other_kind(FileKind wanted, fs::path const& path) {
+    std::error_code ignored;
+    if (!fs::exists(path, ignored)) return;
+    Found found;
+    if (fs::is_directory(path, ignored))
+        found.kind = FileKind::folder;
+    else
         try {
-            Value const value = parse_json(text, origin);
-            if (text_of(value, "format") == "skipstone-instance" || value.find("blocks")) return FileKind::instance;
-            return FileKind::unknown;
+            found = find(path, wanted);
         } catch (InputError const&) {
-            return json ? FileKind::instance : FileKind::unknown;
+            return;  // whoever reads it says so
         }
-    }
-    try {
-        return kind_of(parse_toml(text, origin));
-    } catch (InputError const&) {
-        return path.extension() == ".toml" ? FileKind::scenario : FileKind::unknown;
-    }
+    bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights;
+    bool const images_wanted = wanted == FileKind::picture;
+    if (found.kind == wanted || found.kind == FileKind::unknown || !found.sure) return;
+    if (hdf5_wanted && found.kind == FileKind::hdf5) return;  // it may be the wanted one, damaged
+    if (images_wanted && (found.kind == FileKind::folder || found.kind == FileKind::cifar_batch)) return;
+    throw InputError({path.string(), 0, ""},
+                     kind_text(found.kind, path) + "; here " + with_article(to_string(wanted)) + " is needed");
 }
 
 }  // namespace skipstone::config

@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "config/file_kind.hpp"
 #include "config/json_reader.hpp"
 #include "config/table_reader.hpp"
 #include "config/toml_reader.hpp"
@@ -438,7 +439,7 @@ Instance parse_instance(std::string_view text, std::string const& file) {
 }
 
 Instance load_instance(std::filesystem::path const& path) {
-    return parse_instance(read_text_file(path), path.string());
+    return read_as(FileKind::instance, path, [&] { return parse_instance(read_text_file(path), path.string()); });
 }
 
 std::string instance_text(Instance const& instance) {

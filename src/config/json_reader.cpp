@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "units/error.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::config {
 
@@ -68,6 +69,11 @@ class Builder : public nlohmann::json_sax<Json> {
         int const line = 1 + static_cast<int>(std::count(text_.begin(), end, '\n'));
         std::string reason = error.what();
         if (auto const mark = reason.find("] "); mark != std::string::npos) reason = reason.substr(mark + 2);
+        // The character where the parser stopped, from its first byte on.
+        auto begin = std::min(position, text_.size());
+        begin -= begin > 0 ? 1 : 0;
+        while (begin > 0 && (static_cast<unsigned char>(text_[begin]) & 0xc0U) == 0x80U) --begin;
+        if (auto const problem = lookalike(text_.substr(begin, 4)); !problem.empty()) reason = problem;
         throw InputError({origin_->name, line, ""}, "not valid JSON: " + reason);
     }
 
@@ -105,11 +111,30 @@ class Builder : public nlohmann::json_sax<Json> {
     Value root_;
 };
 
+// Blanks of other kinds between strings as JSON has them.
+std::string plain_outside_strings(std::string_view text) {
+    std::string plain;
+    while (!text.empty()) {
+        auto end = std::min(text.find('"'), text.size());
+        plain += plain_text(text.substr(0, end));
+        text.remove_prefix(end);
+        if (text.empty()) break;
+        for (end = 1; end < text.size() && text[end] != '"'; ++end)
+            if (text[end] == '\\') ++end;
+        end = std::min(end + 1, text.size());
+        plain += text.substr(0, end);
+        text.remove_prefix(end);
+    }
+    return plain;
+}
+
 }  // namespace
 
 Value parse_json(std::string_view text, std::shared_ptr<Origin const> origin) {
-    Builder builder(text, std::move(origin));
-    Json::sax_parse(text.begin(), text.end(), &builder);
+    if (is_utf16(text)) throw InputError({origin->name, 0, ""}, "is text in UTF-16; save it as UTF-8");
+    auto const plain = plain_outside_strings(text);
+    Builder builder(plain, std::move(origin));
+    Json::sax_parse(plain.begin(), plain.end(), &builder);
     return builder.take();
 }
 

@@ -6,6 +6,7 @@
 
 #include "config/calibration_table.hpp"
 #include "config/fault_section.hpp"
+#include "config/file_kind.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
@@ -83,10 +84,17 @@ std::string joined(std::vector<std::string> const& names) {
 
 ProfileFolders default_profile_folders(fs::path const& executable) {
     ProfileFolders folders;
+    auto const add_once = [](std::vector<fs::path>& to, fs::path const& path) {
+        if (std::ranges::find(to, path) == to.end()) to.push_back(path);
+    };
     auto const add = [&](fs::path const& path) {
         fs::path const normal = path.lexically_normal();
-        if (is_profile_folder(normal) && std::ranges::find(folders.roots, normal) == folders.roots.end())
-            folders.roots.push_back(normal);
+        if (is_profile_folder(normal)) add_once(folders.roots, normal);
+    };
+    auto const add_built_in = [&](fs::path const& path) {
+        add(path);
+        if (fs::path const normal = path.lexically_normal(); is_profile_folder(normal))
+            add_once(folders.built_in, normal);
     };
     if (char const* listed = std::getenv("SKIPSTONE_PROFILES")) {
         std::string_view rest = listed;
@@ -99,13 +107,13 @@ ProfileFolders default_profile_folders(fs::path const& executable) {
     std::error_code error;
     fs::path const program = fs::weakly_canonical(executable, error);
     fs::path folder = (error ? executable : program).parent_path();
-    add(folder.parent_path() / "share/skipstone/profiles");
+    add_built_in(folder.parent_path() / "share/skipstone/profiles");
     while (!folder.empty()) {
-        add(folder / "profiles");
+        add_built_in(folder / "profiles");
         if (folder == folder.parent_path()) break;
         folder = folder.parent_path();
     }
-    add(SKIPSTONE_SOURCE_PROFILES);
+    add_built_in(SKIPSTONE_SOURCE_PROFILES);
     return folders;
 }
 
@@ -147,34 +155,52 @@ fs::path find_profile(ProfileKind kind, std::string const& name_or_path, Profile
 
 NetworkProfile load_network_profile(std::string const& name_or_path, ProfileFolders const& folders,
                                     fs::path const& folder) {
-    Value const table = read_toml_file(find_profile(ProfileKind::network, name_or_path, folders, folder));
-    return read_network_profile(TableReader(table, ""));
+    auto const path = find_profile(ProfileKind::network, name_or_path, folders, folder);
+    return read_as(FileKind::network_profile, path, [&] {
+        Value const table = read_toml_file(path);
+        return read_network_profile(TableReader(table, ""));
+    });
 }
 
 Device load_device_profile(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
-    Value const table = read_toml_file(find_profile(ProfileKind::device, name_or_path, folders, folder));
-    return read_device_profile(TableReader(table, ""));
+    auto const path = find_profile(ProfileKind::device, name_or_path, folders, folder);
+    return read_as(FileKind::device_profile, path, [&] {
+        Value const table = read_toml_file(path);
+        return read_device_profile(TableReader(table, ""));
+    });
 }
 
 LinkModel load_link_profile(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
-    Value const table = read_toml_file(find_profile(ProfileKind::link, name_or_path, folders, folder));
-    return read_link_profile(TableReader(table, ""));
+    auto const path = find_profile(ProfileKind::link, name_or_path, folders, folder);
+    return read_as(FileKind::link_profile, path, [&] {
+        Value const table = read_toml_file(path);
+        return read_link_profile(TableReader(table, ""));
+    });
 }
 
 FaultModel load_fault_profile(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
-    Value const table = read_toml_file(find_profile(ProfileKind::fault, name_or_path, folders, folder));
-    return read_fault_profile(TableReader(table, ""));
+    auto const path = find_profile(ProfileKind::fault, name_or_path, folders, folder);
+    return read_as(FileKind::fault_profile, path, [&] {
+        Value const table = read_toml_file(path);
+        return read_fault_profile(TableReader(table, ""));
+    });
 }
 
 AccuracyTable load_accuracy_table(std::string const& name_or_path, ProfileFolders const& folders,
                                   fs::path const& folder) {
-    Value const table = read_toml_file(find_profile(ProfileKind::accuracy, name_or_path, folders, folder));
-    return read_accuracy_table(TableReader(table, ""), name_or_path);
+    auto const path = find_profile(ProfileKind::accuracy, name_or_path, folders, folder);
+    return read_as(FileKind::accuracy_table, path, [&] {
+        Value const table = read_toml_file(path);
+        return read_accuracy_table(TableReader(table, ""), name_or_path);
+    });
 }
 
 Calibration load_calibration(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
-    Value const table = read_toml_file(find_profile(ProfileKind::calibration, name_or_path, folders, folder));
-    return read_calibration(TableReader(table, ""), name_or_path);
+    auto const path = find_profile(ProfileKind::calibration, name_or_path, folders, folder);
+    return read_as(FileKind::calibration, path, [&] {
+        Value const table = read_toml_file(path);
+        return read_calibration(TableReader(table, ""), name_or_path);
+    });
 }
 
 std::string device_profile_text(Device const& device, std::string const& source) {

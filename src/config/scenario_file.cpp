@@ -13,6 +13,7 @@
 
 #include "config/calibration_table.hpp"
 #include "config/fault_section.hpp"
+#include "config/file_kind.hpp"
 #include "config/link_section.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
@@ -88,6 +89,9 @@ void apply(Setting const& set, Value& root) {
             path += "[" + std::to_string(step.index) + "]";
             continue;
         }
+        if (place->type == Value::Type::list)
+            fail("is a list; say which of its " + std::to_string(place->items.size()) + " entries is meant: \"" + path +
+                 "[0]." + step.key + "\" is a key of the first");
         if (place->type != Value::Type::table) fail("is not a table; it has no key \"" + step.key + "\"");
         auto found = std::ranges::find(place->keys, step.key);
         if (found == place->keys.end()) {
@@ -465,11 +469,45 @@ Scenario::EmulationSection read_emulation(TableReader reader) {
     return emulation;
 }
 
+// A key that stands at the top, where only sections are: "alpha" for "objective.alpha".
+void refuse_key_without_section(Value const& root) {
+    using Keys = std::vector<std::string_view>;
+    static std::vector<std::pair<std::string_view, Keys>> const sections{
+        {"network", {"profile", "variant", "input", "classes", "weights", "precision", "convolutions", "calibration"}},
+        {"accuracy", {"table"}},
+        {"fleet", {"devices"}},
+        {"links", {"model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
+        {"requests", {"rate", "count", "arrivals", "source", "on_reject"}},
+        {"rounds", {"count", "period"}},
+        {"objective", {"alpha", "beta", "accuracy_threshold", "latency_reference", "residual", "memory"}},
+        {"planner", {"name", "gap", "charge"}},
+        {"faults", {"survival", "detection", "remedies", "outages"}},
+        {"emulation", {"clock", "dilation", "kernels"}}};
+    for (std::size_t i = 0; i < root.keys.size(); ++i) {
+        auto const& key = root.keys[i];
+        if (key == "seed" || std::ranges::find(sections, key, [](auto const& s) { return s.first; }) != sections.end())
+            continue;
+        std::string places;
+        for (auto const& [section, keys] : sections)
+            if (std::ranges::find(keys, key) != keys.end())
+                places += (places.empty() ? "\"" : " or \"") + std::string(section) + "." + key + "\"";
+        if (!places.empty())
+            fail_at(root.items[i], key, "stands without its section; write " + places);
+    }
+}
+
 Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& origin, ProfileFolders const& folders) {
     Context const context{folders, origin};
     Sections sections(root, context);
     Scenario scenario;
     scenario.file = origin->name;
+    for (auto const& [section, key] : {std::pair("planner", "name"), std::pair("planner", "charge"),
+                                       std::pair("network", "calibration"), std::pair("requests", "source")})
+        if (Value const* table = root.find(section))
+            if (Value const* value = table->find(key)) {
+                auto const path = std::string(section) + "." + key;
+                scenario.places[path] = {value->origin->name, value->line, path};
+            }
     scenario.seed = static_cast<std::uint64_t>(
         sections.top().integer("seed", 0, std::numeric_limits<std::int64_t>::max()).value_or(1));
     // Every section is asked for before any is read, so that a misspelt section is named rather than missed.
@@ -483,6 +521,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     auto planner_section = sections.section("planner");
     auto faults_section = sections.section("faults");
     auto emulation_section = sections.section("emulation");
+    refuse_key_without_section(root);
     sections.top().finish();
 
     TableReader const network_place = network_section;
@@ -612,9 +651,12 @@ Override parse_override(std::string const& text) {
 
 Scenario load_scenario(std::string const& name_or_path, std::vector<Override> const& overrides,
                        ProfileFolders const& folders) {
-    Value root = read_toml_file(find_profile(ProfileKind::scenario, name_or_path, folders));
-    auto const origin = root.origin;
-    return scenario_of(std::move(root), origin, overrides, folders);
+    auto const path = find_profile(ProfileKind::scenario, name_or_path, folders);
+    return read_as(FileKind::scenario, path, [&] {
+        Value root = read_toml_file(path);
+        auto const origin = root.origin;
+        return scenario_of(std::move(root), origin, overrides, folders);
+    });
 }
 
 Scenario parse_scenario(std::string_view text, std::string const& file, fs::path const& folder,
@@ -624,7 +666,8 @@ Scenario parse_scenario(std::string_view text, std::string const& file, fs::path
 }
 
 Value read_scenario_table(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
-    return read_toml_file(find_profile(ProfileKind::scenario, name_or_path, folders, folder));
+    auto const path = find_profile(ProfileKind::scenario, name_or_path, folders, folder);
+    return read_as(FileKind::scenario, path, [&] { return read_toml_file(path); });
 }
 
 Value with_settings(Value table, std::vector<Setting> const& settings) {

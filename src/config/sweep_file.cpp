@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/file_kind.hpp"
 #include "config/table_reader.hpp"
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
@@ -394,7 +395,9 @@ class Expansion {
 
 }  // namespace
 
-Sweep load_sweep(fs::path const& path, ProfileFolders const& folders) {
+namespace {
+
+Sweep read_sweep(fs::path const& path, ProfileFolders const& folders) {
     Value const root = read_toml_file(path);
     TableReader reader(root, "");
     auto const format = reader.required("format", reader.text("format"), "the kind of file: \"skipstone-sweep\"");
@@ -412,6 +415,12 @@ Sweep load_sweep(fs::path const& path, ProfileFolders const& folders) {
         reader.fail("scenario", error.what());
     }
     return Expansion(reader, std::move(base)).sweep(path);
+}
+
+}  // namespace
+
+Sweep load_sweep(fs::path const& path, ProfileFolders const& folders) {
+    return read_as(FileKind::sweep, path, [&] { return read_sweep(path, folders); });
 }
 
 Scenario scenario_of(Sweep const& sweep, SweepPoint const& point, ProfileFolders const& folders) {

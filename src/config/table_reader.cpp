@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "units/nearest.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::config {
 
@@ -31,6 +32,19 @@ std::string joined(std::vector<std::string_view> const& words) {
     return text;
 }
 
+// A string that stands where a number is needed: says whether it is one in quotes, or what is wrong with it as a number.
+void refuse_written_number(Value const& value, std::string const& key, std::string const& expected) {
+    if (value.type != Value::Type::text) return;
+    auto const plain = plain_text(value.text);
+    if (plain.find_first_of("0123456789") == std::string::npos && lookalike(plain).empty()) return;
+    try {
+        parse_decimal(value.text, expected);
+    } catch (InputError const& error) {
+        fail_at(value, key, error.what());
+    }
+    fail_at(value, key, "is the string \"" + value.text + "\"; write the number without quotes");
+}
+
 std::string shortened(std::string_view text) {
     constexpr std::size_t longest = 60;
     return '"' + std::string(text.substr(0, longest)) + (text.size() > longest ? "…\"" : "\"");
@@ -55,6 +69,7 @@ std::string describe(Interval const& interval) {
 }
 
 double number_of(Value const& value, std::string const& key, Interval interval) {
+    refuse_written_number(value, key, describe(interval));
     if (value.type != Value::Type::integer && value.type != Value::Type::real)
         fail_at(value, key, "must be a number (" + describe(interval) + "), not " + std::string(describe(value.type)));
     double const number = value.type == Value::Type::integer ? static_cast<double>(value.integer) : value.real;
@@ -67,8 +82,8 @@ double number_of(Value const& value, std::string const& key, Interval interval) 
 }
 
 std::int64_t integer_of(Value const& value, std::string const& key, std::int64_t low, std::int64_t high) {
-    std::string range = "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
-    if (high == std::numeric_limits<std::int64_t>::max()) range = "a whole number of at least " + std::to_string(low);
+    std::string const range = whole_range(low, high);
+    refuse_written_number(value, key, range);
     std::int64_t number = 0;
     if (value.type == Value::Type::integer) {
         number = value.integer;
@@ -99,7 +114,16 @@ Value const* TableReader::get(std::string_view key) {
 
 void TableReader::fail(std::string_view key, std::string const& message) const {
     Value const* value = table_->find(key);
+    if (!value) refuse_slip_of(key);
     fail_at(value ? *value : *table_, path_of(key), message);
+}
+
+// What is missing may be there, with a slip in it.
+void TableReader::refuse_slip_of(std::string_view key) const {
+    for (std::string const& there : table_->keys)
+        if (std::ranges::find(known_, there) == known_.end() && edit_distance(there, key) <= 1 + key.size() / 4)
+            fail_at(*table_->find(there), path_of(there),
+                    "unknown key; the nearest known one is \"" + path_of(key) + "\"");
 }
 
 void TableReader::missing(std::string_view key, std::string_view meaning) const {
@@ -190,10 +214,13 @@ std::optional<std::size_t> TableReader::chosen(std::string_view key, std::vector
     Value const* value = get(key);
     if (!value) return std::nullopt;
     if (value->type != Value::Type::text) wrong_type(key, *value, joined(words));
-    auto const found = std::ranges::find(words, value->text);
-    if (found == words.end())
+    auto const plain = plain_text(value->text);
+    auto const found = std::ranges::find(words, plain);
+    if (found == words.end()) {
+        auto const problem = lookalike(plain);
         fail(key, shortened(value->text) + " is none of its values; write " + joined(words) + " (nearest: \"" +
-                      nearest(value->text, words) + "\")");
+                      nearest(value->text, words) + "\"" + (problem.empty() ? "" : "; " + problem) + ")");
+    }
     return static_cast<std::size_t>(found - words.begin());
 }
 

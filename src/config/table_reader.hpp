@@ -88,6 +88,7 @@ class TableReader {
   private:
     std::optional<std::string> quantity_source(std::string_view key, UnitSystem const& system);
     std::optional<std::size_t> chosen(std::string_view key, std::vector<std::string_view> const& words);
+    void refuse_slip_of(std::string_view key) const;
     [[noreturn]] void missing(std::string_view key, std::string_view meaning) const;
     [[noreturn]] void wrong_type(std::string_view key, Value const& value, std::string_view expected) const;
 

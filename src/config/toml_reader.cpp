@@ -1,15 +1,22 @@
 #include "config/toml_reader.hpp"
 
+#include <sys/stat.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "units/error.hpp"
+#include "units/input_files.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::config {
 
@@ -18,13 +25,26 @@ namespace {
 constexpr std::size_t largest_file = std::size_t{64} << 20;  // bytes
 constexpr int most_dots = 32;                                // of one key; the library recurses over its parts
 
-// The line of the first key with more parts than that, 0: none. Knows of TOML what tells keys from strings and
-// comments.
-int line_of_deep_key(std::string_view text) {
+// A text of TOML without keys that have more parts than that, and with what means just one thing outside of strings
+// written plainly: blanks of other kinds, full-width digits. Knows of TOML what tells keys from strings and comments.
+std::string checked(std::string_view text, Origin const& origin) {
+    if (is_utf16(text)) throw InputError({origin.name, 0, ""}, "is text in UTF-16; save it as UTF-8");
+    std::string plain;
+    std::size_t copied = 0;
     int line = 1, dots = 0;
+    auto const is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
     for (std::size_t i = 0; i < text.size(); ++i) {
         char const c = text[i];
-        if (c == '#') {
+        if (!is_ascii(c)) {
+            auto end = i;
+            while (end < text.size() && !is_ascii(text[end])) ++end;
+            auto const foreign = text.substr(i, end - i);
+            if (auto const problem = lookalike(foreign); !problem.empty())
+                throw InputError({origin.name, line, ""}, "not valid TOML: " + problem);
+            plain.append(text.substr(copied, i - copied)).append(plain_text(foreign));
+            copied = end;
+            i = end - 1;
+        } else if (c == '#') {
             i = std::min(text.find('\n', i), text.size()) - 1;
         } else if (c == '"' || c == '\'') {
             bool const longer = text.substr(i, 3) == std::string(3, c);
@@ -37,7 +57,9 @@ int line_of_deep_key(std::string_view text) {
             if (i < text.size() && text[i] == '\n') --i;  // a string that does not end
             if (longer) i += 2;
         } else if (c == '.') {
-            if (++dots > most_dots) return line;
+            if (++dots > most_dots)
+                throw InputError({origin.name, line, ""}, "a key has more than " + std::to_string(most_dots) +
+                                                              " dots; none that is known has so many");
         } else if (c == '\n') {
             ++line;
             dots = 0;
@@ -45,13 +67,16 @@ int line_of_deep_key(std::string_view text) {
             dots = 0;
         }
     }
-    return 0;
+    return plain.append(text.substr(copied));
 }
 
-void refuse_deep_keys(std::string_view text, Origin const& origin) {
-    if (int const line = line_of_deep_key(text))
-        throw InputError({origin.name, line, ""},
-                         "a key has more than " + std::to_string(most_dots) + " dots; none that is known has so many");
+// The text without blanks around it and a sign before it.
+std::string without_sign(std::string_view text) {
+    auto const first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return "";
+    text = text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+    return std::string(text);
 }
 
 Value converted(toml::node const& node, std::shared_ptr<Origin const> const& origin) {
@@ -82,6 +107,10 @@ Value converted(toml::node const& node, std::shared_ptr<Origin const> const& ori
     } else if (auto const* integer = node.as_integer()) {
         value.type = Value::Type::integer;
         value.integer = integer->get();
+        if (integer->flags() != toml::value_flags::none)
+            throw InputError({origin->name, value.line, ""}, "a number here is not decimal; write " +
+                                                                 std::to_string(value.integer) +
+                                                                 " instead of 0x…, 0o… or 0b…");
     } else if (auto const* real = node.as_floating_point()) {
         value.type = Value::Type::real;
         value.real = real->get();
@@ -93,6 +122,33 @@ Value converted(toml::node const& node, std::shared_ptr<Origin const> const& ori
     }
     return value;
 }
+
+// Texts of pipes, terminals and the like, which can be read only once, however often they are asked for.
+class ReadOnce {
+  public:
+    static ReadOnce& texts() {
+        static ReadOnce texts;
+        return texts;
+    }
+    std::optional<std::string> find(std::filesystem::path const& path) {
+        std::scoped_lock const lock(mutex_);
+        auto const found = texts_.find(identity(path));
+        return found == texts_.end() ? std::nullopt : std::optional(found->second);
+    }
+    void keep(std::filesystem::path const& path, std::string const& text) {
+        std::scoped_lock const lock(mutex_);
+        texts_.emplace(identity(path), text);
+    }
+
+  private:
+    static std::pair<dev_t, ino_t> identity(std::filesystem::path const& path) {
+        struct stat status {};
+        ::stat(path.c_str(), &status);
+        return {status.st_dev, status.st_ino};
+    }
+    std::mutex mutex_;
+    std::map<std::pair<dev_t, ino_t>, std::string> texts_;
+};
 
 }  // namespace
 
@@ -119,9 +175,9 @@ std::string_view describe(Value::Type type) {
 }
 
 Value parse_toml(std::string_view text, std::shared_ptr<Origin const> origin) {
-    refuse_deep_keys(text, *origin);
+    auto const plain = checked(text, *origin);
     try {
-        toml::table const table = toml::parse(text);
+        toml::table const table = toml::parse(plain);
         return converted(table, origin);
     } catch (toml::parse_error const& error) {
         throw InputError({origin->name, static_cast<int>(error.source().begin.line), ""},
@@ -130,10 +186,28 @@ Value parse_toml(std::string_view text, std::shared_ptr<Origin const> origin) {
 }
 
 Value parse_toml_value(std::string_view text, std::shared_ptr<Origin const> origin) {
+    Value word;
+    word.type = Value::Type::text;
+    word.text = text;
+    word.origin = origin;
+    std::string const unsigned_text = without_sign(plain_text(text));
+    if (!unsigned_text.empty() && unsigned_text.find_first_not_of("0123456789") == std::string::npos) {
+        Value number;  // TOML itself allows no zeros in front
+        number.type = Value::Type::integer;
+        number.origin = origin;
+        try {
+            number.integer = parse_whole_number(text, std::numeric_limits<std::int64_t>::min());
+        } catch (InputError const& error) {
+            throw InputError({origin->name, 0, ""}, error.what());
+        }
+        return number;
+    }
+    std::size_t const first = text.find_first_not_of(" \t");
+    bool const bare = first == std::string_view::npos || std::string_view("[{\"'").find(text[first]) == std::string::npos;
+    if (bare && !lookalike(text).empty()) return word;
     std::string reason;
-    refuse_deep_keys(text, *origin);
     try {
-        toml::table const table = toml::parse("value = " + std::string(text));
+        toml::table const table = toml::parse("value = " + checked(text, *origin));
         if (table.size() == 1 && table.contains("value")) {
             Value value = converted(*table.get("value"), origin);
             if (value.type != Value::Type::date) {
@@ -144,21 +218,19 @@ Value parse_toml_value(std::string_view text, std::shared_ptr<Origin const> orig
     } catch (toml::parse_error const& error) {
         reason = error.description();
     }
-    std::size_t const first = text.find_first_not_of(" \t");
-    if (first != std::string_view::npos && std::string_view("[{\"'").find(text[first]) != std::string_view::npos)
-        throw InputError({origin->name, 0, ""}, "the value is not valid TOML: " + reason);
-    Value value;
-    value.type = Value::Type::text;
-    value.text = text;
-    value.origin = std::move(origin);
-    return value;
+    if (!bare) throw InputError({origin->name, 0, ""}, "the value is not valid TOML: " + reason);
+    return word;
 }
 
-std::string read_text_file(std::filesystem::path const& path) {
+std::string read_text_file(std::filesystem::path const& path, Reads reads) {
     std::error_code error;
     auto const status = std::filesystem::status(path, error);
     if (!std::filesystem::exists(status)) throw InputError(path.string() + ": there is no such file");
     if (std::filesystem::is_directory(status)) throw InputError(path.string() + ": is a folder; a file is needed");
+    if (reads == Reads::input) remember_input(path);
+    bool const once = !std::filesystem::is_regular_file(status);
+    if (once)
+        if (auto const known = ReadOnce::texts().find(path)) return *known;
     std::ifstream file(path, std::ios::binary);
     std::string text;
     for (std::array<char, 1 << 16> part{}; file && text.size() <= largest_file;) {
@@ -169,6 +241,7 @@ std::string read_text_file(std::filesystem::path const& path) {
     if (text.size() > largest_file)
         throw InputError(path.string() + ": is too large; files of text have at most " +
                          std::to_string(largest_file >> 20) + " MiB");
+    if (once) ReadOnce::texts().keep(path, text);
     return text;
 }
 

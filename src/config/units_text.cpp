@@ -11,6 +11,7 @@
 
 #include "units/error.hpp"
 #include "units/nearest.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::config {
 
@@ -64,8 +65,12 @@ struct Parsed {
     throw InputError(quoted(text) + " " + problem + "; " + how_to_write(system));
 }
 
-Parsed split(std::string_view text, UnitSystem const& system) {
-    std::string_view rest = trimmed(text);
+// plain: plain_text(text), which the result looks into.
+Parsed split(std::string_view text, std::string_view plain, UnitSystem const& system) {
+    std::string_view rest = trimmed(plain);
+    if (auto const problem = lookalike(plain); !problem.empty()) fail(text, "cannot be read: " + problem, system);
+    if (auto const other = rest.substr(0, 2); other == "0x" || other == "0X" || other == "0b" || other == "0o")
+        fail(text, "is not decimal", system);
     if (rest.starts_with('+')) rest.remove_prefix(1);
     double value = 0;
     auto const [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
@@ -77,6 +82,9 @@ Parsed split(std::string_view text, UnitSystem const& system) {
     if ((first < '0' || first > '9') && first != '.') fail(text, "is not finite", system);
     if (error == std::errc::result_out_of_range) fail(text, "is out of range", system);
     std::string_view const name = trimmed(rest.substr(parsed.number.size()));
+    if (name.starts_with(',') && name.size() > 1 && name[1] >= '0' && name[1] <= '9')
+        fail(text, "has a comma in its number; a fraction is written with a point, and thousands are not set apart",
+             system);
     if (name.empty()) fail(text, "has no unit", system);
     std::vector<std::string_view> names;
     for (Unit const& unit : system.units) {
@@ -183,14 +191,16 @@ std::string how_to_write(UnitSystem const& system) {
 }
 
 double parse_real(std::string_view text, UnitSystem const& system) {
-    Parsed const parsed = split(text, system);
+    auto const plain = plain_text(text);
+    Parsed const parsed = split(text, plain, system);
     auto const value = shifted(parsed.number, parsed.unit.exponent);
     if (!value || !std::isfinite(*value * parsed.unit.factor)) fail(text, "is out of range", system);
     return *value * parsed.unit.factor;
 }
 
 std::int64_t parse_whole(std::string_view text, UnitSystem const& system) {
-    Parsed const parsed = split(text, system);
+    auto const plain = plain_text(text);
+    Parsed const parsed = split(text, plain, system);
     bool const base = parsed.unit.name == system.base;
     if (base) {  // every int64 exactly
         std::int64_t value = 0;

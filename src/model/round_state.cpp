@@ -45,7 +45,7 @@ std::optional<DeviceId> source_device(Scenario const& scenario) {
     auto const found = std::ranges::find(scenario.fleet, source, &Device::name);
     if (found == scenario.fleet.end())
         throw InputError(
-            {scenario.file, 0, "requests.source"},
+            scenario.place_of("requests.source"),
             "no device is called \"" + source + "\" (the images' way starts there); name one of the fleet, or \"any\"");
     return DeviceId(static_cast<std::size_t>(found - scenario.fleet.begin()));
 }

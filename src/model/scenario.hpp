@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "model/instance.hpp"
 #include "model/link.hpp"
 #include "model/network.hpp"
+#include "units/error.hpp"
 
 namespace skipstone {
 
@@ -24,6 +26,13 @@ enum class LatencyReference { compute, worst_case, fixed };
 // A scenario file, its profiles looked up and its defaults filled in (design.md section 8). Immutable once parsed.
 struct Scenario {
     std::string file;  // where it was read from
+    // Where the keys stand that can be judged only with all others known: a line of a file, or an option.
+    std::map<std::string, InputPlace> places;
+    InputPlace place_of(std::string const& key) const {
+        auto const found = places.find(key);
+        return found == places.end() ? InputPlace{file, 0, key} : found->second;
+    }
+
     std::uint64_t seed = 1;
 
     struct NetworkSection {

@@ -54,11 +54,16 @@ std::vector<std::string_view> names() {
     return all;
 }
 
+std::string choice_text(std::string_view name) {
+    std::string all;
+    for (auto const known : names()) all += (all.empty() ? "" : ", ") + std::string(known);
+    return "the nearest is \"" + nearest(name, names()) + "\" of " + all;
+}
+
 PlanResult plan(std::string_view name, Instance const& instance, Options const& options) {
     auto const entry = std::ranges::find(entries, name, &Entry::name);
     if (entry == entries.end())
-        throw InputError("unknown planner \"" + std::string(name) + "\"; did you mean \"" + nearest(name, names()) +
-                         "\"?");
+        throw InputError("there is no planner \"" + std::string(name) + "\"; " + choice_text(name));
     auto const begin = std::chrono::steady_clock::now();
     auto result = instance.source_is_off() ? rejected_for_the_source(instance) : entry->plan(instance, options);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - begin;

@@ -21,6 +21,8 @@ struct Options {
 
 // Names of the planners, in the order in which help lists them.
 std::vector<std::string_view> names();
+// For messages about a name that none has: the nearest, and all.
+std::string choice_text(std::string_view name);
 
 // Plans a round: a pure function of its arguments (but for `seconds`, and for what a time limit cuts off). Every plan satisfies Eq. 13-17
 // and admits requests before it improves the objective. Throws InputError for an unknown name, naming the nearest.

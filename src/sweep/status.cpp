@@ -1,6 +1,5 @@
 #include "sweep/status.hpp"
 
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -9,6 +8,7 @@
 #include "config/units_text.hpp"
 #include "sweep/claims.hpp"
 #include "units/error.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::sweep {
 
@@ -130,13 +130,15 @@ std::vector<std::size_t> parse_ranges(std::string const& text, std::size_t count
     };
     std::set<std::size_t> chosen;
     auto const number = [&](std::string_view part) {
-        std::size_t value = 0;
-        auto const [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-        if (part.empty() || error != std::errc() || end != part.data() + part.size())
-            throw fail("\"" + std::string(part) + "\" is no number of a point");
-        return value;
+        try {
+            return static_cast<std::size_t>(parse_whole_number(part, 0));
+        } catch (InputError const& error) {
+            throw fail(error.what());
+        }
     };
-    for (std::string_view rest = text;;) {
+    auto const plain = plain_text(text);
+    if (auto const problem = lookalike(plain); !problem.empty()) throw fail(problem);
+    for (std::string_view rest = plain;;) {
         auto const comma = std::min(rest.find(','), rest.size());
         auto const part = rest.substr(0, comma);
         auto const dash = std::min(part.find('-'), part.size());
