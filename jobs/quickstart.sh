@@ -44,7 +44,6 @@ run_scenario() {
     shift
     echo
     echo "== $name"
-    rm -f "quickstart/$name.h5"
     mpirun -n $ranks --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
         build/skipstone run "profiles/scenarios/$name.toml" -o "quickstart/$name.h5" "$@"
     /usr/bin/python3 analysis/plot_trace.py "quickstart/$name.h5" -o "quickstart/$name.png"

@@ -15,6 +15,7 @@
 #include "cli/trace_analysis.hpp"
 #include "trace/reader.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/output_file.hpp"
 
 namespace skipstone::cli {
@@ -27,15 +28,15 @@ struct AnalyzeOptions {
     std::string csv, html, power;
 };
 
-analysis::Analysis analyze_file(std::string const& path, AnalyzeOptions const& options, Invocation const& invocation) {
-    trace::Reader const trace(path);
+analysis::Analysis analyze_file(trace::Reader const& trace, AnalyzeOptions const& options,
+                                Invocation const& invocation) {
     constexpr int steps = 100;
     ProgressBar bar(steps);
     int shown = 0;
     analysis::Options wanted;
     wanted.progress = [&](std::int32_t rounds) {
         int const reached = static_cast<int>(static_cast<std::int64_t>(steps) * rounds / trace.committed_rounds());
-        if (reached != shown) bar.advance(shown = reached, "% of " + path);
+        if (reached != shown) bar.advance(shown = reached, "% of " + trace.path());
     };
     return analyze_trace(trace, invocation, std::move(wanted), options.power);
 }
@@ -43,15 +44,18 @@ analysis::Analysis analyze_file(std::string const& path, AnalyzeOptions const& o
 int analyze(AnalyzeOptions const& options, Invocation const& invocation) {
     if (!options.html.empty() && options.traces.size() > 1)
         throw InputError("--html shows one trace; here are " + std::to_string(options.traces.size()));
+    std::vector<trace::Reader> traces;  // opened before the first is analysed
+    for (auto const& path : options.traces) traces.push_back(open_trace(path));
+    refuse_to_replace_input(options.html);
     std::vector<analysis::Analysis> analyses;
-    for (auto const& path : options.traces) analyses.push_back(analyze_file(path, options, invocation));
+    for (auto const& trace : traces) analyses.push_back(analyze_file(trace, options, invocation));
     if (!options.csv.empty()) {
         analysis::write_csv(options.csv, analyses);
         std::fprintf(stderr, "skipstone: a CSV file per table in %s\n", options.csv.c_str());
     }
     if (!options.html.empty()) {
-        trace::Reader const trace(options.traces.front());
-        write_file(options.html, [&](std::ostream& out) { analysis::write_page(out, analyses.front(), trace); });
+        write_file(options.html,
+                   [&](std::ostream& out) { analysis::write_page(out, analyses.front(), traces.front()); });
         std::fprintf(stderr, "skipstone: the page is %s; a browser opens it, without a network\n",
                      options.html.c_str());
     }

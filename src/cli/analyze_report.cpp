@@ -104,9 +104,12 @@ std::string energy_text(Analysis const& analysis) {
     if (!std::isnan(e.ledger_error)) {
         char error[32];
         std::snprintf(error, sizeof error, "%.1e", e.ledger_error);
+        bool const other_powers = analysis.powers != "trace";
+        std::string const powers = other_powers ? " with the trace's own powers" : "";
         text += e.ledger_error <= energy_tolerance
-                    ? "; events and battery ledger agree (to " + std::string(error) + ")"
-                    : "; EVENTS AND BATTERY LEDGER DISAGREE (by " + std::string(error) + ")";
+                    ? "; events and battery ledger agree" + powers + " (to " + std::string(error) + ")"
+                    : "; EVENTS AND BATTERY LEDGER DISAGREE" + powers + " (by " + std::string(error) + ")";
+        if (other_powers) text += "; these energies are with the powers of " + analysis.powers;
     }
     return text + "\n";
 }

@@ -16,6 +16,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/number_options.hpp"
 #include "cli/this_host.hpp"
 #include "config/host_profile.hpp"
 #include "config/profiles.hpp"
@@ -23,6 +24,7 @@
 #include "kernels/host_limits.hpp"
 #include "kernels/network_timing.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/output_file.hpp"
 
 namespace skipstone::cli {
@@ -45,18 +47,6 @@ Network network_of(BenchOptions const& options, Precision precision, Invocation 
     profile.precision = precision;
     if (options.input) profile.input = *options.input;
     return Network(profile);
-}
-
-void check(BenchOptions const& options) {
-    auto const within = [](char const* option, int value, int most) {
-        if (value < 1 || value > most)
-            throw InputError(std::string(option) + " " + std::to_string(value) + ": must be from 1 to " +
-                             std::to_string(most));
-    };
-    for (int const threads : options.threads) within("--threads", threads, this_host().cores);
-    for (int const batch : options.batches) within("--batch", batch, 1024);
-    within("--passes", options.passes, 100'000);
-    if (options.input) within("--input", *options.input, 4096);
 }
 
 // The profile so far: this host's, without what is measured again now.
@@ -88,12 +78,15 @@ NetworkTiming time(Network const& network, kernels::TimingSettings const& settin
 }
 
 int bench(BenchOptions const& options, Invocation const& invocation) {
-    check(options);
+    for (int const threads : options.threads)
+        if (int const cores = this_host().cores; threads > cores)
+            throw InputError("--threads " + std::to_string(threads) + ": must be from 1 to " + std::to_string(cores));
     auto policy = parse_convolutions(options.convolutions);
     auto const network = network_of(options, Precision::float32, invocation);
     std::vector<Network> networks;
     for (auto const& precision : options.precisions)
         networks.push_back(network_of(options, parse_precision(precision), invocation));
+    for (auto const& output : {options.device_profile, options.host_profile}) refuse_to_replace_input(output);
     HostProfile profile;
     profile.host = this_host();
     profile.limits = kernels::measure_limits();
@@ -156,22 +149,19 @@ Action add_bench_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("--network", options->network, "network profile: a file, or a name under profiles/networks")
         ->type_name("PROFILE")
         ->capture_default_str();
-    app.add_option("--input", options->input, "height and width of the images; default: the network's")->type_name("N");
-    app.add_option("--threads", options->threads, "numbers of threads of a kernel")
-        ->type_name("N[,N...]")
-        ->delimiter(',')
-        ->capture_default_str();
-    app.add_option("--batch", options->batches, "numbers of images at a time")
-        ->type_name("N[,N...]")
-        ->delimiter(',')
-        ->capture_default_str();
+    add_whole_option(app, "--input", options->input, "height and width of the images; default: the network's", 1, 4096)
+        ->type_name("N");
+    add_whole_list_option(app, "--threads", options->threads, "numbers of threads of a kernel", 1, 4096)
+        ->type_name("N[,N...]");
+    add_whole_list_option(app, "--batch", options->batches, "numbers of images at a time", 1, 1024)
+        ->type_name("N[,N...]");
     app.add_option("--precision", options->precisions, "what the network computes in, as in network.precision")
         ->type_name("NAME[,NAME...]")
         ->delimiter(',')
         ->capture_default_str();
-    app.add_option("--passes", options->passes, "through the network, of each setting")
+    add_whole_option(app, "--passes", options->passes, "through the network, of each setting", 1, 100'000)
         ->type_name("N")
-        ->capture_default_str();
+        ->default_str(std::to_string(options->passes));
     app.add_option("--convolutions", options->convolutions, "how convolutions are computed, as in network.convolutions")
         ->type_name("standard|measured|direct")
         ->capture_default_str();

@@ -8,6 +8,8 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/number_options.hpp"
+#include "config/file_kind.hpp"
 #include "emulator/image_supply.hpp"
 #include "images/image_source.hpp"
 #include "kernels/algorithms.hpp"
@@ -16,6 +18,7 @@
 #include "kernels/ranges.hpp"
 #include "kernels/weights.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/output_file.hpp"
 
 namespace skipstone::cli {
@@ -30,16 +33,18 @@ struct CalibrateOptions {
 };
 
 int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
-    if (options.count < 1) throw InputError("--count: must be 1 or more");
     if (fs::path(options.output).extension() != ".toml")
         throw InputError("--output " + options.output + ": must end in .toml");
-    auto const info = kernels::read_weights_info(options.weights);
+    auto const info = config::read_as(config::FileKind::weights, options.weights,
+                                      [&] { return kernels::read_weights_info(options.weights); });
     auto profile =
         config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
     profile.classes = info.classes;
     profile.input = info.input_size;
     Network const network(profile);
-    images::ImageSource const source(options.data);
+    auto const source = config::read_as(config::FileKind::picture, options.data,
+                                        [&] { return images::ImageSource(options.data); });
+    refuse_to_replace_input(options.output);
     auto const count = static_cast<std::size_t>(options.count);
     if (count > source.size())
         throw InputError({options.data, 0, ""},
@@ -85,9 +90,10 @@ Action add_calibrate_command(CLI::App& app, Invocation const& invocation) {
                    "picture, a folder, or a CIFAR-10 batch (.bin, .bin.xz)")
         ->required()
         ->type_name("PATH");
-    app.add_option("--count", options->count, "how many of them, from the first on")
+    add_whole_option(app, "--count", options->count, "how many of them, from the first on", 1,
+                     std::numeric_limits<int>::max())
         ->type_name("N")
-        ->capture_default_str();
+        ->default_str(std::to_string(options->count));
     app.add_option("-o,--output", options->output, "calibration to write")->required()->type_name("FILE.toml");
     app.footer(
         "An int8 network needs to know what range of numbers each of its tensors has. Then:\n"

@@ -50,7 +50,8 @@ bool is_trace(std::string const& file) {
 
 // Throws InputError for what cannot be read, else says what does not fit together.
 std::vector<std::string> findings(std::string const& file, Invocation const& invocation) {
-    switch (config::identify(file)) {
+    auto const kind = config::identify(file);
+    switch (kind) {
         case config::FileKind::scenario: {
             auto const scenario = emulator::with_weights_metadata(config::load_scenario(file, {}, invocation.profiles));
             emulator::Course(scenario, emulator::network_of(scenario));
@@ -92,13 +93,18 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
         case config::FileKind::instance:
             config::load_instance(file);
             return {};
+        case config::FileKind::trace:
+            return trace::check(file);
+        case config::FileKind::weights:
+            return check_weights(file, invocation);
         case config::FileKind::hdf5:
             return is_trace(file) ? trace::check(file) : check_weights(file, invocation);
         case config::FileKind::unknown:
-            break;
+            throw InputError({file, 0, ""},
+                             "is neither a scenario, a sweep, a profile, an instance, a weights file nor a trace");
+        default:
+            throw InputError({file, 0, ""}, config::kind_text(kind, file) + "; `skipstone check` does not look into those");
     }
-    throw InputError({file, 0, ""},
-                     "is neither a scenario, a sweep, a profile, an instance, a weights file nor a trace");
 }
 
 int check(CheckOptions const& options, Invocation const& invocation) {

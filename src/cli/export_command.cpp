@@ -13,8 +13,10 @@
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/signals.hpp"
+#include "cli/trace_analysis.hpp"
 #include "trace/reader.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/nearest.hpp"
 #include "units/output_file.hpp"
 
@@ -79,7 +81,10 @@ void check_table(std::string const& table) {
 
 void export_csv(trace::Reader const& trace, ExportOptions const& options) {
     fs::path const output = options.output;
-    if (output.has_filename() && !fs::is_directory(output)) {
+    std::error_code unknown;
+    bool const is_file = fs::exists(output, unknown) ? !fs::is_directory(output, unknown)
+                                                     : output.has_filename() && output.has_extension();
+    if (is_file) {
         write_file(output, [&](std::ostream& out) {
             export_table(trace, options.table.empty() ? "events" : options.table, out);
         });
@@ -102,9 +107,8 @@ int run_export(ExportOptions const& options) {
         if (options.format != "csv") throw InputError("--table goes with --to csv only");
         check_table(options.table);
     }
-    trace::Reader const trace(options.trace);
-    if (std::error_code error; fs::equivalent(options.trace, options.output, error))
-        throw InputError({options.output, 0, ""}, "is the trace itself");
+    auto const trace = open_trace(options.trace);
+    refuse_to_replace_input(options.output);
     say_what_is_missing(trace);
     on_signals(OnSignal::remember);
     try {
@@ -130,7 +134,7 @@ Action add_export_command(CLI::App& app, Invocation const&) {
         ->required()
         ->check(CLI::IsMember({"perfetto", "csv"}))
         ->type_name("FORMAT");
-    app.add_option("-o,--output", options->output, "the file to write; csv: or a folder (ending in / if it is new)")
+    app.add_option("-o,--output", options->output, "the file to write; csv: or a folder, which a name without an ending like .csv stands for")
         ->required()
         ->type_name("FILE");
     std::string names;
@@ -139,8 +143,8 @@ Action add_export_command(CLI::App& app, Invocation const&) {
     app.footer(
         "perfetto: a process per device, with tracks for its processor and its radio, arrows from each\n"
         "  transmission to its reception, and its battery; emulated time.\n"
-        "csv: into a file, one table (events, unless --table names another); into a folder, every table or\n"
-        "  the one of --table, as FOLDER/TABLE.csv. Columns are those of the trace, with units in the heading:\n"
+        "csv: into a file (TABLE.csv), one table (events, unless --table names another); into a folder (a name\n"
+        "  without an ending, made if it is not there), every table or the one of --table, as FOLDER/TABLE.csv. Columns are those of the trace, with units in the heading:\n"
         "  \"begin_s [s]\". An empty cell: no value; -1: none (a device, a peer, a class).\n"
         "Examples:\n"
         "  skipstone export trace.h5 --to perfetto -o trace.json\n"

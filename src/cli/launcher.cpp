@@ -40,14 +40,16 @@ namespace {
 
 // What the launcher and all its ranks get: a group of their own, so that a terminal's Ctrl-C, or whoever signals the
 // whole group of this process, reaches them once, through this process.
-[[noreturn]] void become_launcher(std::vector<std::string> words, pid_t parent, sigset_t const& signals) {
+[[noreturn]] void become_launcher(std::vector<std::string> words, LauncherInput input, pid_t parent,
+                                  sigset_t const& signals) {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(interrupted + SIGTERM);
-    if (int const nothing = ::open("/dev/null", O_RDONLY); nothing > STDIN_FILENO) {
-        ::dup2(nothing, STDIN_FILENO);
-        ::close(nothing);
-    }
+    if (input == LauncherInput::none)
+        if (int const nothing = ::open("/dev/null", O_RDONLY); nothing > STDIN_FILENO) {
+            ::dup2(nothing, STDIN_FILENO);
+            ::close(nothing);
+        }
     ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
     try {
         execute(std::move(words));
@@ -60,7 +62,7 @@ namespace {
 
 }  // namespace
 
-int launch(std::vector<std::string> words) {
+int launch(std::vector<std::string> words, LauncherInput input) {
     using Clock = std::chrono::steady_clock;
     // Open MPI's mpirun takes a second signal within five seconds as "now": one that comes twice at once is one.
     constexpr std::chrono::milliseconds same_signal{500};
@@ -70,7 +72,7 @@ int launch(std::vector<std::string> words) {
     pid_t const parent = ::getpid();
     pid_t const child = ::fork();
     if (child < 0) throw EnvironmentError::from_errno("fork");
-    if (child == 0) become_launcher(std::move(words), parent, signals.before());
+    if (child == 0) become_launcher(std::move(words), input, parent, signals.before());
     ::setpgid(child, child);  // both do it, so that it is done whoever comes first
     int passed_on = 0;
     Clock::time_point last;

@@ -13,10 +13,12 @@ namespace skipstone::cli {
 std::vector<std::string> launch_words(std::string const& launcher, std::size_t devices,
                                       std::vector<std::string> const& program);
 
-// Runs such a command in a process group of its own and waits for it; its standard input is empty. SIGINT and SIGTERM are
+enum class LauncherInput { none, ours };  // what its standard input is
+
+// Runs such a command in a process group of its own and waits for it. SIGINT and SIGTERM are
 // passed on to it; when this process ends, it gets a SIGTERM. Returns its exit status, or 128 + the signal that was
 // passed on (Open MPI's mpirun itself ends with 1 then). This process must have one thread.
-int launch(std::vector<std::string> words);
+int launch(std::vector<std::string> words, LauncherInput input);
 
 // The words of a command line that starts this program: the name of a file, or several words ("apptainer exec image.sif
 // skipstone").

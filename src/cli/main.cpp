@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -12,12 +15,35 @@
 #include "kernels/host.hpp"
 #include "mpi/communicator.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/nearest.hpp"
+#include "units/plain_text.hpp"
 #include "units/what_happened.hpp"
 
 namespace {
 
 using namespace skipstone;
+
+// CLI11 complains of what is missing first, and knows no similar names. Throws InputError for the first word that looks
+// like an option and is none.
+void refuse_unknown_option(CLI::App const& app) {
+    auto const* command = &app;
+    std::string name = "skipstone";
+    for (auto chosen = app.get_subcommands(); !chosen.empty(); chosen = command->get_subcommands()) {
+        command = chosen.front();
+        name += " " + command->get_name();
+    }
+    std::vector<std::string> known;
+    for (auto const* const option : command->get_options())
+        for (auto const& word : option->get_lnames()) known.push_back("--" + word);
+    for (auto const& word : app.remaining(true)) {
+        auto const given = word.substr(0, word.find('='));
+        if (auto const problem = lookalike(given); !problem.empty()) throw InputError(word + ": " + problem);
+        if (given.size() > 1 && given.front() == '-' && given.find_first_of("0123456789.") != 1)
+            throw InputError("`" + name + "` has no option " + given + "; the nearest is " + nearest(given, known) +
+                             " (all: " + name + " --help)");
+    }
+}
 
 int run(int argc, char** argv) {
     CLI::App app{
@@ -38,6 +64,8 @@ int run(int argc, char** argv) {
         "interrupted\n(mpirun itself ends with 1 then; --launch passes the status on).");
     std::filesystem::path const executable = std::filesystem::read_symlink("/proc/self/exe");
     cli::Invocation const invocation{{argv, argv + argc}, executable, config::default_profile_folders(executable)};
+
+    for (auto const& folder : invocation.profiles.built_in) protect_folder(folder);
 
     std::vector<std::pair<CLI::App*, cli::Action>> actions;
     auto add = [&](char const* name, char const* description, auto adder) {
@@ -60,6 +88,11 @@ int run(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
         if (mpi::launched_rank() > 0) return cli::done;  // rank 0 says it
+        if (argc == 1) {
+            std::fputs(app.help().c_str(), stdout);
+            return cli::bad_input;
+        }
+        if (error.get_exit_code() != 0) refuse_unknown_option(app);
         // CLI11 says no more of an unknown subcommand than that one is required.
         auto const rest = app.remaining();
         if (error.get_name() == "RequiredError" && app.get_subcommands().empty() && !rest.empty()) {
@@ -75,9 +108,16 @@ int run(int argc, char** argv) {
     return cli::bad_input;
 }
 
+// Files that are opened take the lowest free numbers: one that took that of standard output would get what is printed.
+void open_closed_streams() {
+    for (int const stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(stream, F_GETFD) == -1) ::open("/dev/null", O_RDWR);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_closed_streams();
     kernels::use_threads(kernels::usual_threads());
     try {
         return run(argc, argv);

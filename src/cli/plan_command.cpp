@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/number_options.hpp"
 #include "cli/scenario_options.hpp"
 #include "config/instance_json.hpp"
 #include "config/scenario_file.hpp"
@@ -26,7 +28,7 @@ struct PlanOptions {
     std::string planners;
     std::optional<int> round;
     std::optional<int> requests;
-    std::optional<double> time_limit;
+    std::optional<std::string> time_limit;
     bool json = false;
     std::string dump;
     std::vector<std::string> sets;
@@ -105,24 +107,40 @@ void print_table(Instance const& instance, std::vector<PlanResult> const& result
     std::fputs(table.text().c_str(), stdout);
 }
 
+std::vector<std::string> chosen_planners(PlanOptions const& options) {
+    auto const fail = [&](std::string const& problem) { throw InputError("--planner " + options.planners + ": " + problem); };
+    auto const known = planner::names();
+    std::vector<std::string> names;
+    for (auto const& name : CLI::detail::split(options.planners, ',')) {
+        if (name.empty()) continue;
+        if (std::ranges::find(known, name) == known.end())
+            fail("there is no planner \"" + name + "\"; " + planner::choice_text(name));
+        names.push_back(name);
+    }
+    if (names.empty()) fail("names no planner");
+    return names;
+}
+
+std::optional<double> time_limit(PlanOptions const& options) {
+    if (!options.time_limit) return std::nullopt;
+    char const* const what = "a number of seconds above 0";
+    auto const seconds = number_of_option("--time-limit", *options.time_limit,
+                                          [&](auto const& text) { return parse_decimal(text, what); });
+    if (!(seconds > 0)) throw InputError("--time-limit " + *options.time_limit + ": must be " + what);
+    return seconds;
+}
+
 int plan(PlanOptions const& options, Invocation const& invocation) {
     if (options.scenario.empty() == options.instance.empty())
         throw InputError("plan: give a scenario, or an instance with --instance FILE");
     if (!options.instance.empty() && options.round) throw InputError("--round: an instance is one round; leave it out");
     if (!options.instance.empty() && !options.sets.empty())
         throw InputError("--set " + options.sets.front() + ": an instance has no keys of a scenario; change the file");
-    if (options.round.value_or(0) < 0) throw InputError("--round: rounds count from 0");
-    if (options.requests && *options.requests < 1)
-        throw InputError("--requests: at least one request is needed to plan");
-    if (options.time_limit && !(*options.time_limit > 0)) throw InputError("--time-limit: must be more than 0 seconds");
+    auto names = options.planners.empty() ? std::vector<std::string>() : chosen_planners(options);
     auto problem = options.instance.empty() ? problem_of_scenario(options, invocation) : problem_of_instance(options);
-    problem.options.time_limit_s = options.time_limit;
+    problem.options.time_limit_s = time_limit(options);
     if (!options.dump.empty()) write_file(options.dump, config::instance_text(problem.instance));
-    std::vector<std::string> names;
-    for (auto const& name :
-         CLI::detail::split(options.planners.empty() ? problem.default_planner : options.planners, ','))
-        if (!name.empty()) names.push_back(name);
-    if (names.empty()) throw InputError("--planner " + options.planners + ": names no planner");
+    if (names.empty()) names.push_back(problem.default_planner);
     std::vector<PlanResult> results;
     for (auto const& name : names) results.push_back(planner::plan(name, problem.instance, problem.options));
     if (options.json)
@@ -146,12 +164,14 @@ Action add_plan_command(CLI::App& app, Invocation const& invocation) {
     for (auto const name : planner::names()) known += (known.empty() ? "" : ", ") + std::string(name);
     app.add_option("--planner", options->planners, "planners to compare, separated by commas: " + known)
         ->type_name("NAME[,NAME...]");
-    app.add_option("--round", options->round, "round of the scenario, from 0; earlier rounds drain the batteries")
+    add_whole_option(app, "--round", options->round, "round of the scenario, from 0; earlier rounds drain the batteries",
+                     0, 10'000'000)
         ->type_name("K");
-    app.add_option("--requests", options->requests, "this many requests instead of the scenario's")->type_name("R");
+    add_whole_option(app, "--requests", options->requests, "this many requests instead of the scenario's", 1, 1'000'000)
+        ->type_name("R");
     app.add_option("--time-limit", options->time_limit, "seconds after which a planner gives the best it has")
         ->type_name("S");
-    app.add_option("--seed", options->seed, "seed of links, arrivals and planners");
+    add_whole_option(app, "--seed", options->seed, "seed of links, arrivals and planners", 0)->type_name("N");
     app.add_option("--set", options->sets, "override a key of the scenario; may be repeated")
         ->type_name("section.key=value")
         ->take_all()

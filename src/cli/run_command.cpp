@@ -1,3 +1,6 @@
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +16,7 @@
 #include "cli/run_session.hpp"
 #include "cli/scenario_options.hpp"
 #include "config/scenario_file.hpp"
+#include "config/toml_reader.hpp"
 #include "emulator/setup.hpp"
 #include "mpi/communicator.hpp"
 #include "planner/planner.hpp"
@@ -24,11 +28,9 @@ namespace {
 
 struct RunOptions {
     std::string scenario, output;
-    std::optional<std::string> clock, dilation, planner, kernels, weights, images;
-    std::optional<int> rounds;
-    std::optional<std::uint64_t> seed;
+    std::optional<std::string> clock, dilation, planner, rounds, seed, kernels, weights, images;
     std::vector<std::string> sets;
-    bool strict = false, launch = false, print_config = false;
+    bool strict = false, launch = false, print_config = false, force = false;
 };
 
 Scenario load(RunOptions const& options, Invocation const& invocation) {
@@ -46,17 +48,31 @@ Scenario load(RunOptions const& options, Invocation const& invocation) {
             throw InputError("--kernels " + *options.kernels + ": must be on or off");
         add("--kernels", "emulation.kernels", *options.kernels == "on" ? "true" : "false");
     }
-    if (options.rounds) add("--rounds", "rounds.count", std::to_string(*options.rounds));
-    if (options.seed) add("--seed", "seed", std::to_string(*options.seed));
+    add("--rounds", "rounds.count", options.rounds);
+    add("--seed", "seed", options.seed);
     return config::load_scenario(options.scenario, overrides, invocation.profiles);
 }
 
+// What was read from a pipe cannot be read again by the ranks: it becomes their standard input.
+void give_to_standard_input(std::string const& text) {
+    int const file = ::memfd_create("scenario", MFD_CLOEXEC);
+    bool const whole = file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if (!whole || ::lseek(file, 0, SEEK_SET) != 0 || ::dup2(file, STDIN_FILENO) < 0)
+        throw EnvironmentError::from_errno("memfd_create");
+}
+
 // With a rank per device and one for the coordinator.
-int launch_ranks(std::size_t devices, Invocation const& invocation) {
+int launch_ranks(std::size_t devices, RunOptions const& options, Invocation const& invocation) {
+    std::error_code ignored;
+    auto const status = std::filesystem::status(options.scenario, ignored);
+    bool const once = std::filesystem::exists(status) && std::filesystem::is_other(status);
+    if (once) give_to_standard_input(config::read_text_file(options.scenario));
     std::vector<std::string> program{invocation.executable.string()};
-    for (std::size_t i = 1; i < invocation.arguments.size(); ++i)
-        if (invocation.arguments[i] != "--launch") program.push_back(invocation.arguments[i]);
-    return launch(launch_words("", devices, program));
+    for (std::size_t i = 1; i < invocation.arguments.size(); ++i) {
+        auto const& word = invocation.arguments[i];
+        if (word != "--launch") program.push_back(once && word == options.scenario ? "/dev/stdin" : word);
+    }
+    return launch(launch_words("", devices, program), once ? LauncherInput::ours : LauncherInput::none);
 }
 
 int run(RunOptions const& options, Invocation const& invocation) {
@@ -65,6 +81,7 @@ int run(RunOptions const& options, Invocation const& invocation) {
     request.output = options.output;
     request.images = options.images;
     request.strict = options.strict;
+    request.force = options.force;
     for (auto const& word : invocation.arguments)
         request.command_line += (request.command_line.empty() ? "" : " ") + word;
     if (options.print_config && mpi::launched_rank() > 0) return done;  // rank 0 prints it
@@ -73,7 +90,7 @@ int run(RunOptions const& options, Invocation const& invocation) {
     bool const launched = mpi::launched();
     if (options.print_config || (options.launch && !launched)) {
         auto const scenario = emulator::with_weights_metadata(request.load_scenario());
-        if (!options.print_config) return launch_ranks(scenario.fleet.size(), invocation);
+        if (!options.print_config) return launch_ranks(scenario.fleet.size(), options, invocation);
         std::fputs(config::scenario_text(scenario).c_str(), stdout);
         return done;
     }
@@ -92,7 +109,7 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")
         ->required()
         ->type_name("SCENARIO");
-    app.add_option("-o,--output", options->output, "trace to write; default: the scenario's name with .h5")
+    app.add_option("-o,--output", options->output, "trace to write; default: SCENARIO-PLANNER-CLOCK.h5, such as khan2023-exact-wall.h5")
         ->type_name("FILE");
     app.add_option("--clock", options->clock, "wall: in real time, a rank per device; virtual: as fast as the host can")
         ->type_name("wall|virtual");
@@ -101,7 +118,8 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("X|auto");
     app.add_option("--planner", options->planner, "one of " + known)->type_name("NAME");
     app.add_option("--rounds", options->rounds, "number of rounds")->type_name("N");
-    app.add_option("--seed", options->seed, "seed of links, arrivals, jitter, images and weights");
+    app.add_option("--seed", options->seed, "seed of links, arrivals, jitter, images and weights")
+        ->type_name("N");
     app.add_option("--images", options->images,
                    "PNG or JPEG file, a folder of them, or a CIFAR-10 batch (.bin, .bin.xz); default: synthetic")
         ->type_name("PATH");
@@ -113,6 +131,9 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("section.key=value")
         ->take_all()
         ->allow_extra_args(false);
+    app.add_flag("--force", options->force,
+                 "replace what is there already: a finished trace under the default name, one of a run that took more "
+                 "than ten minutes, or a file that is no trace");
     app.add_flag("--strict,!--no-strict", options->strict,
                  "exit with 4 when more than 1 % of the events are late (wall clock)");
     app.add_flag("--launch", options->launch, "start mpirun with the ranks that the scenario needs");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <exception>
@@ -251,6 +252,28 @@ void serve(Transport& transport, HostClock const& clock, Waker& waker, Scenario 
     }
 }
 
+// A trace under the default name, or of a long run under any name, is not lost by a command that is repeated.
+void check_output(Stage const& stage, RunRequest const& request) {
+    constexpr double long_run_s = 600;
+    trace::require_writable(stage.output);
+    auto const earlier = trace::earlier_file(stage.output);
+    if (!earlier || request.force) return;
+    auto const refuse = [&](std::string const& what) {
+        throw InputError({stage.output, 0, ""}, what + "; name another file with -o, or replace it with --force");
+    };
+    if (!earlier->trace) refuse("is there already, and is no trace");
+    if (earlier->finished && (request.output.empty() || earlier->host_s > long_run_s))
+        refuse("is there already: the finished trace of " + std::to_string(earlier->rounds) + " rounds of " +
+               earlier->date + (earlier->host_s > long_run_s
+                                    ? ", which took " + std::to_string(std::lround(earlier->host_s / 60)) + " minutes"
+                                    : ""));
+}
+
+std::string default_output(Scenario const& scenario) {
+    return std::filesystem::path(scenario.file).stem().string() + "-" + scenario.planner.name +
+           (scenario.emulation.clock == ClockKind::wall ? "-wall" : "-virtual") + ".h5";
+}
+
 // All that rank 0 can find wrong before anything runs is found here.
 Stage prepare(RunRequest const& request, int ranks) {
     auto scenario = request.load_scenario();
@@ -266,8 +289,7 @@ Stage prepare(RunRequest const& request, int ranks) {
     warn_of_idle_threshold(scenario);
     auto network = network_of(scenario);
     Course(scenario, network);
-    auto output =
-        request.output.empty() ? std::filesystem::path(scenario.file).stem().string() + ".h5" : request.output;
+    auto output = request.output.empty() ? default_output(scenario) : request.output;
     return {std::move(scenario), std::move(network), std::move(weights), std::move(output), {}, {}, "none"};
 }
 
@@ -282,6 +304,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     if (first) try {
             stage.emplace(prepare(request, world.size()));
             images.emplace(images_of(*stage, request));
+            check_output(*stage, request);
             text = config::scenario_text(stage->scenario);
         } catch (InputError const& error) {
             std::fprintf(stderr, "skipstone: %s\n", error.what());
@@ -348,6 +371,7 @@ int run_alone(RunRequest const& request) {
     auto const& scenario = stage.scenario;
     stage.hosts = {mpi::host_name()};
     auto const images = images_of(stage, request);
+    check_output(stage, request);
     int const nodes = scenario.emulation.kernels
                           ? std::min(request.threads.value_or(usable_cores()), static_cast<int>(scenario.fleet.size()))
                           : 0;

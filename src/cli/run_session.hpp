@@ -11,7 +11,8 @@ namespace skipstone::cli {
 // A run as it was asked for.
 struct RunRequest {
     std::function<Scenario()> load_scenario;  // called by rank 0 alone; throws InputError
-    std::string output;                       // empty: named after the scenario
+    std::string output;                       // empty: named after the scenario, its planner and its clock
+    bool force = false;                       // a finished trace may be replaced
     std::optional<std::string> images;
     std::string command_line;
     bool strict = false;

@@ -17,14 +17,17 @@
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/launcher.hpp"
+#include "cli/number_options.hpp"
 #include "cli/signals.hpp"
 #include "cli/this_host.hpp"
+#include "config/file_kind.hpp"
 #include "emulator/host_clock.hpp"
 #include "kernels/host.hpp"
 #include "mpi/communicator.hpp"
 #include "study/study.hpp"
 #include "study/study_table.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 #include "units/nearest.hpp"
 #include "units/output_file.hpp"
 #include "units/proportion.hpp"
@@ -81,7 +84,8 @@ StudyPlan make_plan(StudyOptions const& options, Network const& network) {
         else if (drops == "none")
             plan.drops.sets.emplace_back();
         else if (fs::exists(drops))
-            plan.drops = read_drops_file(drops, network);
+            plan.drops = config::read_as(config::FileKind::accuracy_table, drops,
+                                         [&] { return read_drops_file(drops, network); });
         else
             throw InputError("--drops " + drops +
                              ": is neither a file nor one of none, singles, pairs and greedy; the "
@@ -93,15 +97,7 @@ StudyPlan make_plan(StudyOptions const& options, Network const& network) {
     return plan;
 }
 
-void check_numbers(StudyOptions const& options) {
-    auto const at_least_1 = [](char const* name, auto const& value) {
-        if (value && *value < 1) throw InputError(std::string(name) + ": must be 1 or more");
-    };
-    at_least_1("--limit", options.limit);
-    at_least_1("--final-limit", options.final_limit);
-    at_least_1("--final-count", options.final_count);
-    at_least_1("--threads", options.threads);
-    at_least_1("--batch", std::optional(options.batch));
+void check_final_options(StudyOptions const& options) {
     if (!options.final_data && options.final_limit) throw InputError("--final-limit: needs --final-data");
     if (!options.final_data && options.final_count) throw InputError("--final-count: needs --final-data");
 }
@@ -363,10 +359,11 @@ Convolutions convolutions_of(StudyOptions const& options, Network const& network
 
 // Checks first what costs nothing.
 Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
-    check_numbers(options);
+    check_final_options(options);
     if (fs::path(options.output).extension() != ".toml")
         throw InputError("--output " + options.output + ": must end in .toml");
-    auto info = kernels::read_weights_info(options.weights);
+    auto info = config::read_as(config::FileKind::weights, options.weights,
+                                      [&] { return kernels::read_weights_info(options.weights); });
     auto profile =
         config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
     profile.classes = info.classes;
@@ -376,9 +373,15 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     auto calibration = calibration_of(options, network, info, invocation);
     auto convolutions = convolutions_of(options, network);
     std::vector<DataSet> data;
-    data.emplace_back(options.data, options.limit, info.classes);
-    if (options.final_data) data.emplace_back(*options.final_data, options.final_limit, info.classes);
+    auto const add = [&](std::string const& path, std::optional<std::size_t> limit) {
+        config::read_as(config::FileKind::picture, path, [&] { data.emplace_back(path, limit, info.classes); });
+    };
+    add(options.data, options.limit);
+    if (options.final_data) add(*options.final_data, options.final_limit);
     auto plan = make_plan(options, network);
+    for (auto const& stem_end : {"", "-selection"})
+        for (auto const* const extension : {".toml", ".json"})
+            refuse_to_replace_input(with_ending(options.output, stem_end, extension));
     return {std::move(network),
             std::move(info),
             std::move(data),
@@ -490,17 +493,20 @@ Action add_study_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("--modes", options->modes,
                    "of single drops: skip drops a block's convolutions, direct its skip connection; default: both")
         ->type_name("skip,direct");
-    app.add_option("--limit", options->limit, "take the first N images of --data")->type_name("N");
-    app.add_option("--final-limit", options->final_limit, "take the first N images of --final-data")->type_name("N");
-    app.add_option("--final-count", options->final_count, "how many sets are measured on --final-data; default: 21")
+    add_whole_option(app, "--limit", options->limit, "take the first N images of --data", 1)->type_name("N");
+    add_whole_option(app, "--final-limit", options->final_limit, "take the first N images of --final-data", 1)
+        ->type_name("N");
+    add_whole_option(app, "--final-count", options->final_count,
+                     "how many sets are measured on --final-data; default: 21", 1)
         ->type_name("N");
     app.add_option("-o,--output", options->output, "accuracy table to write; TABLE.json beside it has more")
         ->required()
         ->type_name("TABLE.toml");
-    app.add_option("--batch", options->batch, "images that go through the network together")
+    add_whole_option(app, "--batch", options->batch, "images that go through the network together", 1, 1'000'000)
         ->type_name("N")
-        ->capture_default_str();
-    app.add_option("--threads", options->threads, "threads per rank; default: the host's cores, shared by its ranks")
+        ->default_str(std::to_string(options->batch));
+    add_whole_option(app, "--threads", options->threads,
+                     "threads per rank; default: the host's cores, shared by its ranks", 1, 4096)
         ->type_name("N");
     app.add_option("--share", options->share,
                    "off: every set runs on its own, for comparison; on (default): what sets have in common runs once")

@@ -15,6 +15,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/number_options.hpp"
 #include "cli/sweep_program.hpp"
 #include "config/sweep_file.hpp"
 #include "emulator/host_clock.hpp"
@@ -26,6 +27,7 @@
 #include "sweep/status.hpp"
 #include "sweep/table.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 
 namespace skipstone::cli {
 
@@ -136,6 +138,7 @@ int expand(SweepOptions const& options, Invocation const& invocation) {
         std::error_code error;
         auto const parent = fs::absolute(to).parent_path();
         if (!fs::is_directory(parent, error)) throw InputError({to.string(), 0, ""}, "its folder does not exist");
+        refuse_to_replace_input(to);
         folder.write(to, sweep::manifest_text(manifest));
     }
     std::printf("%s of %s: %s\n", plural(manifest.points.size(), "point").c_str(), options.file.c_str(),
@@ -335,8 +338,8 @@ Action expand_action(CLI::App& app, SweepOptions& options, Invocation const& inv
                    "write the manifest there; \"-\": to standard output, and nothing else")
         ->type_name("FILE.csv");
     app.add_flag("!--no-estimate", options.estimate, "do not run points to see how long they take");
-    app.add_option("--jobs", options.jobs, "estimate for so many points at a time; default: cores")
-        ->check(CLI::Range(1, 4096));
+    add_whole_option(app, "--jobs", options.jobs, "estimate for so many points at a time; default: cores", 1, 4096)
+        ->type_name("N");
     app.footer(
         "The manifest is CSV: index (from 0), id, name, seed and the parameters, a line per point. The id is made\n"
         "from the resolved scenario: what does not change it leaves the point done. The estimate is the mean of what "
@@ -351,9 +354,10 @@ Action run_action(CLI::App& app, SweepOptions& options, Invocation const& invoca
     app.add_option("--points", options.points, "only these, counted from 0: 0-9,12; default: all")->type_name("A-B,C");
     auto* const left = app.add_flag("--left", options.left, "those that are neither done nor failed (the default)");
     app.add_flag("--failed", options.failed, "those that failed, again")->excludes(left);
-    app.add_option("--jobs", options.jobs,
-                   "points at a time; default: one per core, but those with the wall clock one after the other")
-        ->check(CLI::Range(1, 4096));
+    add_whole_option(app, "--jobs", options.jobs,
+                     "points at a time; default: one per core, but those with the wall clock one after the other", 1,
+                     4096)
+        ->type_name("N");
     app.add_option("--launcher", options.start.launcher,
                    "what starts the ranks of a point with the wall clock: \"srun --mpi=pmix\"; -n RANKS is added, "
                    "unless {ranks} stands in it; default: mpirun")

@@ -18,6 +18,7 @@
 #include "cli/run_session.hpp"
 #include "cli/this_host.hpp"
 #include "cli/trace_analysis.hpp"
+#include "config/file_kind.hpp"
 #include "config/scenario_file.hpp"
 #include "emulator/course.hpp"
 #include "emulator/dilation.hpp"
@@ -39,7 +40,11 @@ sweep::Resolved resolve(Scenario scenario, WeightsFiles& files) {
     if (auto const& weights = scenario.network.weights) {
         auto known = files.find(*weights);
         if (known == files.end() || !kernels::is_unchanged(known->second))
-            known = files.insert_or_assign(*weights, kernels::read_weights_info(*weights)).first;
+            known = files
+                        .insert_or_assign(*weights,
+                                          config::read_as(config::FileKind::weights, *weights,
+                                                          [&] { return kernels::read_weights_info(*weights); }))
+                        .first;
         resolved.weights_hash = known->second.sha256;
         scenario = emulator::with_weights_metadata(std::move(scenario), known->second);
     }

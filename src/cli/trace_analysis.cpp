@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "config/file_kind.hpp"
 #include "config/profiles.hpp"
 #include "config/scenario_file.hpp"
 #include "config/table_reader.hpp"
@@ -41,6 +42,10 @@ Powers with_keys_of(config::TableReader reader, Powers powers) {
 
 }  // namespace
 
+trace::Reader open_trace(std::string const& path) {
+    return config::read_as(config::FileKind::trace, path, [&] { return trace::Reader(path); });
+}
+
 std::optional<Scenario> scenario_of(trace::Reader const& trace, Invocation const& invocation) try {
     auto const text = without_weights(trace.header().provenance.scenario);
     auto scenario = config::parse_scenario(text, "scenario of " + trace.path(), {}, {}, invocation.profiles);
@@ -56,7 +61,8 @@ std::vector<Powers> read_powers(std::string const& profile, trace::Header const&
         powers.push_back({Watts(row.power_compute_w), Watts(row.power_transmit_w), Watts(row.power_receive_w),
                           Watts(row.power_idle_w)});
     auto const path = config::find_profile(config::ProfileKind::device, profile, invocation.profiles);
-    auto const file = config::read_toml_file(path);
+    auto const file =
+        config::read_as(config::FileKind::device_profile, path, [&] { return config::read_toml_file(path); });
     config::TableReader top(file, "");
     auto const tables = top.table("powers");
     if (!tables) {

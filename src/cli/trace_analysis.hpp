@@ -12,6 +12,9 @@
 
 namespace skipstone::cli {
 
+// Throws InputError for what is no trace, saying what it is and what takes it.
+trace::Reader open_trace(std::string const& path);
+
 // The scenario that a trace was made with, from its provenance, its weights left out. None where that cannot be read
 // (another version's) or is of another fleet.
 std::optional<Scenario> scenario_of(trace::Reader const& trace, Invocation const& invocation);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@ namespace skipstone::cli {
 
 namespace {
 
+namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds poll_interval{250};
@@ -66,6 +68,26 @@ std::string duration(double seconds) {
     return text;
 }
 
+void pause() {
+    auto const pause = std::chrono::duration_cast<std::chrono::nanoseconds>(poll_interval).count();
+    timespec const length{0, static_cast<long>(pause)};
+    nanosleep(&length, nullptr);  // a signal ends it
+}
+
+// Until a run begins to write the trace, if its folder is there; false when a signal came first.
+bool wait_for(fs::path const& trace) {
+    std::error_code ignored;
+    auto const missing = [&] { return !fs::exists(fs::symlink_status(trace, ignored)); };
+    auto const folder = fs::absolute(trace, ignored).parent_path();
+    if (!missing() || !fs::is_directory(folder, ignored)) return true;
+    std::fprintf(stderr, "skipstone: %s is not there yet; waiting for it (Ctrl-C ends that)\n", trace.c_str());
+    while (missing()) {
+        if (stop_requested()) return false;
+        pause();
+    }
+    return true;
+}
+
 class Watch {
   public:
     Watch(trace::Reader trace, Invocation const& invocation)
@@ -95,9 +117,7 @@ class Watch {
                 redraw();
             else
                 warn_of_silence();
-            auto const pause = std::chrono::duration_cast<std::chrono::nanoseconds>(poll_interval).count();
-            timespec const length{0, static_cast<long>(pause)};
-            nanosleep(&length, nullptr);  // a signal ends it
+            pause();
         }
         close_screen();
         say("no longer watching; the run goes on");
@@ -279,14 +299,16 @@ Action add_watch_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("trace", *trace, "the trace that a run is writing")->required()->type_name("TRACE");
     app.footer(
         "On a terminal the state of the run is redrawn in place; elsewhere every finished round is a line, as\n"
-        "`run` prints it. Ends when the run ends; Ctrl-C ends the watching, not the run.\n"
+        "`run` prints it. A trace that is not there yet is waited for. Ends when the run ends; Ctrl-C ends the watching,\n"
+        "not the run.\n"
         "Exit status: 0 the run finished, 1 it was interrupted, failed or was killed, 4 it finished with more than 1 %\n"
         "of its events late (wall clock), 130 watching was interrupted.\n"
         "A run whose process has gone without saying how it ended was killed; that can be seen on the host of its\n"
         "rank 0 alone.");
     return [trace, &invocation] {
         on_signals(OnSignal::remember);
-        return Watch(trace::Reader(*trace), invocation).follow();
+        if (!wait_for(*trace)) return interrupted + last_signal();
+        return Watch(open_trace(*trace), invocation).follow();
     };
 }
 
