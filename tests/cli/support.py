@@ -5,11 +5,13 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import zlib
 
 try:
     import h5py
@@ -312,6 +314,16 @@ def cifar_batch(labels):
     """A CIFAR-10 batch: a label and 3072 bytes of pixels per image."""
     random = numpy.random.default_rng(11)
     return b"".join(bytes([label]) + random.integers(0, 256, 3072, dtype=numpy.uint8).tobytes() for label in labels)
+
+
+def png():
+    """A picture of one grey pixel."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)) + \
+        chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
 
 
 if __name__ == "__main__":
