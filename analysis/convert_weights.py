@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import needs
+import output_file
 
 
 def three_shares(text):
@@ -355,6 +356,8 @@ def read_source(path):
 
 
 def convert(arguments):
+    if wrong := output_file.problem(arguments.destination, arguments.source, arguments.network):
+        raise ConversionError(wrong)
     profile = read_profile(arguments.network)
     try:
         weights, remarks = select(read_source(arguments.source), profile, arguments.key)
@@ -375,6 +378,7 @@ def convert(arguments):
 
 
 def main(words=None):
+    output_file.open_closed_streams()
     try:
         print(convert(parse_arguments(words)))
     except ConversionError as error:

@@ -14,6 +14,7 @@ import pathlib
 import sys
 
 import needs
+import output_file
 from plain_text import draw_plainly, drawable, legend_label
 
 
@@ -268,6 +269,7 @@ def title_of(profile):
 
 
 def main():
+    output_file.open_closed_streams()
     arguments = parse_arguments()
     output = pathlib.Path(arguments.output or pathlib.Path(arguments.profile).with_suffix(".png"))
     try:
@@ -275,6 +277,8 @@ def main():
         wanted = {name: getattr(arguments, name) for name in ("network", "input", "precision", "threads", "batch", "convolutions")}
         profile.choose(arguments.profile, {name: values.split(",") if values is not None else None for name, values in wanted.items()})
         figure = draw(profile, arguments.title or title_of(profile))
+        if wrong := output_file.problem(output, arguments.profile):
+            raise InputError(wrong)
         try:
             # The same profile gives the same file, and text in it can be searched for.
             with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skipstone"}):

@@ -11,6 +11,7 @@ import re
 import sys
 
 import needs
+import output_file
 from plain_text import draw_plainly, drawable
 
 
@@ -261,11 +262,14 @@ def draw(table, title):
 
 
 def main():
+    output_file.open_closed_streams()
     arguments = parse_arguments()
     output = pathlib.Path(arguments.output or pathlib.Path(arguments.table).with_suffix(".png"))
     try:
         table = Table(arguments.table)
         figure = draw(table, arguments.title or table.title())
+        if wrong := output_file.problem(output, arguments.table):
+            raise InputError(wrong)
         try:
             # The same table gives the same file, and text in it can be searched for.
             with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skipstone"}):

@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 import needs
+import output_file
 from plain_text import draw_plainly, drawable, legend_label
 
 
@@ -256,10 +257,13 @@ def draw(trace, index, title):
 
 
 def main(words=None):
+    output_file.open_closed_streams()
     arguments = parse_arguments(words)
     try:
         trace = skipstone.load(arguments.trace)
         figure = draw(trace, choose_round(trace, arguments.round), arguments.title or pathlib.Path(arguments.trace).stem)
+        if wrong := output_file.problem(arguments.output, arguments.trace):
+            raise InputError(wrong)
         try:
             figure.savefig(arguments.output, dpi=110)
         except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import needs  # noqa: E402
+import output_file  # noqa: E402
 from plain_text import draw_plainly  # noqa: E402
 
 
@@ -125,10 +126,13 @@ def draw(figure, table):
 
 
 def main(arguments=None):
+    output_file.open_closed_streams()
     arguments = parse_arguments(arguments)
     figure = FIGURES[arguments.figure]
     try:
         picture = draw(figure, SweepTable(arguments.table, [figure.x], figure.columns))
+        if wrong := output_file.problem(arguments.output, arguments.table):
+            raise InputError(wrong)
         try:
             picture.savefig(arguments.output, dpi=100)
         except (OSError, ValueError) as error:

@@ -1,0 +1,27 @@
+"""Where a script's result goes: never over what it was made from, nor over what came with the program."""
+
+import os
+import pathlib
+
+BUILT_IN = pathlib.Path(__file__).resolve().parents[1] / "profiles"
+
+
+def problem(output, *inputs):
+    """What is wrong with an output that is one of the inputs, whatever link or spelling leads there; None: nothing."""
+    if not os.path.exists(output):
+        return None
+    for path in inputs:
+        if path is not None and os.path.exists(path) and os.path.samefile(output, path):
+            return f"{output}: would be written over, and it is an input ({path} is the same file); name another file"
+    if BUILT_IN in pathlib.Path(output).resolve().parents:
+        return f"{output}: is one of the built-in profiles, which are not written over; name another file"
+    return None
+
+
+def open_closed_streams():
+    """Files that are opened take the lowest free numbers: one that took that of standard error would get what is printed there."""
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
