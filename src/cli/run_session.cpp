@@ -21,6 +21,7 @@
 #include "cli/run_report.hpp"
 #include "cli/signals.hpp"
 #include "cli/this_host.hpp"
+#include "config/file_kind.hpp"
 #include "config/scenario_file.hpp"
 #include "emulator/coordinator.hpp"
 #include "emulator/dilation.hpp"
@@ -280,7 +281,8 @@ Stage prepare(RunRequest const& request, int ranks) {
     check_ranks(scenario, ranks);
     std::optional<kernels::WeightsInfo> weights;
     if (scenario.network.weights) {
-        weights = kernels::read_weights_info(*scenario.network.weights);
+        auto const& file = *scenario.network.weights;
+        weights = config::read_as(config::FileKind::weights, file, [&] { return kernels::read_weights_info(file); });
         scenario = with_weights_metadata(std::move(scenario), *weights);
     }
     scenario = with_calibration(std::move(scenario), weights ? weights->sha256 : "");
