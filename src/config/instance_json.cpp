@@ -26,6 +26,11 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t any_integer = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t most_requests = 1'000'000;
+constexpr std::int64_t most_in_sum = std::int64_t{1} << 60;  // MACs or bytes of all blocks together
+// Rates, times, energies and powers: what a scenario's numbers can lead to, and no more than can be counted with.
+constexpr double least_measure = 1e-24, most_measure = 1e24;
+constexpr Interval some{0, most_measure, Ends::open_low, least_measure};
+constexpr Interval some_or_none{0, most_measure, Ends::closed, least_measure};
 
 // Indices by name, with an error that names the nearest.
 class Names {
@@ -100,7 +105,7 @@ InstanceDevice read_device(TableReader reader, Names& names, Names const& blocks
     InstanceDevice device;
     device.name = needed(reader, "name", reader.text("name"), "the device's name");
     names.add(reader, device.name);
-    device.mac_rate = MacRate(needed(reader, "mac_rate", reader.number("mac_rate", positive), "its rate in MAC/s"));
+    device.mac_rate = MacRate(needed(reader, "mac_rate", reader.number("mac_rate", some), "its rate in MAC/s"));
     device.memory =
         Bytes(needed(reader, "memory_bytes", reader.integer("memory_bytes", 0, largest_amount), "its memory in bytes"));
     device.macs =
@@ -108,9 +113,9 @@ InstanceDevice read_device(TableReader reader, Names& names, Names const& blocks
     Value const* energy = reader.get("energy_j");
     device.energy = energy && energy->type == Value::Type::null
                         ? Joules(std::numeric_limits<double>::infinity())
-                        : Joules(needed(reader, "energy_j", reader.number("energy_j", not_negative),
+                        : Joules(needed(reader, "energy_j", reader.number("energy_j", some_or_none),
                                         "the energy that it has left, or null: mains supply"));
-    auto const power = [&](std::string_view key) { return reader.number(key, not_negative); };
+    auto const power = [&](std::string_view key) { return reader.number(key, some_or_none); };
     device.power_compute =
         Watts(needed(reader, "power_compute_w", power("power_compute_w"), "its power while it computes"));
     device.power_transmit =
@@ -120,7 +125,7 @@ InstanceDevice read_device(TableReader reader, Names& names, Names const& blocks
         device.compute.resize(block_count);
         for (std::string const& block : times->value().keys) {
             std::size_t const index = blocks.at(*times->get(block), times->path_of(block), block, "block");
-            device.compute[index] = Seconds(*times->number(block, positive));
+            device.compute[index] = Seconds(*times->number(block, some));
         }
         if (times->value().keys.empty()) device.compute.clear();
     }
@@ -167,7 +172,7 @@ std::vector<double> read_matrix(Value const& value, std::string const& key, std:
             Value const& item = row.items[k];
             std::string const here = path + "[" + std::to_string(k) + "]";
             bool const empty = item.type == Value::Type::null && (i == k || null == Null::zero);
-            double const number = empty ? 0 : number_of(item, here, i == k ? not_negative : interval);
+            double const number = empty ? 0 : number_of(item, here, i == k ? some_or_none : interval);
             matrix.push_back(i == k ? 0 : number);
         }
     }
@@ -193,7 +198,7 @@ Instance read_instance(Value const& root) {
     instance.requests = static_cast<int>(
         needed(reader, "requests", reader.integer("requests", 0, most_requests), "the number of requests"));
     instance.reference_latency =
-        Seconds(needed(reader, "reference_latency_s", reader.number("reference_latency_s", positive),
+        Seconds(needed(reader, "reference_latency_s", reader.number("reference_latency_s", some),
                        "what latencies are divided by"));
     instance.residual = reader.choice<Residual>("residual", {{"fused", Residual::fused}, {"paper", Residual::paper}})
                             .value_or(Residual::fused);
@@ -206,6 +211,17 @@ Instance read_instance(Value const& root) {
     for (TableReader& block : needed(reader, "blocks", reader.tables("blocks"), "the network's blocks, in order"))
         instance.blocks.push_back(read_block(std::move(block), blocks));
     if (instance.blocks.empty()) reader.fail("blocks", "is empty; a network has at least one block");
+    auto const limit_sum = [&](std::string_view key, auto InstanceBlock::*amount) {
+        double sum = 0;
+        for (auto const& block : instance.blocks) sum += static_cast<double>((block.*amount).value());
+        if (sum > static_cast<double>(most_in_sum))
+            reader.fail("blocks", "has " + std::string(key) + " of more than " + std::to_string(most_in_sum) +
+                                      " in sum; that is the most there can be");
+    };
+    limit_sum("macs", &InstanceBlock::macs);
+    limit_sum("memory_bytes", &InstanceBlock::memory);
+    limit_sum("output_bytes", &InstanceBlock::output);
+    limit_sum("weight_bytes", &InstanceBlock::weights);
 
     Value const* accuracy = reader.get("accuracy");
     instance.accuracy_known = !accuracy || accuracy->type != Value::Type::null;
@@ -249,9 +265,9 @@ Instance read_instance(Value const& root) {
     std::vector<double> latency{0};
     if (Value const* value = reader.get("latency_s"))
         latency = value->type == Value::Type::list
-                      ? read_matrix(*value, "latency_s", count, not_negative, Null::refused)
-                      : std::vector{number_of(*value, "latency_s", not_negative)};
-    instance.links = LinkTable::dense(count, read_matrix(*rates, "rate_bit_s", count, positive, Null::zero), latency);
+                      ? read_matrix(*value, "latency_s", count, some_or_none, Null::refused)
+                      : std::vector{number_of(*value, "latency_s", some_or_none)};
+    instance.links = LinkTable::dense(count, read_matrix(*rates, "rate_bit_s", count, some, Null::zero), latency);
     if (Value const* cut = reader.get("cut")) instance.cut_links(read_cut(*cut, devices));
     reader.finish();
     return instance;

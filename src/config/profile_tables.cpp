@@ -1,7 +1,6 @@
 #include "config/profile_tables.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -13,6 +12,7 @@ namespace skipstone::config {
 namespace {
 
 constexpr std::int64_t any_integer = std::numeric_limits<std::int64_t>::max();
+constexpr double most_loss = 0.999;
 
 std::string line(std::string_view key, std::string const& value) {
     return std::string(key) + " = " + value + "\n";
@@ -89,6 +89,7 @@ std::map<std::string, Seconds> read_compute_seconds(TableReader reader) {
             time = *reader.quantity<Seconds>(block);
         else
             time = Seconds(number_of(value, reader.path_of(block), positive));
+        refuse_outside(value, reader.path_of(block), time.value(), unit_system<Seconds>());
         if (!(time > Seconds(0))) reader.fail(block, "is 0 s; a block takes some time");
         times.emplace(block, time);
     }
@@ -215,9 +216,6 @@ Device read_device_keys(TableReader& reader, Device base, Keys keys) {
     if (rate) device.compute_seconds.clear();
     if (times) device.compute_seconds = read_compute_seconds(*times);
     if (speedup) device.speedup = read_speedup(*speedup);
-    for (auto const& [precision, factor] : device.speedup)
-        if (auto const faster = device.mac_rate_in(precision); !std::isfinite(faster.value()) || !(faster > MacRate(0)))
-            reader.fail("speedup", "times mac_rate is no rate that can be counted with");
     return device;
 }
 
@@ -260,7 +258,10 @@ LinkModel read_link_keys(TableReader& reader, LinkModel base, Keys keys) {
     links.latency = reader.quantity<Seconds>("latency").value_or(links.latency);
     links.jitter = reader.quantity<Seconds>("jitter").value_or(links.jitter);
     links.loss = reader.number("loss", {0, 1, Ends::open_high}).value_or(links.loss);
-    links.efficiency = reader.number("efficiency", {0, 1, Ends::open_low}).value_or(links.efficiency);
+    if (links.loss > most_loss)
+        reader.fail("loss", "is " + number_text(links.loss) + "; it must be at most " + number_text(most_loss) +
+                                ", when every packet is sent a thousand times");
+    links.efficiency = reader.number("efficiency", {0, 1, Ends::open_low, 0.001}).value_or(links.efficiency);
     links.medium =
         reader.choice<Medium>("medium", {{"links", Medium::links}, {"radio", Medium::radio}}).value_or(links.medium);
     return links;

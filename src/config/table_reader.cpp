@@ -78,7 +78,20 @@ double number_of(Value const& value, std::string const& key, Interval interval) 
     bool const inside = std::isfinite(number) && (open_low ? number > interval.low : number >= interval.low) &&
                         (open_high ? number < interval.high : number <= interval.high);
     if (!inside) fail_at(value, key, "is " + number_as_written(value) + "; it must be " + describe(interval));
+    if (number != 0 && std::abs(number) < interval.least)
+        fail_at(value, key,
+                "is " + number_as_written(value) + "; it must be at least " + short_number(interval.least) +
+                    (interval.low < 0 || (interval.low == 0 && !open_low) ? ", or 0" : ""));
     return number;
+}
+
+void refuse_outside(Value const& value, std::string const& key, double quantity, UnitSystem const& system) {
+    if (quantity == 0 || (quantity >= system.least && quantity <= system.most)) return;
+    std::string_view const noun = system.noun;
+    auto const what = std::string(noun.substr(noun.rfind(' ') + 1));
+    fail_at(value, key,
+            (value.type == Value::Type::text ? shortened(value.text) : number_as_written(value)) + " is no " + what +
+                " that can be counted with; " + range_text(system));
 }
 
 std::int64_t integer_of(Value const& value, std::string const& key, std::int64_t low, std::int64_t high) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,9 +22,13 @@ enum class Ends { closed, open_low, open_high, open };
 struct Interval {
     double low = -std::numeric_limits<double>::max(), high = std::numeric_limits<double>::max();
     Ends ends = Ends::closed;
+    double least = 0;  // of a number that is not 0
 };
 inline constexpr Interval not_negative{0};
 inline constexpr Interval positive{0, std::numeric_limits<double>::max(), Ends::open_low};
+
+// Throws InputError at the value's place when it is no quantity that a file may give; key: its full path.
+void refuse_outside(Value const& value, std::string const& key, double quantity, UnitSystem const& system);
 
 // Reads a table key by key, each at most once, and refuses what nobody asked for. Every read of a key that is missing
 // gives nothing; of one that is there but wrong throws InputError "file:line: path.key: problem; what would be right".
@@ -56,11 +61,16 @@ class TableReader {
     std::optional<Q> quantity(std::string_view key) {
         auto const written = quantity_source(key, unit_system<Q>());
         if (!written) return std::nullopt;
-        try {
-            return parse_quantity<Q>(*written);
-        } catch (InputError const& error) {
-            fail(key, error.what());
-        }
+        Q const value = [&] {
+            try {
+                return parse_quantity<Q>(*written);
+            } catch (InputError const& error) {
+                fail(key, error.what());
+            }
+        }();
+        if constexpr (std::is_floating_point_v<typename Q::rep>)
+            refuse_outside(*get(key), path_of(key), value.value(), unit_system<Q>());
+        return value;
     }
 
     // One of several words.

@@ -36,13 +36,13 @@ constexpr std::array power_units{Unit{"uW", -6}, Unit{"mW", -3}, Unit{"W", 0}, U
 constexpr std::array energy_units{Unit{"uJ", -6}, Unit{"mJ", -3},      Unit{"J", 0},          Unit{"kJ", 3},
                                   Unit{"MJ", 6},  Unit{"mWh", 0, 3.6}, Unit{"Wh", 0, 3600.0}, Unit{"kWh", 0, 3.6e6}};
 
-constexpr UnitSystem times{"a time", "5 ms", time_units, "s"};
+constexpr UnitSystem times{"a time", "5 ms", time_units, "s", 1e-12, 1e10};
 constexpr UnitSystem sizes{"a size", "100 MB", size_units, "B"};
-constexpr UnitSystem bit_rates{"a data rate", "7.2 Mbit/s", bit_rate_units, "bit/s"};
+constexpr UnitSystem bit_rates{"a data rate", "7.2 Mbit/s", bit_rate_units, "bit/s", 1e-3, 1e15};
 constexpr UnitSystem works{"an amount of computation", "1.4 GMAC", mac_units, "MAC"};
-constexpr UnitSystem mac_rates{"an arithmetic rate", "1.4 GMAC/s", mac_rate_units, "MAC/s"};
-constexpr UnitSystem powers{"a power", "8 W", power_units, "W"};
-constexpr UnitSystem energies{"an energy", "800 J", energy_units, "J"};
+constexpr UnitSystem mac_rates{"an arithmetic rate", "1.4 GMAC/s", mac_rate_units, "MAC/s", 1, 1e18};
+constexpr UnitSystem powers{"a power", "8 W", power_units, "W", 1e-9, 1e9};
+constexpr UnitSystem energies{"an energy", "800 J", energy_units, "J", 1e-9, 1e18};
 
 std::string quoted(std::string_view text) {
     constexpr std::size_t longest = 60;
@@ -188,6 +188,15 @@ std::string how_to_write(UnitSystem const& system) {
         first = false;
     }
     return text + ", such as \"" + std::string(system.example) + "\"";
+}
+
+std::string range_text(UnitSystem const& system) {
+    auto const amount = [&](double value) {
+        std::array<char, 32> text{};
+        auto const [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+        return std::string(text.data(), end) + " " + std::string(system.base);
+    };
+    return std::string(system.noun) + " is 0, or from " + amount(system.least) + " to " + amount(system.most);
 }
 
 double parse_real(std::string_view text, UnitSystem const& system) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ struct UnitSystem {
     std::string_view example;     // "5 ms"
     std::span<Unit const> units;  // powers of ten ascending first, then others
     std::string_view base;        // name of the unit with factor 1 and exponent 0
+    // What a file may give such a quantity, in that unit: 0, or a number in between. Wide enough for every device that
+    // there is, and narrow enough that whatever is counted from such numbers is finite.
+    double least = 0, most = std::numeric_limits<double>::max();
 };
 
 template <class Q>
@@ -44,6 +48,8 @@ UnitSystem const& unit_system<Joules>();
 
 // "a time is written as a number and one of ns, us, ms, s, min, h, such as "5 ms""
 std::string how_to_write(UnitSystem const& system);
+// "a time is 0, or from 1e-12 s to 1e+10 s"
+std::string range_text(UnitSystem const& system);
 
 // The value in the system's own unit, correctly rounded for units that are powers of ten. Throws InputError (without a
 // place) for a missing or unknown unit, a number that is none, and one that is negative, not finite or too large.

@@ -311,6 +311,8 @@ BOOST_AUTO_TEST_CASE(bad_instances_are_refused_with_the_path) {
          "i.json: devices[0].compute_s.s2b2: there is no block \"s2b2\" (nearest: \"s2b1\")"},
         {"{\"s2b1\": 0.2}", "{\"s2b1\": 0}", "i.json: devices[0].compute_s.s2b1: is 0; it must be above 0"},
         {"\"name\": \"d1\"", "\"name\": \"d0\"", "i.json: devices[1].name: \"d0\" stands twice"},
+        {"[null, 3.1e7]", "[null, 1e300]", "i.json: rate_bit_s[0][1]: is 1e+300; it must be above 0 and at most 1e+24"},
+        {"[null, 3.1e7]", "[null, 1e-300]", "i.json: rate_bit_s[0][1]: is 1e-300; it must be at least 1e-24"},
         {"[null, 3.1e7]", "[null, -3.1e7]", "i.json: rate_bit_s[0][1]: is -3.1e+07; it must be above 0"},
         {"[null, 3.1e7]", "[null]", "i.json: rate_bit_s[0]: must be 2 rows of 2 numbers, one per device"},
         {"[[null, 3.1e7], [null, null]]", "3", "i.json: rate_bit_s: must be 2 rows of 2 numbers"},
