@@ -25,6 +25,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double integral = 1e-6;  // distance from an integer that counts as none
 constexpr std::size_t columns_per_round = 12;
+constexpr double most_combining = 1e9;  // elementary operations of one attempt to combine paths
 constexpr std::size_t everyone = TransitionPrice::every_choice;
 constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 
@@ -76,7 +77,8 @@ struct LaterNode {
 
 class Search {
   public:
-    Search(Instance const& instance, std::vector<Choice> const& choices, Task const& task, Budget& budget)
+    // unit: what costs are multiplied by within the search.
+    Search(Instance const& instance, std::vector<Choice> const& choices, Task const& task, Budget& budget, double unit)
         : instance_(instance),
           choices_(choices),
           task_(task),
@@ -84,9 +86,10 @@ class Search {
           devices_(instance.devices.size()),
           blocks_(instance.blocks.size()),
           requests_(static_cast<double>(task.requests)),
+          unit_(unit),
           pricer_(instance, choices),
           whole_(instance) {
-        auto const reference = instance.reference_latency.value();
+        auto const reference = instance.reference_latency.value() / unit;
         switch (task.aim) {
             case Aim::cost:
                 per_second_ = instance.alpha / reference;
@@ -99,12 +102,13 @@ class Search {
                 break;
         }
         for (auto const& choice : choices)
-            choice_cost_.push_back(task.aim == Aim::cost ? instance.beta * (1 - choice.accuracy) : 0);
+            choice_cost_.push_back(task.aim == Aim::cost ? unit * instance.beta * (1 - choice.accuracy) : 0);
         // Ties are broken in favour of lower latency; the bound pays for it.
         double const least = *std::ranges::min_element(choice_cost_);
-        double const tie = 1e-9 * std::max(least, 1e-3) / pricer_.longest_latency();
+        double const longest = pricer_.longest_latency();
+        double const tie = longest > 0 ? 1e-9 * std::max(least, 1e-3) / longest : 0;
         pricing_seconds_ = std::max(per_second_, tie);
-        slack_in_bound_ = (pricing_seconds_ - per_second_) * pricer_.longest_latency();
+        slack_in_bound_ = (pricing_seconds_ - per_second_) * longest;
         pricer_.restrict_to(whole_);
         for (std::size_t i = 0; i < devices_; ++i) everybody_.emplace_back(i);
         start_master();
@@ -150,6 +154,11 @@ class Search {
         }
         double const rest = open.empty() ? infinity : open.top().bound;
         best_.bound = std::max(bound, std::min({closed_, rest, best_.value}));
+        // No path costs less than its drop set. That counts where little else is known.
+        double const least = std::min(best_.value, requests_ * *std::ranges::min_element(choice_cost_));
+        if (!(best_.bound >= (1 - 1e-6) * least)) best_.bound = least;
+        best_.bound /= unit_;
+        best_.value /= unit_;
         return best_;
     }
 
@@ -160,8 +169,10 @@ class Search {
         master_.add_row(requests_, requests_, {});
         double dearest = 0;
         for (std::size_t c = 0; c < choices_.size(); ++c) dearest = std::max(dearest, choice_cost_[c]);
-        slack_cost_ =
-            task_.aim == Aim::shortage ? 1 : 10 * (requests_ + 1) * (dearest + per_second_ * pricer_.longest_latency());
+        constexpr double enough = 1e9;  // beside costs of about 1
+        slack_cost_ = task_.aim == Aim::shortage
+                          ? 1
+                          : std::min(enough, 10 * (requests_ + 1) * (dearest + per_second_ * pricer_.longest_latency()));
         slack_ = master_.add_column(slack_cost_, 0, infinity, {{0, 1.0}});
         owners_.assign(slack_ + 1, nobody);
         if (task_.aim == Aim::latency && task_.loss_budget < infinity) {
@@ -343,7 +354,9 @@ class Search {
         double sum = 0;
         for (std::size_t r = 0; r < rows_.size(); ++r)
             if (duals[r] != 0) sum += duals[r] * (duals[r] > 0 ? current_[r].lower : current_[r].upper);
-        double least = lowest - slack_in_bound_;
+        constexpr double negligible = 1e-10;
+        double const rounding = pricer_.rounding() > negligible ? pricer_.rounding() : 0;
+        double least = lowest - slack_in_bound_ - rounding;
         if (task_.aim == Aim::shortage) least = std::min(least, 1.0);
         return least < infinity ? sum + requests_ * least : infinity;
     }
@@ -846,13 +859,22 @@ class Search {
 
     // Paths below the price, at the prices of the last run; nothing when there are too many.
     std::optional<std::vector<PricedPath>> paths_within(double limit, std::size_t most) {
-        auto found = pricer_.enumerate(limit, most);
-        budget_.spend(300.0 * static_cast<double>(found ? found->size() : most));
+        constexpr double work_of_path = 300;
+        double const before = budget_.left();
+        // Where paths are few and dead ends many, it is given up at some times what so many paths take, and sooner and
+        // sooner.
+        Budget allowance(budget_, patience_ * work_of_path * static_cast<double>(most));
+        auto found = pricer_.enumerate(limit, most, allowance);
+        if (allowance.spent()) patience_ = std::max(1.0, patience_ / 2);
+        // They are looked at once more.
+        double const least = work_of_path * static_cast<double>(found ? found->size() : most);
+        budget_.spend(std::max(0.0, least - (before - budget_.left())));
         return found;
     }
 
     struct Combination {
         std::vector<PricedPath> const& paths;              // by price
+        Meter& meter;
         std::vector<double> cost;                          // of each, without duals
         std::size_t lanes;                                 // devices, rounded up to whole vectors
         std::vector<std::int16_t> load;                    // [paths × lanes] compute in units of unit, rounded down
@@ -860,7 +882,6 @@ class Search {
         std::vector<std::vector<std::uint64_t>> partners;  // per path: bits of those from it on that may fit beside it
         std::vector<std::size_t> taken;
         double lowest = 0, room = 0;  // of prices; of the excess over it, all requests together
-        double work = 1e9;            // that may still be spent
     };
 
     struct Use {
@@ -946,7 +967,9 @@ class Search {
         for (auto const& device : instance_.devices) most = std::max(most, static_cast<double>(device.macs.value()));
         auto const unit = static_cast<std::int64_t>(most / full) + 1;
         auto const uses = leave_cheapest(paths);
-        Combination all{paths, {}, (devices_ + vector - 1) / vector * vector, {}, {}, {}, {}};
+        Budget attempt(most_combining, budget_.seconds_left());
+        std::optional<Meter> meter(std::in_place, attempt);
+        Combination all{paths, *meter, {}, (devices_ + vector - 1) / vector * vector, {}, {}, {}, {}};
         all.lowest = lowest;
         all.room = room;
         all.partners.resize(paths.size());
@@ -961,7 +984,8 @@ class Search {
         }
         std::vector<std::uint64_t> const everything((paths.size() + 63) / 64, ~std::uint64_t{0});
         bool const done = combine(all, 0, everything, 0);
-        budget_.spend(1e9 - all.work);
+        meter.reset();
+        budget_.spend(most_combining - attempt.left());
         return done;
     }
 
@@ -969,13 +993,13 @@ class Search {
     bool combine(Combination& all, std::size_t next, std::vector<std::uint64_t> const& allowed, double spent) {
         auto const missing = task_.requests - all.taken.size();
         if (missing == 0) {
-            all.work -= 20;
+            if (!all.meter.work(20)) return false;
             double cost = 0;
             for (auto const p : all.taken) cost += all.cost[p];
             if (cost >= best_.value - tolerance()) return true;
             std::vector<Placement> plan;
             for (auto const p : all.taken) plan.push_back({all.paths[p].choice, all.paths[p].devices});
-            all.work -= 5000;
+            all.meter.work(5000);
             if (offer(plan)) all.room = std::min(all.room, room());
             return true;
         }
@@ -986,13 +1010,13 @@ class Search {
                 if (allowed[p / 64] == 0) p |= 63;  // to the next word
                 continue;
             }
-            if (all.work <= 0 || (missing == task_.requests && budget_.spent())) return false;
+            if (!all.meter.work(0)) return false;
             all.taken.push_back(p);
             bool done = true;
             if (missing > 1) {
                 auto both = partners(all, p);
                 for (std::size_t w = 0; w < both.size(); ++w) both[w] &= allowed[w];
-                all.work -= static_cast<double>(both.size()) + 100;
+                all.meter.work(static_cast<double>(both.size()) + 100);
                 done = combine(all, p, both, spent + excess);
             } else {
                 done = combine(all, p, allowed, spent + excess);
@@ -1020,7 +1044,7 @@ class Search {
                     over = static_cast<std::int16_t>(over | static_cast<std::int16_t>(left[v + i] - load[v + i]));
             if (over >= 0) bits[q / 64] |= std::uint64_t{1} << (q % 64);
         }
-        all.work -= 8.0 * static_cast<double>(all.paths.size() - p);
+        all.meter.work(8.0 * static_cast<double>(all.paths.size() - p));
         return bits;
     }
 
@@ -1189,6 +1213,7 @@ class Search {
     Budget& budget_;
     std::size_t devices_, blocks_;
     double requests_;
+    double unit_;
     Pricer pricer_;
     Capacity whole_;
     std::vector<DeviceId> everybody_;
@@ -1215,6 +1240,7 @@ class Search {
     std::vector<std::size_t> helpers_;  // the columns that stand in for what branches ask for
     std::size_t created_ = 0;
 
+    double patience_ = 10;      // with dead ends
     double closed_ = infinity;  // least bound of the nodes that are done
     Outcome best_;
     Value best_value_;
@@ -1222,20 +1248,24 @@ class Search {
 
 }  // namespace
 
-Budget::Budget(double work, std::optional<double> seconds) : left_(work) {
-    if (seconds)
-        deadline_ = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                                                           std::chrono::duration<double>(*seconds));
-}
-
-bool Budget::spent() const {
-    return left_ <= 0 || (deadline_ && std::chrono::steady_clock::now() >= *deadline_);
-}
-
 Outcome search(Instance const& instance, std::vector<Choice> const& choices, Task const& task,
                std::vector<std::vector<Placement>> const& start, Budget& budget) {
     SKIPSTONE_EXPECT(!choices.empty() && task.requests > 0);
-    return Search(instance, choices, task, budget).run(start);
+    // Tolerances are absolute: costs far from 1 are scaled.
+    constexpr double least = 1e-4, most = 1e4;
+    double unit = 1;
+    if (task.aim != Aim::shortage && !start.empty()) {
+        double cost = 0;
+        for (auto const& placement : start.front()) {
+            auto const& choice = choices[placement.choice];
+            auto const latency = request_cost(instance, request_plan(instance, choice, placement.devices)).latency;
+            double const delay = latency.value() / instance.reference_latency.value();
+            cost += task.aim == Aim::cost ? instance.alpha * delay + instance.beta * (1 - choice.accuracy) : delay;
+        }
+        cost /= static_cast<double>(task.requests);
+        if (cost > 0 && (cost < least || cost > most)) unit = std::exp2(-std::round(std::log2(cost)));
+    }
+    return Search(instance, choices, task, budget, unit).run(start);
 }
 
 }  // namespace skipstone::planner

@@ -1,29 +1,14 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <limits>
-#include <memory>
-#include <optional>
 #include <vector>
 
 #include "model/instance.hpp"
+#include "planner/budget.hpp"
 #include "planner/choice.hpp"
 
 namespace skipstone::planner {
-
-// What a search may spend: elementary operations, counted the same way on every machine, and optionally host time.
-class Budget {
-  public:
-    explicit Budget(double work, std::optional<double> seconds = std::nullopt);
-    void spend(double work) { left_ -= work; }
-    double left() const { return left_; }
-    bool spent() const;
-
-  private:
-    double left_;
-    std::optional<std::chrono::steady_clock::time_point> deadline_;
-};
 
 // What a search for a given number of requests minimises, summed over them.
 enum class Aim {

@@ -13,6 +13,9 @@ namespace skipstone::planner {
 namespace {
 
 constexpr double admission_share = 0.5;  // of the budget
+constexpr double tie_share = 0.1;        // of the time, to break ties
+constexpr double shortest_start_s = 0.05;  // for a plan to begin with, whatever the limit is
+constexpr double unlimited_work = 1e18;
 constexpr double finest_gap = 5e-7;
 
 // Elementary operations, about a nanosecond each: what a search may spend without a time limit, more for larger fleets.
@@ -85,23 +88,26 @@ PlanResult plan_exact(Instance const& given, Options const& options) {
         position[c] = choices.size();
         choices.push_back(every[c]);
     }
-    auto const start = plan_sequentially(instance, Spread::anywhere);
+    auto const limit = options.time_limit_s ? unlimited_work : work_limit(instance);
+    auto const share_of_time = [&](double share) {
+        return options.time_limit_s ? std::optional(share * *options.time_limit_s) : std::nullopt;
+    };
+    bool const ties = instance.alpha == 0;  // to be broken afterwards
+    Budget budget(limit, share_of_time(ties ? 1 - tie_share : 1));
+    auto seconds = share_of_time(admission_share);
+    if (seconds) seconds = std::max(*seconds, shortest_start_s);
+    auto const start = plan_sequentially(instance, Spread::anywhere, seconds);
     if (choices.empty() || instance.requests <= 0) {
         auto result = start;
         result.admitted_bound = 0;
         result.binding = binding_of(instance, result, Spread::anywhere);
         return result;
     }
-    auto const limit = options.time_limit_s ? 1e18 : work_limit(instance);
-    Budget budget(limit, options.time_limit_s);
     Admission admission{placements_of(instance, start, every), instance.requests};
     for (auto& placement : admission.plan) placement.choice = position[instead[placement.choice]];
     if (static_cast<int>(admission.plan.size()) < instance.requests) {
-        auto const seconds =
-            options.time_limit_s ? std::optional(admission_share * *options.time_limit_s) : std::nullopt;
-        Budget share(admission_share * limit, seconds);
+        Budget share(budget, admission_share * limit, share_of_time(admission_share));
         admission = admit(instance, choices, std::move(admission.plan), share);
-        budget.spend(admission_share * limit - share.left());
     }
     if (admission.plan.empty()) {
         auto result = result_of(instance, choices, {});
@@ -114,7 +120,7 @@ PlanResult plan_exact(Instance const& given, Options const& options) {
     task.requests = admission.plan.size();
     task.gap = std::max(options.gap, finest_gap);
     auto best = search(instance, choices, task, {admission.plan}, budget);
-    if (instance.alpha == 0) {
+    if (ties) {
         Task second;
         second.aim = Aim::latency;
         second.requests = task.requests;
@@ -123,8 +129,7 @@ PlanResult plan_exact(Instance const& given, Options const& options) {
         second.loss_budget = 0;
         for (auto const& placement : best.plan) second.loss_budget += 1 - choices[placement.choice].accuracy;
         // Not proven, so not for long.
-        Budget some(0.03 * work_limit(instance),
-                    options.time_limit_s ? std::optional(0.1 * *options.time_limit_s) : std::nullopt);
+        Budget some(0.03 * work_limit(instance), share_of_time(tie_share));
         auto faster = search(instance, choices, second, {best.plan}, some);
         best.plan = std::move(faster.plan);
     }

@@ -11,6 +11,7 @@
 
 #include "model/cost_model.hpp"
 #include "planner/algorithm1.hpp"
+#include "planner/budget.hpp"
 #include "planner/capacity.hpp"
 #include "planner/choice.hpp"
 #include "planner/sequential.hpp"
@@ -29,6 +30,8 @@ constexpr double function_tolerance = 1e-6, constraint_tolerance = 1e-3;
 // Deep et al. 2009, for integers: Laplace distribution of location 0 and scale 0.35; power distribution of index 4.
 constexpr double laplace_scale = 0.35;
 constexpr double laplace_beyond_one = 0.0574326192676173;  // P(|Laplace(0, 0.35)| > 1) = exp(−1/0.35)
+
+constexpr double most_work = 1e10, unlimited_work = 1e18;  // elementary operations
 
 constexpr std::size_t word_bits = 64;
 
@@ -189,7 +192,7 @@ class Relaxation {
 
 class Search {
   public:
-    Search(Instance const& instance, std::vector<Choice> const& choices, std::uint64_t seed)
+    Search(Instance const& instance, std::vector<Choice> const& choices, std::uint64_t seed, Budget& budget)
         : shape_{static_cast<std::size_t>(instance.requests), instance.blocks.size(), instance.devices.size(),
                  (instance.devices.size() + word_bits - 1) / word_bits},
           choices_(choices),
@@ -209,6 +212,11 @@ class Search {
             for (std::size_t r = 0; r < shape_.requests; ++r)
                 now_.choice[p * shape_.requests + r] =
                     static_cast<std::int32_t>(random_.below(static_cast<std::int64_t>(choices.size())));
+            if (p > 0 && budget.spent()) {
+                now_.violation[p] = std::numeric_limits<double>::infinity();
+                continue;
+            }
+            budget.spend(work_of_one());
             relaxation_.evaluate(now_, p);
         }
         rank();
@@ -228,9 +236,12 @@ class Search {
         return change / static_cast<double>(stall_generations) <= function_tolerance;
     }
 
-    void advance() {
+    // The next generation; false: the budget is spent, and this one stays.
+    bool advance(Budget& budget) {
         for (std::size_t p = 0; p < elite_; ++p) copy(order_[p], p);
         for (std::size_t p = elite_; p < size_; ++p) {
+            budget.spend(work_of_one());
+            if (budget.spent()) return false;
             auto const one = tournament();
             if (p < elite_ + crossed_)
                 cross(one, tournament(), p);
@@ -240,9 +251,16 @@ class Search {
         }
         std::swap(now_, next_);
         rank();
+        return true;
     }
 
   private:
+    // Elementary operations of making and evaluating an individual, roughly: half of the pairs of devices hop.
+    double work_of_one() const {
+        auto const devices = static_cast<double>(shape_.devices);
+        return 2 * static_cast<double>(shape_.requests * shape_.blocks) * (10 + devices * (1 + devices / 2));
+    }
+
     // The bits of the w-th word that are devices.
     std::uint64_t mask(std::size_t w) const {
         std::size_t const left = shape_.devices - w * word_bits;
@@ -408,7 +426,8 @@ PlanResult plan_ga(Instance const& instance, Options const& options,
     auto const choices = choices_of(instance);
     if (instance.requests > 0 && !choices.empty() && !instance.devices.empty()) {
         result.admitted_bound = instance.requests;
-        Search search(instance, choices, options.seed);
+        Budget budget(options.time_limit_s ? unlimited_work : most_work, options.time_limit_s);
+        Search search(instance, choices, options.seed, budget);
         Decoder const decoder(instance, choices, search.shape());
         GaProgress best;
         std::vector<std::uint64_t> seen;
@@ -434,8 +453,7 @@ PlanResult plan_ga(Instance const& instance, Options const& options,
                 progress(best);
             }
             if (generation >= search.largest_generation() || search.stalled()) break;
-            if (options.time_limit_s && seconds() >= *options.time_limit_s) break;
-            search.advance();
+            if (!search.advance(budget)) break;
         }
     }
     result.binding = binding_of(instance, result, Spread::anywhere);

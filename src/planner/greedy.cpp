@@ -4,8 +4,8 @@
 
 namespace skipstone::planner {
 
-PlanResult plan_greedy(Instance const& instance, Options const&) {
-    auto result = plan_sequentially(instance, Spread::anywhere);
+PlanResult plan_greedy(Instance const& instance, Options const& options) {
+    auto result = plan_sequentially(instance, Spread::anywhere, options.time_limit_s);
     result.binding = binding_of(instance, result, Spread::anywhere);
     return result;
 }

@@ -6,10 +6,10 @@
 
 namespace skipstone::planner {
 
-PlanResult plan_no_drop(Instance const& instance, Options const&) {
+PlanResult plan_no_drop(Instance const& instance, Options const& options) {
     auto whole = instance;
     std::erase_if(whole.accuracy, [](DropOption const& option) { return !option.dropped.empty(); });
-    auto result = plan_sequentially(whole, Spread::anywhere);
+    auto result = plan_sequentially(whole, Spread::anywhere, options.time_limit_s);
     result.binding = binding_of(whole, result, Spread::anywhere);
     return result;
 }

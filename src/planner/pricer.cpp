@@ -1,6 +1,7 @@
 #include "planner/pricer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -174,6 +175,26 @@ double Pricer::hop(std::size_t node, std::size_t from, std::size_t to) const {
     return price;
 }
 
+// No sum of prices along a path is larger, whatever its sign. work: of a block on a device.
+double Pricer::largest_price(std::vector<double> const& work) const {
+    double sum = 0, hop = 0, most_moved = 0, extra = 0;
+    for (std::size_t w = 0; w < 2 * blocks_; ++w) {
+        double most = 0;
+        for (std::size_t i = 0; i < devices_; ++i) most = std::max(most, std::abs(work[w * devices_ + i]));
+        sum += most;
+    }
+    for (auto const& node : nodes_) most_moved = std::max(most_moved, node.moved);
+    for (std::size_t pair = 0; pair < hop_price_.size(); ++pair)
+        if (hop_fixed_[pair] < infinity)
+            hop = std::max(hop, std::abs(hop_price_[pair]) * most_moved + std::abs(hop_fixed_[pair]));
+    for (auto const& transition : prices_.transitions) extra = std::max(extra, std::abs(transition.price));
+    for (auto const& segment : prices_.segments)
+        extra = std::max(extra, std::abs(segment.price) * static_cast<double>(segment.rule->whole));
+    double most_choice = 0;
+    for (double const price : prices_.choice) most_choice = std::max(most_choice, std::abs(price));
+    return sum + most_choice + static_cast<double>(length_) * (hop + extra);
+}
+
 std::vector<PricedPath> Pricer::run(Prices const& prices, double limit, std::size_t per_choice) {
     auto const count = devices_;
     prices_ = prices;
@@ -191,6 +212,7 @@ std::vector<PricedPath> Pricer::run(Prices const& prices, double limit, std::siz
     price_segments();
     std::vector<double> work(prices.work);
     for (std::size_t w = 0; w < work.size(); ++w) work[w] += prices.per_second * compute_[w];
+    rounding_ = 4 * std::numeric_limits<double>::epsilon() * static_cast<double>(length_) * largest_price(work);
 
     opening_.resize(nodes_.size() * count);
     running_.resize(nodes_.size() * count);
@@ -312,23 +334,36 @@ struct Pricer::Enumeration {
     std::vector<DeviceId> devices;
     std::vector<PricedPath> paths;
     std::vector<std::int64_t> macs, memory;  // per device, of the segments so far
+    Meter meter;
 };
 
-std::optional<std::vector<PricedPath>> Pricer::enumerate(double limit, std::size_t most) const {
-    Enumeration all{limit, most, 0, {}, {}, std::vector<std::int64_t>(devices_), std::vector<std::int64_t>(devices_)};
+std::optional<std::vector<PricedPath>> Pricer::enumerate(double limit, std::size_t most, Budget& budget) const {
+    Enumeration all{limit,
+                    most,
+                    0,
+                    {},
+                    {},
+                    std::vector<std::int64_t>(devices_),
+                    std::vector<std::int64_t>(devices_),
+                    Meter(budget)};
+    if (!enumerate_into(all)) return std::nullopt;
+    return std::move(all.paths);
+}
+
+bool Pricer::enumerate_into(Enumeration& all) const {
     for (std::size_t c = 0; c < choices_->size(); ++c) {
         all.choice = c;
         all.devices.assign((*choices_)[c].steps.size(), DeviceId());
         for (std::size_t i = 0; i < devices_; ++i)
-            if (ending_[leaf_[c] * devices_ + i] + prices_.choice[c] < limit &&
+            if (ending_[leaf_[c] * devices_ + i] + prices_.choice[c] < all.limit &&
                 !extend(all, leaf_[c], i, prices_.choice[c]))
-                return std::nullopt;
+                return false;
     }
-    return std::move(all.paths);
+    return true;
 }
 
 // Every way to have the node there at the end of a segment; rest: the price of all that comes after it. False: too
-// many.
+// many, or the budget is spent.
 bool Pricer::extend(Enumeration& all, std::size_t node, std::size_t device, double rest) const {
     auto const first = first_[node * devices_ + device];
     for (auto a = static_cast<std::int32_t>(node); a >= 0 && nodes_[static_cast<std::size_t>(a)].depth >= first;
@@ -336,6 +371,7 @@ bool Pricer::extend(Enumeration& all, std::size_t node, std::size_t device, doub
         auto const start = static_cast<std::size_t>(a);
         double const total = rest + running_[node * devices_ + device] + opening_[start * devices_ + device] +
                              segment(start, node, device);
+        if (!all.meter.work(4)) return false;
         if (!(total < all.limit)) continue;
         auto const macs = nodes_[node].macs - nodes_[start].macs + nodes_[start].step.macs.value();
         auto const memory = nodes_[node].memory - nodes_[start].memory + nodes_[start].step.memory.value();
@@ -345,12 +381,13 @@ bool Pricer::extend(Enumeration& all, std::size_t node, std::size_t device, doub
         for (auto d = nodes_[start].depth; d <= nodes_[node].depth; ++d)
             all.devices[static_cast<std::size_t>(d)] = DeviceId(device);
         if (nodes_[start].parent < 0) {
-            if (all.paths.size() == all.most) return false;
+            if (all.paths.size() == all.most || !all.meter.work(100)) return false;
             all.paths.push_back({all.choice, all.devices, total});
             continue;
         }
         all.macs[device] += macs;
         all.memory[device] += memory;
+        if (!all.meter.work(static_cast<double>(devices_ * (6 + 2 * prices_.transitions.size())))) return false;
         auto const before = static_cast<std::size_t>(nodes_[start].parent);
         double best = infinity;
         for (std::size_t k = 0; k < devices_; ++k)

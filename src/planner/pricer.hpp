@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/instance.hpp"
+#include "planner/budget.hpp"
 #include "planner/capacity.hpp"
 #include "planner/choice.hpp"
 #include "planner/packing.hpp"
@@ -70,9 +71,11 @@ class Pricer {
     std::vector<PricedPath> run(Prices const& prices, double limit, std::size_t per_choice);
     // The cheapest price of the last run, over all choices; infinite when there is no path.
     double lowest() const { return lowest_; }
+    // By how much rounding may have raised lowest(), of the last run.
+    double rounding() const { return rounding_; }
     // All paths of the last run's prices below the limit, in no particular order; nothing when there are more than
-    // `most`.
-    std::optional<std::vector<PricedPath>> enumerate(double limit, std::size_t most) const;
+    // `most`, or when the budget does not suffice to find them all. Dead ends are charged like paths.
+    std::optional<std::vector<PricedPath>> enumerate(double limit, std::size_t most, Budget& budget) const;
     // Elementary operations of one run, roughly.
     double work() const { return static_cast<double>(nodes_.size() * (devices_ + 8) * devices_); }
 
@@ -93,6 +96,7 @@ class Pricer {
     void build(std::vector<std::size_t> const& separate);
     void find_windows();
     void price_segments();
+    double largest_price(std::vector<double> const& work) const;
     // Extra price of the segment from a start to an end on a device.
     double segment(std::size_t start, std::size_t end, std::size_t device) const {
         auto const& prices = segment_price_[device];
@@ -102,6 +106,7 @@ class Pricer {
     }
     double hop(std::size_t node, std::size_t from, std::size_t to) const;
     struct Enumeration;
+    bool enumerate_into(Enumeration& all) const;
     bool extend(Enumeration& all, std::size_t node, std::size_t device, double rest) const;
     PricedPath path_to(std::size_t choice, std::size_t leaf, std::size_t device) const;
 
@@ -135,7 +140,7 @@ class Pricer {
         opening_;  // [nodes × devices] price of the path up to an opening at the node, less the running sum
     std::vector<double> running_;  // [nodes × devices] sum of work prices from the root
     std::vector<double> ending_;   // [nodes × devices] price of the cheapest path that has the node there
-    double lowest_ = 0;
+    double lowest_ = 0, rounding_ = 0;
 };
 
 }  // namespace skipstone::planner

@@ -5,11 +5,14 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "planner/budget.hpp"
+#include "planner/connection.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::planner {
@@ -21,7 +24,8 @@ constexpr std::size_t many_requests = 100;
 constexpr std::size_t few_candidates = 16;  // with many requests
 constexpr std::size_t kept_choices = 4;     // with many requests: drop sets that are tried again at once
 constexpr std::size_t refresh = 16;         // … and after how many requests all are
-constexpr std::size_t widest_search = 400;  // candidates, when few do not suffice
+constexpr std::size_t first_search = 96;    // candidates, when few do not suffice
+constexpr std::size_t widest_search = 400;  // … and when these do not
 
 struct Placed : Placement {
     double objective = 0;  // the request's own share, before division by R
@@ -85,10 +89,11 @@ class Ranking {
 
 class Sequence {
   public:
-    Sequence(Instance const& instance, std::vector<Choice> const& choices, Spread spread)
+    Sequence(Instance const& instance, std::vector<Choice> const& choices, Spread spread, Budget const& clock)
         : instance_(instance),
           choices_(choices),
           spread_(spread),
+          clock_(clock),
           capacity_(instance),
           scores_(all_scores()),
           ranking_(all_ranks()) {
@@ -106,9 +111,9 @@ class Sequence {
 
     std::vector<Placed> const& placed() const { return placed_; }
 
-    // Adds requests until there are `requests` or none fits.
+    // Adds requests until there are `requests`, none fits, or the time is over.
     void fill(std::size_t requests, Goal goal) {
-        while (placed_.size() < requests) {
+        while (placed_.size() < requests && !clock_.spent()) {
             auto found = find(goal, requests);
             if (!found) return;
             put(std::move(*found));
@@ -116,7 +121,7 @@ class Sequence {
     }
 
     void improve(std::size_t requests) {
-        for (std::size_t r = 0; r < placed_.size(); ++r) {
+        for (std::size_t r = 0; r < placed_.size() && !clock_.spent(); ++r) {
             Placed const old = placed_.front();
             placed_.erase(placed_.begin());
             lift(old);
@@ -139,9 +144,9 @@ class Sequence {
         if (auto found = among(top(many ? few_candidates : all_are_candidates), goal, many)) return found;
         if (everyone <= all_are_candidates || !may_fit()) return std::nullopt;
         if (spread_ == Spread::one_device) return among(top(everyone), goal, false);
-        for (std::size_t size = 4 * all_are_candidates; size <= widest_search; size *= 2)
-            if (auto found = among(connected(size), goal, false)) return found;
-        return std::nullopt;
+        for (std::size_t size = first_search; size < 2 * widest_search; size *= 2)
+            if (auto found = among(connected(std::min(size, widest_search)), goal, false)) return found;
+        return elsewhere(goal);
     }
 
   private:
@@ -196,36 +201,80 @@ class Sequence {
         return devices;
     }
 
-    // Devices that can reach one another, best first, for fleets in which not everybody can.
-    std::vector<DeviceId> connected(std::size_t size) {
-        std::vector<DeviceId> ranked, devices;
+    std::vector<DeviceId> all_ranked() {
+        std::vector<DeviceId> ranked;
         ranking_.visit_best(instance_.devices.size(), [&](DeviceId id) { ranked.push_back(id); });
-        std::vector<bool> taken(instance_.devices.size(), false);
-        auto const add = [&](DeviceId id) {
-            if (taken[id.index()] || devices.size() == size) return;
-            taken[id.index()] = true;
-            devices.push_back(id);
-        };
-        add(instance_.source ? *instance_.source : ranked.front());
-        for (std::size_t d = 0; d < devices.size() && devices.size() < size; ++d)
-            for (DeviceId const id : ranked) {
-                if (devices.size() == size) break;
-                if (!taken[id.index()] && instance_.links.rate(devices[d], id).value() > 0) add(id);
-            }
+        return ranked;
+    }
+
+    // Devices that the source, or the best one, is connected with, best first.
+    std::vector<DeviceId> connected(std::size_t size) {
+        auto const ranked = all_ranked();
+        auto devices = instance_.source
+                           ? connected_with(instance_.links, *instance_.source, ranked, Reach::from, size)
+                           : connected_with(instance_.links, ranked.front(), ranked, Reach::either, size);
         std::ranges::sort(devices);
         return devices;
     }
 
+    // In the parts that the fleet falls into, beside the devices that connected() finds. Small ones are tried together.
+    std::optional<Placed> elsewhere(Goal goal) {
+        constexpr double most_pairs = 4e5;  // of candidates, together
+        if (instance_.source) return std::nullopt;  // images reach only what it is connected with
+        if (parts_.empty()) parts_ = parts_of(instance_.links);
+        auto const ranked = all_ranked();
+        std::map<std::size_t, std::vector<DeviceId>> members;  // of each part, best first
+        std::vector<std::size_t> order;                        // of the parts, by the best of each
+        for (auto const id : ranked) {
+            auto& part = members[parts_[id.index()]];
+            if (part.empty()) order.push_back(parts_[id.index()]);
+            part.push_back(id);
+        }
+        std::vector<DeviceId> together;
+        double pairs = 0;
+        auto const attempt = [&]() -> std::optional<Placed> {
+            auto devices = std::exchange(together, {});
+            auto const count = static_cast<double>(devices.size());
+            if (devices.empty() || (pairs += count * count) > most_pairs) return std::nullopt;
+            std::ranges::sort(devices);
+            return among(std::move(devices), goal, false);
+        };
+        bool tried = true;  // connected() has the first ones
+        for (auto const number : order)
+            for (auto rest = std::move(members[number]); !rest.empty();) {
+                auto const group =
+                    connected_with(instance_.links, rest.front(), rest, Reach::either, widest_search);
+                std::erase_if(rest, [taken = std::set<DeviceId>(group.begin(), group.end())](DeviceId id) {
+                    return taken.contains(id);
+                });
+                if (std::exchange(tried, false) || !may_fit(group)) continue;
+                if (together.size() + group.size() > first_search)
+                    if (auto found = attempt()) return found;
+                together.insert(together.end(), group.begin(), group.end());
+                if (pairs > most_pairs) return std::nullopt;
+            }
+        return attempt();
+    }
+
     // Whether the remaining compute and memory of the whole fleet would do; false proves that no request fits.
     bool may_fit() const {
-        auto const& least = choices_[by_size_.front()];
-        Macs macs{};
-        Bytes memory{};
-        for (std::size_t i = 0; i < instance_.devices.size(); ++i) {
-            macs += capacity_.macs(DeviceId(i));
-            memory += capacity_.memory(DeviceId(i));
+        std::vector<DeviceId> everyone;
+        for (std::size_t i = 0; i < instance_.devices.size(); ++i) everyone.emplace_back(i);
+        return may_fit(everyone);
+    }
+
+    // Likewise of these devices.
+    bool may_fit(std::vector<DeviceId> const& devices) const {
+        constexpr double rounding = 1 - 1e-9;  // of sums
+        double macs = 0, memory = 0;
+        for (auto const device : devices) {
+            macs += static_cast<double>(capacity_.macs(device).value());
+            memory += static_cast<double>(capacity_.memory(device).value());
         }
-        return macs >= least.macs && memory >= least.memory;
+        return std::ranges::any_of(choices_, [&](Choice const& choice) {
+            return macs >= rounding * static_cast<double>(choice.macs.value()) &&
+                   memory >= rounding * static_cast<double>(choice.memory.value());
+        });
     }
 
     std::optional<Placed> among(std::vector<DeviceId> candidates, Goal goal, bool many) {
@@ -264,12 +313,14 @@ class Sequence {
     Instance const& instance_;
     std::vector<Choice> const& choices_;
     Spread spread_;
+    Budget const& clock_;
     Capacity capacity_;
     std::vector<double> scores_;
     Ranking ranking_;
     std::vector<std::size_t> by_size_;  // choices, least needed first
     std::vector<std::size_t> kept_;     // choices that were best when all were tried
     std::size_t since_refresh_ = 0;
+    std::vector<std::size_t> parts_;  // of the fleet, by device; found when first needed
     std::vector<Placed> placed_;
 };
 
@@ -329,7 +380,8 @@ Instance lifted(Instance instance, Binding constraint) {
 bool one_more_fits(Instance const& instance, PlanResult const& result, Spread spread) {
     auto const choices = choices_of(instance);
     if (choices.empty() || instance.source_is_off()) return false;
-    Sequence sequence(instance, choices, spread);
+    Budget const endless(std::numeric_limits<double>::infinity());
+    Sequence sequence(instance, choices, spread, endless);
     for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
     return sequence.find(Goal::room, static_cast<std::size_t>(instance.requests)).has_value();
 }
@@ -341,14 +393,15 @@ double total_objective(std::vector<Placed> const& placed) {
 
 }  // namespace
 
-PlanResult plan_sequentially(Instance const& instance, Spread spread) {
+PlanResult plan_sequentially(Instance const& instance, Spread spread, std::optional<double> seconds) {
+    Budget const clock(std::numeric_limits<double>::infinity(), seconds);
     auto const requests = static_cast<std::size_t>(std::max(instance.requests, 0));
     auto const choices = choices_of(instance);
-    Sequence sequence(instance, choices, spread);
+    Sequence sequence(instance, choices, spread, clock);
     sequence.fill(requests, Goal::latency);
     auto best = sequence.placed();
     if (best.size() < requests && !choices.empty()) {
-        Sequence frugal(instance, choices, spread);
+        Sequence frugal(instance, choices, spread, clock);
         frugal.fill(requests, Goal::room);
         frugal.improve(requests);
         frugal.fill(requests, Goal::room);

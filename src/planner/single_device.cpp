@@ -4,8 +4,8 @@
 
 namespace skipstone::planner {
 
-PlanResult plan_single_device(Instance const& instance, Options const&) {
-    auto result = plan_sequentially(instance, Spread::one_device);
+PlanResult plan_single_device(Instance const& instance, Options const& options) {
+    auto result = plan_sequentially(instance, Spread::one_device, options.time_limit_s);
     result.binding = binding_of(instance, result, Spread::one_device);
     return result;
 }
