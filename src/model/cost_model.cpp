@@ -16,6 +16,13 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double rounding = 1e-9;  // relative, by which a capacity may be passed
 
+// Amounts that are not negative; what would pass the largest number that there is stays there.
+template <class Q>
+Q capped_sum(Q a, Q b) {
+    constexpr Q most(std::numeric_limits<typename Q::rep>::max());
+    return b > most - a ? most : a + b;
+}
+
 struct Move {
     DeviceId from, to;
     HopBytes bytes;
@@ -56,8 +63,8 @@ void add_loads(Instance const& instance, std::vector<ExecutedBlock> const& execu
     for (auto const& step : executed) {
         auto& load = loads.at(step.device.index());
         auto const& block = instance.blocks[step.block.index()];
-        load.memory += memory_of(block, step.mode);
-        load.macs += macs_of(block, step.mode);
+        load.memory = capped_sum(load.memory, memory_of(block, step.mode));
+        load.macs = capped_sum(load.macs, macs_of(block, step.mode));
         load.energy += energy_of(instance.devices[step.device.index()].power_compute,
                                  compute_time(instance, step.block, step.mode, step.device));
     }
@@ -165,7 +172,7 @@ RequestCost request_cost(Instance const& instance, std::vector<ExecutedBlock> co
     auto const moves = moves_of(instance, executed);
     RequestCost cost;
     cost.latency = latency_of(instance, executed, moves);
-    for (auto const& move : moves) cost.shared += move.bytes.shared;
+    for (auto const& move : moves) cost.shared = capped_sum(cost.shared, move.bytes.shared);
     cost.loads.resize(instance.devices.size());
     add_loads(instance, executed, moves, cost.loads);
     return cost;
@@ -200,7 +207,7 @@ void evaluate(Instance const& instance, PlanResult& result) {
         auto const moves = moves_of(instance, executed);
         plan.latency = latency_of(instance, executed, moves);
         plan.accuracy = accuracy_of(instance, plan);
-        for (auto const& move : moves) result.shared += move.bytes.shared;
+        for (auto const& move : moves) result.shared = capped_sum(result.shared, move.bytes.shared);
         add_loads(instance, executed, moves, loads);
         latency += plan.latency.value();
         accuracy += plan.accuracy;
@@ -252,7 +259,8 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
         for (auto const& step : executed) resident.emplace(step.device, step.block);
     }
     for (auto const& [device, block] : resident)
-        loads[device.index()].memory += instance.weights_needed(device, block);
+        loads[device.index()].memory =
+            capped_sum(loads[device.index()].memory, instance.weights_needed(device, block));
     for (std::size_t i = 0; i < devices; ++i) {
         auto const check = [&](double used, double limit, char const* what) {
             if (used == 0 || used <= limit * (1 + rounding)) return;

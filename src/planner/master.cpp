@@ -2,14 +2,25 @@
 
 #include <ClpSimplex.hpp>
 #include <CoinMessageHandler.hpp>
+#include <algorithm>
 #include <cmath>
 
 namespace skipstone::planner {
 
 namespace {
 
+constexpr int most_iterations = 50'000;  // of one solution
+// CLP ends the program over numbers that are too large, and cannot weigh very different ones. Smaller ones in their
+// place change what is found, and no bound: bounds are computed without CLP.
+constexpr double largest_cost = 1e12, largest_entry = 1e9, largest_bound = 1e12;
+
 double bound(double value) {
-    return std::isinf(value) ? (value > 0 ? COIN_DBL_MAX : -COIN_DBL_MAX) : value;
+    if (std::isinf(value)) return value > 0 ? COIN_DBL_MAX : -COIN_DBL_MAX;
+    return std::clamp(value, -largest_bound, largest_bound);
+}
+
+double entry_of(double value) {
+    return std::clamp(value, -largest_entry, largest_entry);
 }
 
 }  // namespace
@@ -24,6 +35,7 @@ Master::Master() : program_(std::make_unique<Program>()) {
     program_->clp.setLogLevel(0);
     program_->clp.setOptimizationDirection(1);
     program_->clp.scaling(0);  // rows are scaled as they are made
+    program_->clp.setMaximumIterations(most_iterations);
 }
 
 Master::~Master() = default;
@@ -35,7 +47,7 @@ std::size_t Master::add_row(double lower, double upper, std::vector<Entry> const
     std::vector<double> values;
     for (auto const& entry : columns) {
         indices.push_back(static_cast<int>(entry.index));
-        values.push_back(entry.value);
+        values.push_back(entry_of(entry.value));
     }
     auto& clp = program_->clp;
     clp.addRow(static_cast<int>(indices.size()), indices.data(), values.data(), bound(lower), bound(upper));
@@ -48,11 +60,12 @@ std::size_t Master::add_column(double cost, double lower, double upper, std::vec
     std::vector<double> values;
     for (auto const& entry : rows) {
         indices.push_back(static_cast<int>(entry.index));
-        values.push_back(entry.value);
+        values.push_back(entry_of(entry.value));
     }
     auto& clp = program_->clp;
     program_->columns_changed = true;
-    clp.addColumn(static_cast<int>(indices.size()), indices.data(), values.data(), bound(lower), bound(upper), cost);
+    clp.addColumn(static_cast<int>(indices.size()), indices.data(), values.data(), bound(lower), bound(upper),
+                  std::clamp(cost, -largest_cost, largest_cost));
     return static_cast<std::size_t>(clp.numberColumns() - 1);
 }
 

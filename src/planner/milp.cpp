@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "model/cost_model.hpp"
@@ -24,6 +25,8 @@ constexpr double smallest_improvement = 2e-7;  // of a program's objective over 
 constexpr double objective_scale = 1000;
 constexpr double tie_weight = 1e-7;  // of the accuracy, where the objective has none
 constexpr double mega = 1e-6;  // bytes and MACs are counted in millions, so that the solver's tolerance is below one
+constexpr double largest_cost = 1e7;  // of a column; what is dearer counts as much, which no bound suffers from
+constexpr double most_columns = 3e6;  // that are tried
 constexpr double tightening = 1e-6;  // relative, should the solver's tolerance let a plan pass a capacity
 
 // A block that runs in full, or dropped with a projection left.
@@ -86,6 +89,15 @@ struct Needs {
 
 enum class Aim { admission, objective, latency };
 
+// The solver's tolerances are absolute: a power of two that brings an amount outside of [least, most] close to 1.
+double unit_of(double amount, double least, double most) {
+    if (!(amount > 0) || std::isinf(amount) || (amount >= least && amount <= most)) return 1;
+    return std::exp2(-std::round(std::log2(amount)));
+}
+
+constexpr double least_energy = 1e-6, most_energy = 1e9;  // J, of a device, as they are
+constexpr double least_cost = 1e-4, most_cost = 1e4;      // of a request, likewise
+
 struct Assignment {
     std::size_t choice = 0;         // into Chain::options
     std::vector<DeviceId> devices;  // per stage of that option
@@ -113,7 +125,8 @@ class Formulation {
                                device.energy.value()});
             memory_.push_back(program_.add_row({.upper = factor * mega * static_cast<double>(device.memory.value())}));
             macs_.push_back(program_.add_row({.upper = factor * mega * static_cast<double>(device.macs.value())}));
-            energy_.push_back(program_.add_row({.upper = factor * device.energy.value()}));
+            energy_unit_.push_back(unit_of(device.energy.value(), least_energy, most_energy));
+            energy_.push_back(program_.add_row({.upper = factor * energy_unit_[i] * device.energy.value()}));
             for (std::size_t j = 0; resident && j < instance.blocks.size(); ++j) {
                 weights_.push_back(program_.add_column({.upper = 1}));
                 program_.add(memory_[i], weights_.back(),
@@ -156,7 +169,7 @@ class Formulation {
     double latency_cost(Seconds time) const {
         if (aim_ == Aim::admission) return 0;
         double const weight = aim_ == Aim::latency ? 1 : instance_.alpha;
-        return objective_scale * weight * time.value() / instance_.reference_latency.value();
+        return std::min(largest_cost, objective_scale * weight * time.value() / instance_.reference_latency.value());
     }
 
     double loss_cost(double accuracy) const {
@@ -181,9 +194,27 @@ class Formulation {
     // Adds what moving a tensor does: the sender's and the receiver's energy.
     void add_transfer(std::size_t column, Bytes serialised, DeviceId from, DeviceId to) {
         if (from == to) return;
+        auto const [sent, received] = transfer_energy(serialised, from, to);
+        program_.add(energy_[from.index()], column, energy_unit_[from.index()] * sent);
+        program_.add(energy_[to.index()], column, energy_unit_[to.index()] * received);
+    }
+
+    // J, of the sender and the receiver.
+    std::pair<double, double> transfer_energy(Bytes serialised, DeviceId from, DeviceId to) const {
         double const time = (serialised / instance_.links.rate(from, to)).value();
-        program_.add(energy_[from.index()], column, time * instance_.devices[from.index()].power_transmit.value());
-        program_.add(energy_[to.index()], column, time * instance_.devices[to.index()].power_receive.value());
+        return {time * instance_.devices[from.index()].power_transmit.value(),
+                time * instance_.devices[to.index()].power_receive.value()};
+    }
+
+    // Whether there is a link, and one that does not take far more energy than there is.
+    bool can_move(Bytes serialised, DeviceId from, DeviceId to) const {
+        if (from == to) return true;
+        if (!std::isfinite(hop_time(instance_, serialised, from, to).value())) return false;
+        auto const bearable = [&](double energy, DeviceId device) {
+            return energy <= most_energy * std::max(1.0, limits_[device.index()].energy);
+        };
+        auto const [sent, received] = transfer_energy(serialised, from, to);
+        return bearable(sent, from) && bearable(received, to);
     }
 
     void add_request() {
@@ -226,7 +257,7 @@ class Formulation {
             program_.add(request.out[s][i], x, -1);
             program_.add(memory_[i], x, mega * static_cast<double>(stage.memory.value()));
             program_.add(macs_[i], x, mega * static_cast<double>(stage.macs.value()));
-            program_.add(energy_[i], x, instance_.devices[i].power_compute.value() * time.value());
+            program_.add(energy_[i], x, energy_unit_[i] * instance_.devices[i].power_compute.value() * time.value());
             if (!weights_.empty()) {
                 // A block runs in one mode at most, but both modes use the same weights.
                 auto const held = program_.add_row({.upper = 0});
@@ -255,7 +286,7 @@ class Formulation {
             for (std::size_t i = 0; i < devices_; ++i) {
                 DeviceId const device(i), source = instance_.source.value_or(device);
                 Seconds const time = hop_time(instance_, instance_.input, source, device);
-                if (!request.at[s][i] || !std::isfinite(time.value())) continue;
+                if (!request.at[s][i] || !can_move(instance_.input, source, device)) continue;
                 auto const column = program_.add_column({.cost = latency_cost(time)});
                 program_.add(row, column, 1);
                 program_.add(request.into[s][i], column, 1);
@@ -275,7 +306,7 @@ class Formulation {
             for (std::size_t i = 0; i < devices_; ++i)
                 for (std::size_t k = 0; k < devices_; ++k) {
                     Seconds const time = hop_time(instance_, bytes, DeviceId(i), DeviceId(k));
-                    if (!request.at[s][i] || !request.at[t][k] || !std::isfinite(time.value())) continue;
+                    if (!request.at[s][i] || !request.at[t][k] || !can_move(bytes, DeviceId(i), DeviceId(k))) continue;
                     auto const column = program_.add_column({.cost = latency_cost(time)});
                     program_.add(row, column, 1);
                     program_.add(request.out[s][i], column, 1);
@@ -347,6 +378,7 @@ class Formulation {
     Program program_;
     std::vector<Needs> limits_;                        // per device
     std::vector<std::size_t> memory_, macs_, energy_;  // rows per device (Eq. 13, 14, 17)
+    std::vector<double> energy_unit_;                  // what the row of Eq. 17 is multiplied by
     std::vector<std::size_t> weights_;                 // columns [device × block], or none
     std::size_t loss_ = 0;                             // row
     std::vector<Request> requests_;
@@ -364,6 +396,18 @@ struct Answer {
     std::optional<Plans> requests;
 };
 
+bool valid(Instance const& instance, Plans const& plans) {
+    PlanResult result;
+    result.requests = plans;
+    return violations(instance, result).empty();
+}
+
+// A plan to start from, placed request by request; none admitted when that finds nothing.
+Plans first_plan(Instance const& instance) {
+    auto plans = plan_sequentially(instance, Spread::anywhere).requests;
+    return valid(instance, plans) ? plans : Plans(static_cast<std::size_t>(instance.requests));
+}
+
 class Solver {
   public:
     Solver(Instance const& instance, Options const& options)
@@ -374,8 +418,13 @@ class Solver {
     // The best plan for that many requests. incumbent: a valid plan, from which the search starts: what it finds is
     // better, or nothing is, but for the gap; taken when it has that many requests (Aim::admission: as many at most).
     Answer solve(int requests, Aim aim, Plans const& incumbent, double loss_limit = Program::unlimited) const {
+        if (requests == 0) return {};
         bool const usable = aim == Aim::admission ? admitted_in(incumbent) > 0 : admitted_in(incumbent) == requests;
         Answer answer;
+        if (requests * columns_of_a_request() > most_columns) {
+            if (usable) answer.requests = incumbent;
+            return answer;
+        }
         for (double const margin : {0.0, tightening}) {
             Formulation const formulation(instance_, chain_, requests, aim, margin, loss_limit);
             auto limits = limits_of(aim);
@@ -405,13 +454,16 @@ class Solver {
         return answer;
     }
 
-    // A plan to start from, placed request by request; none admitted when that finds nothing.
-    Plans first_plan() const {
-        auto plans = plan_sequentially(instance_, Spread::anywhere).requests;
-        return valid(plans) ? plans : Plans(static_cast<std::size_t>(instance_.requests));
+  private:
+    // At most so many: flows between the stages that may follow each other.
+    double columns_of_a_request() const {
+        std::set<std::pair<std::size_t, std::size_t>> pairs;
+        for (auto const& run : chain_.stages_of)
+            for (std::size_t n = 1; n < run.size(); ++n) pairs.emplace(run[n - 1], run[n]);
+        auto const devices = static_cast<double>(instance_.devices.size());
+        return static_cast<double>(pairs.size()) * devices * devices + 3 * static_cast<double>(chain_.stages.size()) * devices;
     }
 
-  private:
     // The program's objective of a plan.
     double cost_of(Aim aim, Plans const& plans) const {
         if (aim == Aim::admission) return -admitted_in(plans);
@@ -459,11 +511,7 @@ class Solver {
         return plans;
     }
 
-    bool valid(Plans const& plans) const {
-        PlanResult result;
-        result.requests = plans;
-        return violations(instance_, result).empty();
-    }
+    bool valid(Plans const& plans) const { return planner::valid(instance_, plans); }
 
     Instance const& instance_;
     Options const& options_;
@@ -480,30 +528,38 @@ double mean_bound(Instance const& instance, double program_bound, Plans const& r
             if (option.accuracy >= instance.accuracy_threshold) loss = std::max(loss, 1 - option.accuracy);
         bound -= tie_weight * loss;
     }
-    return std::clamp(bound, 0.0, objective_of(instance, requests));
+    double loss = 1;  // at least that of every request
+    for (auto const& option : instance.accuracy)
+        if (option.accuracy >= instance.accuracy_threshold) loss = std::min(loss, 1 - option.accuracy);
+    double const objective = objective_of(instance, requests);
+    return std::clamp(bound, std::min(instance.beta * loss, objective), objective);
 }
 
 }  // namespace
 
-PlanResult plan_milp(Instance const& instance, Options const& options) {
+PlanResult plan_milp(Instance const& given, Options const& options) {
     PlanResult result;
-    result.requests.resize(static_cast<std::size_t>(std::max(instance.requests, 0)));
-    Solver const solver(instance, options);
-    if (instance.requests > 0 && !solver.hopeless()) {
-        auto const first = solver.first_plan();
-        int most = instance.requests;
+    result.requests.resize(static_cast<std::size_t>(std::max(given.requests, 0)));
+    if (given.requests > 0) {
+        auto const first = first_plan(given);
+        double const unit = admitted_in(first) > 0 ? unit_of(objective_of(given, first), least_cost, most_cost) : 1;
+        auto instance = given;
+        instance.alpha *= unit;
+        instance.beta *= unit;
+        Solver const solver(instance, options);
+        int most = solver.hopeless() ? 0 : instance.requests;
         auto answer = solver.solve(most, Aim::objective, first);
         while (!answer.requests && most > 0) {
             if (answer.outcome == SearchOutcome::infeasible) --most;
             if (most == 0) break;
             auto const fullest = solver.solve(most, Aim::admission, first);
-            most = static_cast<int>(std::min<double>(most, std::floor(-fullest.bound + 1e-6)));
+            most = static_cast<int>(std::clamp<double>(std::floor(-fullest.bound + 1e-6), 0, most));
             if (!fullest.requests || admitted_in(*fullest.requests) == 0) break;
             answer = solver.solve(admitted_in(*fullest.requests), Aim::objective, *fullest.requests);
         }
         result.admitted_bound = std::max(most, 0);
         if (answer.requests) {
-            result.bound = mean_bound(instance, answer.bound, *answer.requests);
+            result.bound = mean_bound(instance, answer.bound, *answer.requests) / unit;
             if (instance.alpha <= 0) {
                 double loss = 0;
                 for (auto const& plan : *answer.requests)
@@ -514,7 +570,7 @@ PlanResult plan_milp(Instance const& instance, Options const& options) {
             result.requests = std::move(*answer.requests);
         }
     }
-    result.binding = binding_of(instance, result, Spread::anywhere);
+    result.binding = binding_of(given, result, Spread::anywhere);
     return result;
 }
 

@@ -188,6 +188,7 @@ SearchResult minimise(MixedIntegerProgram const& program, SearchLimits const& li
     int const seed = static_cast<int>(limits.seed % 1'000'000'007) + 1;
     SearchResult result;
     auto solver = load(program);
+    if (limits.seconds) solver.getModelPtr()->setMaximumSeconds(*limits.seconds);
     solver.initialSolve();
     if (solver.isProvenPrimalInfeasible()) return infeasible(limits);
     if (!solver.isProvenOptimal()) return result;
