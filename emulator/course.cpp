@@ -66,6 +66,14 @@ timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& s
             .loss = scenario.links.loss};
 }
 
+std::vector<Seconds> ready_of(Scenario const& scenario, RoundState const& state) {
+    auto const& planner = scenario.planner;
+    Seconds const charge = planner.charge ? planner.charge_time.value_or(Seconds(0)) : Seconds(0);
+    std::vector<Seconds> ready;
+    for (auto const& request : state.requests) ready.push_back(std::max(request.arrival, state.start + charge));
+    return ready;
+}
+
 Course::Course(Scenario const& scenario, Network const& network)
     : scenario_(scenario),
       network_(network),
@@ -141,6 +149,7 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) {
     options.gap = scenario_.planner.gap;
     options.seed = scenario_.seed;
     options.conditions = &conditions;
+    options.ready = ready_of(scenario_, state);
     round.plan = planner::plan(scenario_.planner.name, *instance_, options);
     round.charge =
         !scenario_.planner.charge ? Seconds(0) : scenario_.planner.charge_time.value_or(Seconds(round.plan.seconds));

@@ -38,6 +38,8 @@ std::vector<RequestPlan> plans_as_they_went(RoundCourse const& round);
 
 // What the timeline needs of a round.
 timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& state);
+// When each of the round's requests can begin, as far as a planner knows: a planning time that is measured counts as 0.
+std::vector<Seconds> ready_of(Scenario const& scenario, RoundState const& state);
 
 // What happens in emulated time, round after round: requests and links are drawn, planned, put on the timeline, and
 // batteries drained. It depends on the scenario, the network and the seed alone (but for planner.charge = true, which

@@ -74,6 +74,7 @@ Recovery::Recovery(Scenario const& scenario, Instance const& instance, PlanResul
       plans_(plan.requests),
       accounted_(plans_.size(), 0) {
     options_.conditions = nullptr;
+    options_.ready.clear();
     // What was down when the round began may be back.
     for (InstanceDevice& device : instance_.devices)
         if (device.off && device.off->because == OffBecause::outage) device.switch_on();

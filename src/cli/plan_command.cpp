@@ -60,6 +60,7 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
     problem.options.gap = scenario.planner.gap;
     problem.options.seed = scenario.seed;
     problem.options.conditions = problem.conditions.get();
+    problem.options.ready = emulator::ready_of(scenario, round.state);
     problem.default_planner = scenario.planner.name;
     return problem;
 }

@@ -5,10 +5,12 @@
 #include <limits>
 #include <utility>
 
+#include "planner/budget.hpp"
 #include "planner/capacity.hpp"
 #include "planner/choice.hpp"
 #include "planner/exact.hpp"
 #include "planner/pricer.hpp"
+#include "units/error.hpp"
 
 namespace skipstone::planner {
 
@@ -17,23 +19,35 @@ namespace {
 constexpr int most_simulations = 6000;        // in one round
 constexpr std::size_t most_exchanges = 1000;  // candidates for one pair of requests
 constexpr int most_sweeps = 20;               // over all requests
+constexpr double most_work = 1e9;             // elementary operations of one round
+constexpr double simulation_work = 300;       // … of simulating one block
+constexpr double unlimited_work = 1e18;
+constexpr double exact_share = 0.6;           // of a time limit, for the plan to begin with
 
-timeline::Conditions foreseen(Instance const& instance, timeline::Conditions const* given) {
+// What a planner knows of the round before it happens.
+struct Forecast {
     timeline::Conditions conditions;
-    if (given)
-        conditions = *given;
-    else
-        conditions.links = instance.links;
-    conditions.jitter = Seconds(0);
-    conditions.loss = 0;
-    return conditions;
+    std::vector<Seconds> ready;  // per request
+};
+
+Forecast foreseen(Instance const& instance, timeline::Conditions const* given, std::vector<Seconds> ready) {
+    Forecast forecast;
+    if (given) forecast.conditions = *given;
+    forecast.conditions.links = instance.links;  // which lose on average what they lose
+    forecast.conditions.jitter = Seconds(0);
+    forecast.conditions.loss = 0;
+    auto const requests = static_cast<std::size_t>(std::max(instance.requests, 0));
+    SKIPSTONE_EXPECT(ready.empty() || ready.size() == requests);
+    forecast.ready = std::move(ready);
+    forecast.ready.resize(requests, forecast.conditions.start);
+    return forecast;
 }
 
-double mean_latency(Instance const& instance, PlanResult const& plan, timeline::Conditions const& conditions) {
-    std::vector<Seconds> const arrivals(plan.requests.size(), conditions.start);
-    auto const jobs = timeline::jobs_of(instance, plan, arrivals, conditions.start);
+double mean_latency(Instance const& instance, PlanResult const& plan, Forecast const& forecast) {
+    auto const jobs = timeline::jobs_of(instance, plan, forecast.ready, forecast.conditions.start);
+    auto const times = timeline::simulate(jobs, forecast.conditions);
     double sum = 0;
-    for (auto const& job : timeline::simulate(jobs, conditions).jobs) sum += (job.finish - conditions.start).value();
+    for (std::size_t j = 0; j < jobs.size(); ++j) sum += (times.jobs[j].finish - jobs[j].ready).value();
     return sum / static_cast<double>(jobs.size());
 }
 
@@ -48,32 +62,36 @@ struct Value {
 
 class LocalSearch {
   public:
-    LocalSearch(Instance const& instance, std::vector<Choice> const& choices, timeline::Conditions conditions,
-                std::vector<Placement> plan)
+    LocalSearch(Instance const& instance, std::vector<Choice> const& choices, Forecast forecast,
+                std::vector<Placement> plan, Budget& budget)
         : instance_(instance),
           choices_(choices),
-          conditions_(std::move(conditions)),
+          forecast_(std::move(forecast)),
           plan_(std::move(plan)),
           pricer_(instance, choices),
+          budget_(budget),
           value_(value_of(plan_)) {}
 
     std::vector<Placement> run() {
         for (int sweep = 0; sweep < most_sweeps; ++sweep) {
             bool better = false;
-            for (std::size_t r = 0; r < plan_.size(); ++r) better = improve(r) || better;
+            for (std::size_t r = 0; r < plan_.size() && !spent(); ++r) better = improve(r) || better;
             for (std::size_t r = 0; r < plan_.size() && !better; ++r)
-                for (std::size_t q = 0; q < r && !better; ++q) better = exchange(q, r);
-            if (!better || simulations_ >= most_simulations) break;
+                for (std::size_t q = 0; q < r && !better && !spent(); ++q) better = exchange(q, r);
+            if (!better || spent()) break;
         }
         return plan_;
     }
 
   private:
+    bool spent() const { return simulations_ >= most_simulations || budget_.spent(); }
+
     Value value_of(std::vector<Placement> const& plan) {
         ++simulations_;
+        budget_.spend(simulation_work * static_cast<double>(plan.size() * instance_.blocks.size()));
         auto const result = result_of(instance_, choices_, plan);
         Value value;
-        value.latency = mean_latency(instance_, result, conditions_);
+        value.latency = mean_latency(instance_, result, forecast_);
         double loss = 0;
         for (auto const& placement : plan) loss += 1 - choices_[placement.choice].accuracy;
         value.objective = instance_.alpha * value.latency / instance_.reference_latency.value() +
@@ -97,7 +115,7 @@ class LocalSearch {
         for (auto& variation : variations(plan_[r])) candidates.push_back(std::move(variation));
         bool better = false;
         for (auto& candidate : candidates) {
-            if (simulations_ >= most_simulations) break;
+            if (spent()) break;
             if (!capacity.fits(choices_[candidate.choice], candidate.devices)) continue;
             auto changed = plan_;
             changed[r] = std::move(candidate);
@@ -134,6 +152,7 @@ class LocalSearch {
         for (std::size_t other = 0; other < plan_.size(); ++other)
             if (other != q && other != r) capacity.take(choices_[plan_[other].choice], plan_[other].devices);
         std::vector<std::pair<Placement, Placement>> candidates;
+        if (forecast_.ready[q] != forecast_.ready[r]) candidates.emplace_back(plan_[r], plan_[q]);
         auto const put = [](Placement placement, Segment segment, DeviceId device) {
             for (std::size_t s = segment.begin; s < segment.end; ++s) placement.devices[s] = device;
             return placement;
@@ -151,6 +170,7 @@ class LocalSearch {
         for (auto& path : detours(capacity, std::vector<double>(instance_.devices.size(), 0))) {
             // The one wherever it is best, the other where that leaves room.
             for (bool const swapped : {false, true}) {
+                if (spent()) break;
                 if (!capacity.fits(choices_[path.choice], path.devices)) break;
                 alone = capacity;
                 alone.take(choices_[path.choice], path.devices);
@@ -171,7 +191,7 @@ class LocalSearch {
         }
         bool better = false;
         for (auto& [one, two] : candidates) {
-            if (simulations_ >= most_simulations) break;
+            if (spent()) break;
             if (!capacity.fits(choices_[one.choice], one.devices)) continue;
             alone = capacity;
             alone.take(choices_[one.choice], one.devices);
@@ -191,6 +211,8 @@ class LocalSearch {
         double const second = std::max(instance_.alpha, 1e-6) / instance_.reference_latency.value();
         pricer_.restrict_to(capacity);
         for (double const weight : {0.0, 0.3, 1.0, 2.0}) {
+            if (spent()) break;
+            budget_.spend(pricer_.work());
             Prices prices;
             prices.per_second = second;
             prices.work.assign(2 * instance_.blocks.size() * devices, 0);
@@ -242,16 +264,18 @@ class LocalSearch {
 
     Instance const& instance_;
     std::vector<Choice> const& choices_;
-    timeline::Conditions conditions_;
+    Forecast forecast_;
     std::vector<Placement> plan_;
     Pricer pricer_;
+    Budget& budget_;
     int simulations_ = 0;
     Value value_;
 };
 
 }  // namespace
 
-double emulated_objective(Instance const& instance, PlanResult const& plan, timeline::Conditions const* conditions) {
+double emulated_objective(Instance const& instance, PlanResult const& plan, timeline::Conditions const* conditions,
+                          std::vector<Seconds> const& ready) {
     double loss = 0;
     int admitted = 0;
     for (auto const& request : plan.requests) {
@@ -260,13 +284,17 @@ double emulated_objective(Instance const& instance, PlanResult const& plan, time
         ++admitted;
     }
     if (admitted == 0) return std::numeric_limits<double>::quiet_NaN();
-    return instance.alpha * mean_latency(instance, plan, foreseen(instance, conditions)) /
+    return instance.alpha * mean_latency(instance, plan, foreseen(instance, conditions, ready)) /
                instance.reference_latency.value() +
            instance.beta * loss / admitted;
 }
 
 PlanResult plan_contention(Instance const& instance, Options const& options) {
-    auto result = plan_exact(instance, options);
+    // Without a time limit the search stops by work done, like the exact planner.
+    Budget budget(options.time_limit_s ? unlimited_work : most_work, options.time_limit_s);
+    auto first = options;
+    if (first.time_limit_s) *first.time_limit_s *= exact_share;
+    auto result = plan_exact(instance, first);
     auto const choices = choices_of(instance);
     if (std::ranges::none_of(result.requests, &RequestPlan::admitted)) return result;
     // Queues only ever add to Eq. 8, so its bound holds here too.
@@ -279,13 +307,13 @@ PlanResult plan_contention(Instance const& instance, Options const& options) {
         loss += 1 - request.accuracy;
         ++admitted;
     }
-    double const emulated = mean_latency(instance, result, foreseen(instance, options.conditions));
+    auto const forecast = foreseen(instance, options.conditions, options.ready);
+    double const emulated = mean_latency(instance, result, forecast);
     double const objective =
         instance.alpha * emulated / instance.reference_latency.value() + instance.beta * loss / admitted;
     if (result.bound && objective - *result.bound <= 1e-6 * objective && emulated <= (1 + 1e-9) * latency / admitted)
         return result;
-    LocalSearch search(instance, choices, foreseen(instance, options.conditions),
-                       placements_of(instance, result, choices));
+    LocalSearch search(instance, choices, forecast, placements_of(instance, result, choices), budget);
     result.requests = result_of(instance, choices, search.run()).requests;
     return result;
 }

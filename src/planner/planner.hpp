@@ -16,7 +16,10 @@ struct Options {
     double gap = 0.001;                          // stop when (objective − bound)/objective is at most this
     std::uint64_t seed = 1;                      // of planners that draw random numbers
     std::optional<double> time_limit_s;          // host seconds; none: a planner stops by work done, never by the clock
-    timeline::Conditions const* conditions = nullptr;  // what `contention` simulates with; none: the instance's links, medium "links"
+    // What `contention` simulates with, but for its links, which are the instance's; none: medium "links".
+    timeline::Conditions const* conditions = nullptr;
+    // When each request can begin, for `contention`; empty: all of them when the round starts.
+    std::vector<Seconds> ready = {};
 };
 
 // Names of the planners, in the order in which help lists them.
