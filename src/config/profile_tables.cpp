@@ -1,6 +1,7 @@
 #include "config/profile_tables.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
