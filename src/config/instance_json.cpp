@@ -197,9 +197,8 @@ Instance read_instance(Value const& root) {
                                          "the accuracy that every request must have");
     instance.requests = static_cast<int>(
         needed(reader, "requests", reader.integer("requests", 0, most_requests), "the number of requests"));
-    instance.reference_latency =
-        Seconds(needed(reader, "reference_latency_s", reader.number("reference_latency_s", some),
-                       "what latencies are divided by"));
+    instance.reference_latency = Seconds(needed(
+        reader, "reference_latency_s", reader.number("reference_latency_s", some), "what latencies are divided by"));
     instance.residual = reader.choice<Residual>("residual", {{"fused", Residual::fused}, {"paper", Residual::paper}})
                             .value_or(Residual::fused);
     instance.memory =

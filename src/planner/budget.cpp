@@ -7,9 +7,8 @@ namespace skipstone::planner {
 Budget::Budget(double work, std::optional<double> seconds) : left_(work) {
     constexpr double longest = 1e9;  // s, that clocks can count
     if (seconds)
-        deadline_ = std::chrono::steady_clock::now() +
-                    std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                        std::chrono::duration<double>(std::min(*seconds, longest)));
+        deadline_ = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                                           std::chrono::duration<double>(std::min(*seconds, longest)));
 }
 
 Budget::Budget(Budget& whole, double work, std::optional<double> seconds) : Budget(work, seconds) {

@@ -27,7 +27,7 @@ class Capacity {
         return !held_.empty() && held_[device.index() * blocks_ + block.index()] > 0;
     }
 
-    // Whether a placement (choice.steps[s] on devices[s]) fits, links included.
+    // Whether a placement (choice.steps[s] on devices[s]), or its beginning, fits, links included.
     bool fits(Choice const& choice, std::vector<DeviceId> const& devices) const;
     void take(Choice const& choice, std::vector<DeviceId> const& devices) { apply(choice, devices, 1); }
     void give_back(Choice const& choice, std::vector<DeviceId> const& devices) { apply(choice, devices, -1); }

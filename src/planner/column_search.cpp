@@ -170,9 +170,10 @@ class Search {
         double dearest = 0;
         for (std::size_t c = 0; c < choices_.size(); ++c) dearest = std::max(dearest, choice_cost_[c]);
         constexpr double enough = 1e9;  // beside costs of about 1
-        slack_cost_ = task_.aim == Aim::shortage
-                          ? 1
-                          : std::min(enough, 10 * (requests_ + 1) * (dearest + per_second_ * pricer_.longest_latency()));
+        slack_cost_ =
+            task_.aim == Aim::shortage
+                ? 1
+                : std::min(enough, 10 * (requests_ + 1) * (dearest + per_second_ * pricer_.longest_latency()));
         slack_ = master_.add_column(slack_cost_, 0, infinity, {{0, 1.0}});
         owners_.assign(slack_ + 1, nobody);
         if (task_.aim == Aim::latency && task_.loss_budget < infinity) {
@@ -745,9 +746,12 @@ class Search {
             offer(plan);
             return;
         }
+        // Operations for every other request of a plan; of few requests they do not count.
+        constexpr double work_of_request = 2000, few = 20;
         auto const prices = plain_prices();
         std::size_t since = 0;  // requests since the last improvement
         for (std::size_t r = 0; since < plan.size() && !budget_.spent(); r = (r + 1) % plan.size(), ++since) {
+            budget_.spend(work_of_request * std::max(0.0, static_cast<double>(plan.size()) - few));
             Capacity capacity(instance_);
             for (std::size_t q = 0; q < plan.size(); ++q)
                 if (q != r) capacity.take(choices_[plan[q].choice], plan[q].devices);
@@ -873,7 +877,7 @@ class Search {
     }
 
     struct Combination {
-        std::vector<PricedPath> const& paths;              // by price
+        std::vector<PricedPath> const& paths;  // by price
         Meter& meter;
         std::vector<double> cost;                          // of each, without duals
         std::size_t lanes;                                 // devices, rounded up to whole vectors
@@ -1263,7 +1267,8 @@ Outcome search(Instance const& instance, std::vector<Choice> const& choices, Tas
             cost += task.aim == Aim::cost ? instance.alpha * delay + instance.beta * (1 - choice.accuracy) : delay;
         }
         cost /= static_cast<double>(task.requests);
-        if (cost > 0 && (cost < least || cost > most)) unit = std::exp2(-std::round(std::log2(cost)));
+        if (cost > 0 && (cost < least || cost > most))
+            unit = std::exp2(std::clamp(-std::round(std::log2(cost)), -300.0, 300.0));
     }
     return Search(instance, choices, task, budget, unit).run(start);
 }

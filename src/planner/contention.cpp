@@ -22,7 +22,7 @@ constexpr int most_sweeps = 20;               // over all requests
 constexpr double most_work = 1e9;             // elementary operations of one round
 constexpr double simulation_work = 300;       // … of simulating one block
 constexpr double unlimited_work = 1e18;
-constexpr double exact_share = 0.6;           // of a time limit, for the plan to begin with
+constexpr double exact_share = 0.6;  // of a time limit, for the plan to begin with
 
 // What a planner knows of the round before it happens.
 struct Forecast {

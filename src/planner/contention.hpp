@@ -10,8 +10,8 @@ namespace skipstone::planner {
 PlanResult plan_contention(Instance const& instance, Options const& options);
 
 // alpha * mean(emulated latency)/T_ref + beta * mean(1 - accuracy) over the admitted requests. A request's latency
-// counts from when it can begin. Foreseen: lost packets are on average what the instance's rates say, and jitter is left
-// out. NaN when none is admitted. conditions, ready: as in Options.
+// counts from when it can begin. Foreseen: lost packets are on average what the instance's rates say, and jitter is
+// left out. NaN when none is admitted. conditions, ready: as in Options.
 double emulated_objective(Instance const& instance, PlanResult const& plan, timeline::Conditions const* conditions,
                           std::vector<Seconds> const& ready = {});
 

@@ -12,8 +12,8 @@ namespace skipstone::planner {
 
 namespace {
 
-constexpr double admission_share = 0.5;  // of the budget
-constexpr double tie_share = 0.1;        // of the time, to break ties
+constexpr double admission_share = 0.5;    // of the budget
+constexpr double tie_share = 0.1;          // of the time, to break ties
 constexpr double shortest_start_s = 0.05;  // for a plan to begin with, whatever the limit is
 constexpr double unlimited_work = 1e18;
 constexpr double finest_gap = 5e-7;

@@ -14,13 +14,14 @@ constexpr int most_iterations = 50'000;  // of one solution
 // place change what is found, and no bound: bounds are computed without CLP.
 constexpr double largest_cost = 1e12, largest_entry = 1e9, largest_bound = 1e12;
 
-double bound(double value) {
-    if (std::isinf(value)) return value > 0 ? COIN_DBL_MAX : -COIN_DBL_MAX;
-    return std::clamp(value, -largest_bound, largest_bound);
+// What is no number at all is as large as can be.
+double within(double largest, double value) {
+    return value < largest ? std::max(value, -largest) : largest;
 }
 
-double entry_of(double value) {
-    return std::clamp(value, -largest_entry, largest_entry);
+double bound(double value) {
+    if (std::isinf(value)) return value > 0 ? COIN_DBL_MAX : -COIN_DBL_MAX;
+    return within(largest_bound, value);
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ std::size_t Master::add_row(double lower, double upper, std::vector<Entry> const
     std::vector<double> values;
     for (auto const& entry : columns) {
         indices.push_back(static_cast<int>(entry.index));
-        values.push_back(entry_of(entry.value));
+        values.push_back(within(largest_entry, entry.value));
     }
     auto& clp = program_->clp;
     clp.addRow(static_cast<int>(indices.size()), indices.data(), values.data(), bound(lower), bound(upper));
@@ -60,12 +61,12 @@ std::size_t Master::add_column(double cost, double lower, double upper, std::vec
     std::vector<double> values;
     for (auto const& entry : rows) {
         indices.push_back(static_cast<int>(entry.index));
-        values.push_back(entry_of(entry.value));
+        values.push_back(within(largest_entry, entry.value));
     }
     auto& clp = program_->clp;
     program_->columns_changed = true;
     clp.addColumn(static_cast<int>(indices.size()), indices.data(), values.data(), bound(lower), bound(upper),
-                  std::clamp(cost, -largest_cost, largest_cost));
+                  within(largest_cost, cost));
     return static_cast<std::size_t>(clp.numberColumns() - 1);
 }
 

@@ -7,8 +7,8 @@
 namespace skipstone::planner {
 
 // A linear programme that grows by columns and rows and is solved again and again from where it was: min c x, lower <=
-// A x <= upper. Infinite bounds are ±std::numeric_limits<double>::infinity(). Costs above 1e12 and entries above 1e9 are
-// taken as these: the programme is then another one, so nothing may be concluded from its solution but what to try.
+// A x <= upper. Infinite bounds are ±std::numeric_limits<double>::infinity(). Costs above 1e12 and entries above 1e9
+// are taken as these: the programme is then another one, so nothing may be concluded from its solution but what to try.
 class Master {
   public:
     Master();

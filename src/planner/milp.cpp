@@ -27,7 +27,7 @@ constexpr double tie_weight = 1e-7;  // of the accuracy, where the objective has
 constexpr double mega = 1e-6;  // bytes and MACs are counted in millions, so that the solver's tolerance is below one
 constexpr double largest_cost = 1e7;  // of a column; what is dearer counts as much, which no bound suffers from
 constexpr double most_columns = 3e6;  // that are tried
-constexpr double tightening = 1e-6;  // relative, should the solver's tolerance let a plan pass a capacity
+constexpr double tightening = 1e-6;   // relative, should the solver's tolerance let a plan pass a capacity
 
 // A block that runs in full, or dropped with a projection left.
 struct Stage {
@@ -92,7 +92,7 @@ enum class Aim { admission, objective, latency };
 // The solver's tolerances are absolute: a power of two that brings an amount outside of [least, most] close to 1.
 double unit_of(double amount, double least, double most) {
     if (!(amount > 0) || std::isinf(amount) || (amount >= least && amount <= most)) return 1;
-    return std::exp2(-std::round(std::log2(amount)));
+    return std::exp2(std::clamp(-std::round(std::log2(amount)), -300.0, 300.0));
 }
 
 constexpr double least_energy = 1e-6, most_energy = 1e9;  // J, of a device, as they are
@@ -461,7 +461,8 @@ class Solver {
         for (auto const& run : chain_.stages_of)
             for (std::size_t n = 1; n < run.size(); ++n) pairs.emplace(run[n - 1], run[n]);
         auto const devices = static_cast<double>(instance_.devices.size());
-        return static_cast<double>(pairs.size()) * devices * devices + 3 * static_cast<double>(chain_.stages.size()) * devices;
+        return static_cast<double>(pairs.size()) * devices * devices +
+               3 * static_cast<double>(chain_.stages.size()) * devices;
     }
 
     // The program's objective of a plan.

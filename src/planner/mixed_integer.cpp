@@ -126,9 +126,11 @@ class Countdown {
   public:
     explicit Countdown(std::optional<double> seconds) : seconds_(seconds) {}
 
+    static constexpr double longest = 1e9;  // s, that clocks can count
+
     std::chrono::steady_clock::time_point at(double seconds) const {
-        return begin_ +
-               std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
+        return begin_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                            std::chrono::duration<double>(std::min(seconds, longest)));
     }
 
     std::optional<double> left() const {

@@ -338,14 +338,9 @@ struct Pricer::Enumeration {
 };
 
 std::optional<std::vector<PricedPath>> Pricer::enumerate(double limit, std::size_t most, Budget& budget) const {
-    Enumeration all{limit,
-                    most,
-                    0,
-                    {},
-                    {},
-                    std::vector<std::int64_t>(devices_),
-                    std::vector<std::int64_t>(devices_),
-                    Meter(budget)};
+    Enumeration all{
+        limit,        most, 0, {}, {}, std::vector<std::int64_t>(devices_), std::vector<std::int64_t>(devices_),
+        Meter(budget)};
     if (!enumerate_into(all)) return std::nullopt;
     return std::move(all.paths);
 }

@@ -122,17 +122,17 @@ class Sequence {
 
     void improve(std::size_t requests) {
         for (std::size_t r = 0; r < placed_.size() && !clock_.spent(); ++r) {
-            Placed const old = placed_.front();
-            placed_.erase(placed_.begin());
-            lift(old);
+            Placed const old = placed_[r];
+            capacity_.give_back(choices_[old.choice], old.devices);
+            update(old.devices);
             auto found = find(Goal::latency, requests);
-            put(found && better(*found, old, choices_) ? std::move(*found) : old);
+            placed_[r] = found && better(*found, old, choices_) ? std::move(*found) : old;
+            take(placed_[r]);
         }
     }
 
     void put(Placed placed) {
-        capacity_.take(choices_[placed.choice], placed.devices);
-        update(placed.devices);
+        take(placed);
         placed_.push_back(std::move(placed));
     }
 
@@ -149,9 +149,36 @@ class Sequence {
         return elsewhere(goal);
     }
 
+    // Whether one more request fits; of small fleets every way is tried, too, as far as few looks go.
+    bool has_room(std::size_t requests) {
+        constexpr int most_looks = 1500;
+        if (find(Goal::room, requests)) return true;
+        if (choices_.empty() || instance_.devices.size() > all_are_candidates || spread_ == Spread::one_device ||
+            !may_fit())
+            return false;
+        int looks = most_looks;
+        std::vector<DeviceId> devices;
+        return std::ranges::any_of(by_size_, [&](std::size_t c) {
+            devices.clear();
+            return completes(choices_[c], devices, looks);
+        });
+    }
+
   private:
-    void lift(Placed const& placed) {
-        capacity_.give_back(choices_[placed.choice], placed.devices);
+    // Whether what is placed of a request can be continued to its end.
+    bool completes(Choice const& choice, std::vector<DeviceId>& devices, int& looks) const {
+        if (devices.size() == choice.steps.size()) return true;
+        for (std::size_t i = 0; i < instance_.devices.size() && looks > 0; ++i) {
+            --looks;
+            devices.emplace_back(i);
+            if (capacity_.fits(choice, devices) && completes(choice, devices, looks)) return true;
+            devices.pop_back();
+        }
+        return false;
+    }
+
+    void take(Placed const& placed) {
+        capacity_.take(choices_[placed.choice], placed.devices);
         update(placed.devices);
     }
 
@@ -210,16 +237,15 @@ class Sequence {
     // Devices that the source, or the best one, is connected with, best first.
     std::vector<DeviceId> connected(std::size_t size) {
         auto const ranked = all_ranked();
-        auto devices = instance_.source
-                           ? connected_with(instance_.links, *instance_.source, ranked, Reach::from, size)
-                           : connected_with(instance_.links, ranked.front(), ranked, Reach::either, size);
+        auto devices = instance_.source ? connected_with(instance_.links, *instance_.source, ranked, Reach::from, size)
+                                        : connected_with(instance_.links, ranked.front(), ranked, Reach::either, size);
         std::ranges::sort(devices);
         return devices;
     }
 
     // In the parts that the fleet falls into, beside the devices that connected() finds. Small ones are tried together.
     std::optional<Placed> elsewhere(Goal goal) {
-        constexpr double most_pairs = 4e5;  // of candidates, together
+        constexpr double most_pairs = 4e5;          // of candidates, together
         if (instance_.source) return std::nullopt;  // images reach only what it is connected with
         if (parts_.empty()) parts_ = parts_of(instance_.links);
         auto const ranked = all_ranked();
@@ -242,8 +268,7 @@ class Sequence {
         bool tried = true;  // connected() has the first ones
         for (auto const number : order)
             for (auto rest = std::move(members[number]); !rest.empty();) {
-                auto const group =
-                    connected_with(instance_.links, rest.front(), rest, Reach::either, widest_search);
+                auto const group = connected_with(instance_.links, rest.front(), rest, Reach::either, widest_search);
                 std::erase_if(rest, [taken = std::set<DeviceId>(group.begin(), group.end())](DeviceId id) {
                     return taken.contains(id);
                 });
@@ -383,7 +408,7 @@ bool one_more_fits(Instance const& instance, PlanResult const& result, Spread sp
     Budget const endless(std::numeric_limits<double>::infinity());
     Sequence sequence(instance, choices, spread, endless);
     for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
-    return sequence.find(Goal::room, static_cast<std::size_t>(instance.requests)).has_value();
+    return sequence.has_room(static_cast<std::size_t>(instance.requests));
 }
 
 double total_objective(std::vector<Placed> const& placed) {

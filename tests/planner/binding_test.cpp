@@ -52,8 +52,8 @@ bool one_more_fits(Instance const& instance, PlanResult const& result) {
     for (auto const& request : result.requests) {
         if (!request.admitted) continue;
         auto const option = std::ranges::find(instance.accuracy, request.dropped, &DropOption::dropped);
-        admitted.push_back(detail::column_of(
-            instance, static_cast<std::size_t>(option - instance.accuracy.begin()), request.devices));
+        admitted.push_back(
+            detail::column_of(instance, static_cast<std::size_t>(option - instance.accuracy.begin()), request.devices));
     }
     for (auto const& column : detail::columns_of(instance)) {
         std::vector<detail::Column const*> chosen{&column};
@@ -81,7 +81,8 @@ Instance apart(std::size_t devices) {
     instance.alpha = instance.beta = 0.5;
     instance.requests = 1;
     for (int j = 0; j < 2; ++j)
-        instance.blocks.push_back({"b" + std::to_string(j), Macs(600), Bytes(100), Bytes(10), Bytes(0), Macs(0), Bytes(0)});
+        instance.blocks.push_back(
+            {"b" + std::to_string(j), Macs(600), Bytes(100), Bytes(10), Bytes(0), Macs(0), Bytes(0)});
     instance.accuracy = {{{}, 0.9}};
     InstanceDevice device;
     device.mac_rate = MacRate(1000);

@@ -23,6 +23,8 @@ namespace {
 // The ends of what config reads from an instance.
 constexpr double least = 1e-24, most = 1e24;
 constexpr std::int64_t most_amount = largest_amount;
+// No sum of these comes so close to the largest amount that it would be a matter of rounding whether it fits.
+constexpr std::int64_t most_of_block = most_amount / 11 * 2;
 
 struct Extremes {
     RandomStream& random;
@@ -42,9 +44,9 @@ struct Extremes {
         if (here()) quantity = Q(number());
     }
     template <class Q>
-    void change_whole(Q& quantity) {
+    void change_whole(Q& quantity, std::int64_t largest) {
         if (!here()) return;
-        std::array const ends{std::int64_t{0}, std::int64_t{1}, most_amount / 100, most_amount};
+        std::array const ends{std::int64_t{0}, std::int64_t{1}, largest};
         quantity = Q(ends[static_cast<std::size_t>(random.below(ends.size()))]);
     }
 };
@@ -60,20 +62,20 @@ Instance extreme_instance(RandomStream& random) {
         instance.beta = 1 - instance.alpha;
     }
     extremes.change_real(instance.reference_latency);
-    extremes.change_whole(instance.input);
+    extremes.change_whole(instance.input, most_of_block);
     for (auto& option : instance.accuracy)
         if (extremes.here()) option.accuracy = random.below(2) == 0 ? 1 : 1e-300;
     for (auto& block : instance.blocks) {
-        extremes.change_whole(block.macs);
-        extremes.change_whole(block.memory);
-        extremes.change_whole(block.output);
-        extremes.change_whole(block.weights);
+        extremes.change_whole(block.macs, most_of_block);
+        extremes.change_whole(block.memory, most_of_block);
+        extremes.change_whole(block.output, most_of_block);
+        extremes.change_whole(block.weights, most_of_block);
         block.skip_macs = std::min(block.skip_macs, block.macs);
     }
     for (auto& device : instance.devices) {
         extremes.change_real(device.mac_rate);
-        extremes.change_whole(device.memory);
-        extremes.change_whole(device.macs);
+        extremes.change_whole(device.memory, most_amount);
+        extremes.change_whole(device.macs, most_amount);
         extremes.change_real(device.energy);
         if (extremes.here()) device.energy = Joules(std::numeric_limits<double>::infinity());  // mains supply
         extremes.change_real(device.power_compute);
