@@ -111,7 +111,8 @@ int check(CheckOptions const& options, Invocation const& invocation) {
     bool right = true;
     for (auto const& file : options.files) try {
             if (options.digest) {
-                std::printf("%s  %s\n", trace::digest(file).c_str(), file.c_str());
+                auto const digest = config::read_as(config::FileKind::trace, file, [&] { return trace::digest(file); });
+                std::printf("%s  %s\n", digest.c_str(), file.c_str());
                 continue;
             }
             auto const found = findings(file, invocation);

@@ -90,6 +90,7 @@ int run(int argc, char** argv) {
         if (mpi::launched_rank() > 0) return cli::done;  // rank 0 says it
         if (argc == 1) {
             std::fputs(app.help().c_str(), stdout);
+            std::fputs("skipstone: name a subcommand\n", stderr);
             return cli::bad_input;
         }
         if (error.get_exit_code() != 0) refuse_unknown_option(app);

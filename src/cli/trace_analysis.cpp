@@ -10,6 +10,7 @@
 #include "config/table_reader.hpp"
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
+#include "units/input_files.hpp"
 
 namespace skipstone::cli {
 
@@ -43,6 +44,7 @@ Powers with_keys_of(config::TableReader reader, Powers powers) {
 }  // namespace
 
 trace::Reader open_trace(std::string const& path) {
+    remember_input(path);
     return config::read_as(config::FileKind::trace, path, [&] { return trace::Reader(path); });
 }
 

@@ -12,7 +12,7 @@
 
 namespace skipstone::cli {
 
-// Throws InputError for what is no trace, saying what it is and what takes it.
+// An input that is not written over. Throws InputError for what is no trace, saying what it is and what takes it.
 trace::Reader open_trace(std::string const& path);
 
 // The scenario that a trace was made with, from its provenance, its weights left out. None where that cannot be read

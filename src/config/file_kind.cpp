@@ -55,6 +55,7 @@ constexpr std::array descriptions{
                 "`analysis/convert_weights.py FILE WEIGHTS.h5` makes a weights file of it"},
     Description{FileKind::safetensors, "safetensors file",
                 "`analysis/convert_weights.py FILE WEIGHTS.h5` makes a weights file of it"},
+    Description{FileKind::onnx, "model in ONNX", ""},
     Description{FileKind::page, "page for a browser", ""},
     Description{FileKind::archive, "compressed file", ""},
     Description{FileKind::folder, "folder", ""},
@@ -144,6 +145,7 @@ std::optional<FileKind> kind_of_bytes(std::string_view head, fs::path const& pat
     if (head.starts_with("PK\x03\x04")) return name.ends_with(".npz") ? FileKind::archive : FileKind::pytorch;
     if (head.size() > 2 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5) return FileKind::pytorch;  // a pickle
     if (head.size() > 8 && head[8] == '{' && head.find('\0') < 8) return FileKind::safetensors;
+    if (name.ends_with(".onnx")) return FileKind::onnx;
     if (head.starts_with("\x1f\x8b") || head.starts_with("\xfd" "7zXZ") || head.starts_with("BZh"))
         return FileKind::archive;
     if (head.starts_with("<!DOCTYPE html") || head.starts_with("<!doctype html")) return FileKind::page;
@@ -233,7 +235,7 @@ void refuse_other_kind(FileKind wanted, fs::path const& path) {
         }
     bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights;
     bool const images_wanted = wanted == FileKind::picture;
-    if (found.kind == wanted || found.kind == FileKind::unknown || !found.sure) return;
+    if (found.kind == wanted || found.kind == FileKind::unknown || found.kind == FileKind::empty || !found.sure) return;
     if (hdf5_wanted && found.kind == FileKind::hdf5) return;  // it may be the wanted one, damaged
     if (images_wanted && (found.kind == FileKind::folder || found.kind == FileKind::cifar_batch)) return;
     throw InputError({path.string(), 0, ""},

@@ -32,6 +32,7 @@ enum class FileKind {
     cifar_batch,   // .bin, .bin.xz
     pytorch,       // a zip archive or a pickle
     safetensors,
+    onnx,
     page,  // HTML
     archive,
     folder,

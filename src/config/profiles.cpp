@@ -11,6 +11,7 @@
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::config {
 
@@ -145,12 +146,17 @@ fs::path find_profile(ProfileKind kind, std::string const& name_or_path, Profile
         fs::path const path = root / folder_name(kind) / (name_or_path + ".toml");
         if (!name_or_path.empty() && is_file(path)) return path;
     }
+    std::error_code ignored;  // a file that is there is what is meant
+    if (!name_or_path.empty() && name_or_path.find('\0') == std::string::npos &&
+        (fs::exists(name_or_path, ignored) || (!folder.empty() && fs::exists(folder / name_or_path, ignored))))
+        return find_file(name_or_path, folder, noun(kind));
     auto const names = profile_names(kind, folders);
+    auto const similar = lookalike(name_or_path);
     std::string const problem = "there is no " + std::string(noun(kind)) + " \"" + name_or_path + "\"";
     if (names.empty())
         throw InputError(problem + ", nor any other (no folder of profiles was found); set SKIPSTONE_PROFILES to one");
     throw InputError(problem + "; the nearest is \"" + nearest(name_or_path, names) + "\", and there are " +
-                     joined(names) + " (or give a path that ends in .toml)");
+                     joined(names) + (similar.empty() ? " (or give the path of a file)" : " (" + similar + ")"));
 }
 
 NetworkProfile load_network_profile(std::string const& name_or_path, ProfileFolders const& folders,

@@ -15,7 +15,8 @@
 
 // Profiles: networks, devices, links, faults, accuracy tables, calibrations and scenarios that a name stands for. A
 // name is looked up as NAME.toml in the kind's folder under each of the profile folders; what contains a '/' or ends in
-// .toml is a path, relative to a given folder first, then to the current one.
+// .toml is a path, relative to a given folder first, then to the current one; so is a name that no profile has, if a file
+// has it.
 namespace skipstone::config {
 
 enum class ProfileKind { network, device, link, fault, accuracy, calibration, scenario };

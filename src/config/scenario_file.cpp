@@ -19,6 +19,7 @@
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::config {
 
@@ -333,6 +334,8 @@ LinkModel read_links(TableReader reader, Context const& context, std::vector<Dev
     auto const profile = profile_at(
         reader, "profile", ProfileKind::link, context,
         [&](std::string const& path) { return load_link_profile(path, context.folders); }, read_link_profile);
+    for (auto const key : {"rate", "min", "max"})
+        if (!profile && !reader.get(key)) reader.refuse_slip_of(key);
     auto pairs = read_link_pairs(reader, fleet);
     bool const all_have_rates = pairs && pairs->everywhere() && pairs->everywhere()->rate;
     if (!profile && !all_have_rates && !reader.has("min") && !reader.has("max") && !reader.has("rate"))
@@ -644,7 +647,7 @@ Override parse_override(std::string const& text) {
     std::string const origin = "--set " + text;
     if (mark == std::string::npos)
         throw InputError({origin, 0, ""}, "there is no '='; write section.key=value, such as objective.alpha=0.5");
-    Override set{trimmed(text.substr(0, mark)), trimmed(text.substr(mark + 1)), origin};
+    Override set{trimmed(plain_text(text.substr(0, mark))), trimmed(text.substr(mark + 1)), origin};
     steps_of(set.key, {origin, 0, ""});
     return set;
 }

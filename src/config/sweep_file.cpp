@@ -97,6 +97,13 @@ SharedValue plain_value(Value const& item, std::string const& key) {
 }
 
 std::vector<Choice> choices_of(Value const& list, std::string const& key) {
+    if (list.type == Value::Type::table && !list.keys.empty()) {
+        bool const of_entry = key.ends_with("fleet.devices") || key.ends_with("faults.outages");
+        fail_at(list, key,
+                "must be a list of values, not a table; the path of a deeper key stands in quotes: \"" +
+                    key.substr(key.find('.') + 1) + (of_entry ? "[0]." : ".") + list.keys.front() + "\" = […]" +
+                    (of_entry ? " ([0]: of the first entry)" : ""));
+    }
     if (list.type != Value::Type::list)
         fail_at(list, key, "must be a list of values, not " + std::string(describe(list.type)));
     if (list.items.empty()) fail_at(list, key, "is empty; at least one value is needed");

@@ -32,17 +32,18 @@ std::string joined(std::vector<std::string_view> const& words) {
     return text;
 }
 
-// A string that stands where a number is needed: says whether it is one in quotes, or what is wrong with it as a number.
-void refuse_written_number(Value const& value, std::string const& key, std::string const& expected) {
-    if (value.type != Value::Type::text) return;
+// Of a string that stands where a number is needed: what to do if it is one in quotes; throws InputError, saying what is
+// wrong with it, if it looks like one; "" for other values.
+std::string without_quotes(Value const& value, std::string const& key, std::string const& expected) {
+    if (value.type != Value::Type::text) return "";
     auto const plain = plain_text(value.text);
-    if (plain.find_first_of("0123456789") == std::string::npos && lookalike(plain).empty()) return;
+    if (plain.find_first_of("0123456789") == std::string::npos && lookalike(plain).empty()) return "";
     try {
         parse_decimal(value.text, expected);
     } catch (InputError const& error) {
         fail_at(value, key, error.what());
     }
-    fail_at(value, key, "is the string \"" + value.text + "\"; write the number without quotes");
+    return "; write " + std::string(plain) + " without quotes";
 }
 
 std::string shortened(std::string_view text) {
@@ -69,9 +70,10 @@ std::string describe(Interval const& interval) {
 }
 
 double number_of(Value const& value, std::string const& key, Interval interval) {
-    refuse_written_number(value, key, describe(interval));
+    auto const hint = without_quotes(value, key, describe(interval));
     if (value.type != Value::Type::integer && value.type != Value::Type::real)
-        fail_at(value, key, "must be a number (" + describe(interval) + "), not " + std::string(describe(value.type)));
+        fail_at(value, key,
+                "must be a number (" + describe(interval) + "), not " + std::string(describe(value.type)) + hint);
     double const number = value.type == Value::Type::integer ? static_cast<double>(value.integer) : value.real;
     bool const open_low = interval.ends == Ends::open_low || interval.ends == Ends::open;
     bool const open_high = interval.ends == Ends::open_high || interval.ends == Ends::open;
@@ -96,7 +98,7 @@ void refuse_outside(Value const& value, std::string const& key, double quantity,
 
 std::int64_t integer_of(Value const& value, std::string const& key, std::int64_t low, std::int64_t high) {
     std::string const range = whole_range(low, high);
-    refuse_written_number(value, key, range);
+    auto const hint = without_quotes(value, key, range);
     std::int64_t number = 0;
     if (value.type == Value::Type::integer) {
         number = value.integer;
@@ -105,7 +107,7 @@ std::int64_t integer_of(Value const& value, std::string const& key, std::int64_t
             fail_at(value, key, "is " + number_as_written(value) + "; it must be " + range);
         number = static_cast<std::int64_t>(value.real);
     } else {
-        fail_at(value, key, "must be " + range + ", not " + std::string(describe(value.type)));
+        fail_at(value, key, "must be " + range + ", not " + std::string(describe(value.type)) + hint);
     }
     if (number < low || number > high) fail_at(value, key, "is " + std::to_string(number) + "; it must be " + range);
     return number;
@@ -131,10 +133,9 @@ void TableReader::fail(std::string_view key, std::string const& message) const {
     fail_at(value ? *value : *table_, path_of(key), message);
 }
 
-// What is missing may be there, with a slip in it.
 void TableReader::refuse_slip_of(std::string_view key) const {
     for (std::string const& there : table_->keys)
-        if (std::ranges::find(known_, there) == known_.end() && edit_distance(there, key) <= 1 + key.size() / 4)
+        if (std::ranges::find(known_, there) == known_.end() && edit_distance(there, key) <= (key.size() < 4 ? 1U : 2U))
             fail_at(*table_->find(there), path_of(there),
                     "unknown key; the nearest known one is \"" + path_of(key) + "\"");
 }

@@ -92,13 +92,14 @@ class TableReader {
 
     // Throws InputError at the key's place, or the table's when the key is missing.
     [[noreturn]] void fail(std::string_view key, std::string const& message) const;
+    // Throws InputError when a key that was not asked for yet is like this one, which is missing.
+    void refuse_slip_of(std::string_view key) const;
     // Throws InputError for the first key that was never asked for, naming the nearest that was.
     void finish() const;
 
   private:
     std::optional<std::string> quantity_source(std::string_view key, UnitSystem const& system);
     std::optional<std::size_t> chosen(std::string_view key, std::vector<std::string_view> const& words);
-    void refuse_slip_of(std::string_view key) const;
     [[noreturn]] void missing(std::string_view key, std::string_view meaning) const;
     [[noreturn]] void wrong_type(std::string_view key, Value const& value, std::string_view expected) const;
 

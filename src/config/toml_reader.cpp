@@ -191,7 +191,9 @@ Value parse_toml_value(std::string_view text, std::shared_ptr<Origin const> orig
     word.text = text;
     word.origin = origin;
     std::string const unsigned_text = without_sign(plain_text(text));
-    if (!unsigned_text.empty() && unsigned_text.find_first_not_of("0123456789") == std::string::npos) {
+    bool const digits = unsigned_text.find_first_not_of("0123456789") == std::string::npos;
+    bool const other_base = unsigned_text.starts_with("0x") || unsigned_text.starts_with("0o") || unsigned_text.starts_with("0b");
+    if (!unsigned_text.empty() && (digits || other_base)) {
         Value number;  // TOML itself allows no zeros in front
         number.type = Value::Type::integer;
         number.origin = origin;

@@ -15,6 +15,7 @@
 #include "planner/single_device.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::planner {
 
@@ -57,7 +58,8 @@ std::vector<std::string_view> names() {
 std::string choice_text(std::string_view name) {
     std::string all;
     for (auto const known : names()) all += (all.empty() ? "" : ", ") + std::string(known);
-    return "the nearest is \"" + nearest(name, names()) + "\" of " + all;
+    auto const similar = lookalike(name);
+    return "the nearest is \"" + nearest(name, names()) + "\" of " + all + (similar.empty() ? "" : " (" + similar + ")");
 }
 
 PlanResult plan(std::string_view name, Instance const& instance, Options const& options) {

@@ -11,7 +11,6 @@
 #include "trace/table_type.hpp"
 #include "trace/write_mark.hpp"
 #include "units/error.hpp"
-#include "units/input_files.hpp"
 #include "units/quantity.hpp"
 
 namespace skipstone::trace {
@@ -19,7 +18,6 @@ namespace skipstone::trace {
 namespace {
 
 hdf5::File open_trace(std::string const& path) {
-    remember_input(path);
     // A file of an older HDF5 format cannot be opened for following a writer, but then nobody is writing it.
     try {
         return hdf5::File::open(path, hdf5::Access::read_swmr);

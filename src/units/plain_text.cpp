@@ -191,7 +191,9 @@ bool is_utf16(std::string_view text) {
 }
 
 std::string whole_range(std::int64_t low, std::int64_t high) {
-    if (high == std::numeric_limits<std::int64_t>::max()) return "a whole number of at least " + std::to_string(low);
+    using Limits = std::numeric_limits<std::int64_t>;
+    if (low == Limits::min() && high == Limits::max()) return "a whole number";
+    if (high == Limits::max()) return "a whole number of at least " + std::to_string(low);
     return "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
 }
 

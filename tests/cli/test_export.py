@@ -206,7 +206,7 @@ class Mistakes(ProgramTest):
         self.assertIn('nearest is "events"', self.refused(self.source, "--to", "csv", "--table", "event", *out))
         self.assertIn("--table goes with --to csv", self.refused(self.source, "--to", "perfetto", "--table", "events", *out))
         self.assertIn("csv", self.refused(self.source, "--to", "xml", *out))
-        self.assertIn("is the trace itself", self.refused(self.source, "--to", "csv", "-o", self.source))
+        self.assertIn("is an input of this very command", self.refused(self.source, "--to", "csv", "-o", self.source))
         self.assertIn("it is a folder", self.refused(self.source, "--to", "perfetto", "-o", self.folder))
         self.assertIn("cannot be written", self.refused(self.source, "--to", "perfetto", "-o", self.path("no/folder/x.json")))
         self.assertEqual(sorted(p.name for p in self.folder.iterdir() if p.suffix not in (".h5", ".toml")), [])

@@ -113,7 +113,7 @@ class Run(ProgramTest):
     def test_without_output_the_trace_is_named_after_the_scenario(self):
         self.write("small.toml", scenario_text())
         self.skipstone("run", "small.toml")
-        self.assertEqual(Trace(self.path("small.h5")).attributes["complete"], 1)
+        self.assertEqual(Trace(self.path("small-greedy-virtual.h5")).attributes["complete"], 1)
 
     def test_shows_rounds_as_it_goes_and_tables_at_the_end(self):
         result = self.skipstone("run", self.scenario(), "-o", "trace.h5")
@@ -162,7 +162,7 @@ class Run(ProgramTest):
 
     def test_scenarios_are_found_by_name_from_anywhere(self):
         self.skipstone("run", "khan2023-tight", "--clock", "virtual", "--kernels", "off", "--rounds", "2")
-        self.assertEqual(len(Trace(self.path("khan2023-tight.h5")).rounds), 2)
+        self.assertEqual(len(Trace(self.path("khan2023-tight-exact-virtual.h5")).rounds), 2)
 
     def test_a_large_fleet_with_names_of_its_own_fits_in_the_trace(self):
         devices = [{"profile": "khan2023-low", "name": f"sensor number {i} in the east wing", "battery": f"{100 + i} J"} for i in range(400)]

@@ -130,7 +130,8 @@ class Watch(ProgramTest):
             read_line(watch)
         run.send_signal(signal.SIGSTOP)
         time.sleep(1.1)  # the date of a trace counts seconds
-        self.skipstone("run", self.scenario({"rounds.count": 2}), "-o", "t.h5")
+        self.skipstone("run", self.scenario({"rounds.count": 2}), "-o", "u.h5")
+        os.replace(self.path("u.h5"), self.path("t.h5"))
         result = self.wait(watch)
         self.assertEqual(result.code, 0, result)
         self.assertIn("another run has replaced this trace", result.out)
@@ -204,7 +205,7 @@ class Watch(ProgramTest):
         self.assertIsNone(run.poll())
 
     def test_what_is_no_trace_is_refused(self):
-        for path, said in ((self.write("text.h5", "no trace"), "it is text"), (self.path("none.h5"), "cannot be opened"),
+        for path, said in ((self.write("text.h5", "no trace"), "it is text"), (self.path("none/t.h5"), "cannot be opened"),
                            (self.write("empty.h5", b""), "it is empty"), (str(self.folder), "is a folder")):
             result = self.skipstone("watch", path, code=2)
             self.assertIn(said, result.err)

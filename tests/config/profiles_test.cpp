@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(files_are_told_apart) {
     BOOST_TEST(
         (identify(folder.write("typo.toml", "name = \"x\"\nmac_rat = 3\nmemory = 2\n")) == FileKind::device_profile));
     BOOST_TEST((identify(folder.write("notes.txt", "hello\n")) == FileKind::unknown));
-    BOOST_TEST((identify(folder.write("empty", "")) == FileKind::unknown));
+    BOOST_TEST((identify(folder.write("empty", "")) == FileKind::empty));
     check_contains(message_of([&] { identify(folder.path() / "none"); }), "there is no such file");
     check_contains(message_of([&] { identify(folder.path()); }), "is a folder");
 }

@@ -1,6 +1,7 @@
 #include "trace/writer.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 #include <fstream>
 
 #include "sample.hpp"
@@ -11,6 +12,7 @@
 using namespace skipstone;
 using namespace skipstone::trace;
 using sample::says;
+namespace fs = std::filesystem;
 
 BOOST_FIXTURE_TEST_SUITE(trace_writer, sample::Folder)
 
@@ -40,6 +42,37 @@ BOOST_AUTO_TEST_CASE(replaces_a_trace_and_leaves_nothing_else) {
     sample::write(file("t.h5"), sample::header(), sample::records(1));
     BOOST_TEST(Reader(file("t.h5")).committed_rounds() == 1);
     BOOST_TEST(files() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_that_is_being_written_is_not_replaced) {
+    for (auto const placement : {Placement::direct, Placement::scratch}) {
+        Writer first(file("t.h5"), sample::header(), placement);
+        for (auto const other : {Placement::direct, Placement::scratch})
+            BOOST_CHECK_EXCEPTION(Writer(file("t.h5"), sample::header(), other), InputError,
+                                  says("a run is writing this trace now"));
+        first.append(sample::record(0));
+        first.finish(Ended::finished);
+        BOOST_TEST(Reader(file("t.h5")).committed_rounds() == 1);
+        BOOST_TEST(!fs::exists(file(".t.h5.writing")));
+        sample::write(file("t.h5"), sample::header(), sample::records(2));
+        BOOST_TEST(Reader(file("t.h5")).committed_rounds() == 2);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(tells_what_is_at_a_path) {
+    BOOST_TEST(!earlier_file(file("none.h5")));
+    sample::write(file("t.h5"), sample::header(), sample::records(3));
+    auto const finished = earlier_file(file("t.h5"));
+    BOOST_TEST((finished && finished->trace && finished->finished && finished->rounds == 3));
+    sample::write(file("u.h5"), sample::header(), sample::records(1), Ended::interrupted);
+    auto const interrupted = earlier_file(file("u.h5"));
+    BOOST_TEST((interrupted && interrupted->trace && !interrupted->finished));
+    std::ofstream(file("text")) << "words";
+    auto const text = earlier_file(file("text"));
+    BOOST_TEST((text && !text->trace));
+    fs::resize_file(file("t.h5"), 3000);
+    auto const torn = earlier_file(file("t.h5"));
+    BOOST_TEST((torn && torn->trace && !torn->finished));
 }
 
 BOOST_AUTO_TEST_CASE(writes_through_a_link) {
