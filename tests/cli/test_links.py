@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import unittest
 
-from support import DONE, RETRANSMITTED, TRANSMIT, ProgramTest, Trace, numpy, scenario_text, text, where
+from support import DONE, RETRANSMITTED, TRANSMIT, ProgramTest, Trace, numpy, scenario_text, where
 
 NAMES = ("low-0", "low-1", "low-2", "big")
 PLANNERS = "exact,contention,milp,ga,greedy,no-drop,single-device"
@@ -58,7 +58,6 @@ class TwoDevices(ProgramTest):
         for changes in ({"links.pair": [pair("near", "far", rate="none")], "requests.source": "near"}, {"links.pair": [pair("*", "*", rate="none")]}):
             trace = self.run_scenario(self.changes | changes)
             self.assertEqual(trace.rounds["admitted"][0], 0)
-            self.assertEqual(text(trace.rounds["binding"][0]), "link")
             self.assertEqual(trace.rates[0, 0, 1], 0)
 
     def test_what_analyze_plans_is_what_the_pair_costs(self):
@@ -72,24 +71,26 @@ class TwoDevices(ProgramTest):
 
 class FourDevices(ProgramTest):
     def test_loss_and_jitter_of_one_pair_touch_no_other(self):
-        base = {"rounds.count": 12, "links.pair": [pair("*", "*", rate="10 Mbit/s")]}
-        plain = self.run_scenario(base)
-        used = {(int(e["device"]), int(e["peer"])) for e in plain.kind(TRANSMIT)}
-        start, end = max(used, key=lambda p: len(where(plain.kind(TRANSMIT), device=p[0], peer=p[1])))
-        self.assertGreater(len(used), 1)
-        changed = self.run_scenario(base | {"links.pair": base["links.pair"] + [pair(NAMES[start], NAMES[end], loss=0.3, jitter="5 ms")]})
-        touched = 0
+        pairs = [pair("*", "*", rate="10 Mbit/s")]
+        plain = self.run_scenario({"links.pair": pairs})
+        start, end = next((int(e["device"]), int(e["peer"])) for e in plain.kind(TRANSMIT))
+        # Fast enough to be used in spite of what it loses.
+        own = pair(NAMES[start], NAMES[end], rate="40 Mbit/s", loss=0.3, jitter="5 ms")
+        changed = self.run_scenario({"rounds.count": 12, "links.pair": [*pairs, own]})
+        touched = untouched = 0
         for sent, received in changed.transfers():
-            factor = (sent["end_s"] - sent["begin_s"]) / (8 * sent["bytes"] / 10e6)
+            on_it = (sent["device"], sent["peer"]) == (start, end)
+            factor = (sent["end_s"] - sent["begin_s"]) / (8 * sent["bytes"] / (40e6 if on_it else 10e6))
             delay = received["end_s"] - sent["end_s"]
-            if (sent["device"], sent["peer"]) == (start, end):
-                self.assertEqual(factor > 1 + 1e-6, bool(sent["flags"] & RETRANSMITTED))
+            self.assertEqual(factor > 1 + 1e-6, bool(sent["flags"] & RETRANSMITTED))
+            if on_it:
                 touched += factor > 1 + 1e-6 and delay > 0
-            else:
-                self.assert_close(factor, 1)
-                self.assert_close(delay, 0)
-                self.assertFalse(sent["flags"] & RETRANSMITTED)
+                continue
+            untouched += 1
+            self.assert_close(factor, 1)
+            self.assert_close(delay, 0)
         self.assertGreater(touched, 3)
+        self.assertGreater(untouched, 3)
         self.assertEqual(self.skipstone("check", changed.path).code, 0)
 
     def test_links_without_an_entry_are_drawn_as_ever(self):
@@ -211,7 +212,7 @@ class Sweeps(ProgramTest):
         for rate in (3, 4, 3):
             self.write("links.csv", f"from,to,rate_mbit_s\n*,*,{rate}\n")
             self.skipstone("sweep", "expand", file, "-o", self.path(f"out{len(ids)}"), "--no-estimate")
-            manifest = (self.folder / f"out{len(ids)}" / "manifest.csv").read_text()
+            manifest = (self.folder / f"out{len(ids)}").read_text()
             ids.append({row["id"] for row in csv.DictReader(manifest.splitlines())})
         self.assertEqual(ids[0], ids[2])
         self.assertFalse(ids[0] & ids[1])
