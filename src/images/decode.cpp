@@ -13,6 +13,9 @@ namespace skipstone::images {
 
 namespace {
 
+constexpr std::array<std::uint8_t, 8> png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+constexpr std::array<std::uint8_t, 3> jpeg = {0xff, 0xd8, 0xff};
+
 template <std::size_t N>
 bool starts_with(std::span<std::uint8_t const> bytes, std::array<std::uint8_t, N> const& signature) {
     return bytes.size() >= N && std::ranges::equal(bytes.first(N), signature);
@@ -43,9 +46,14 @@ std::vector<std::uint8_t> read_file(std::filesystem::path const& path) {
     return bytes;
 }
 
+bool ends_properly(std::span<std::uint8_t const> head, std::span<std::uint8_t const> tail) {
+    constexpr std::array<std::uint8_t, 8> end_of_png = {'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    constexpr std::array<std::uint8_t, 2> end_of_jpeg = {0xff, 0xd9};
+    if (starts_with(head, png)) return tail.size() >= 8 && std::ranges::equal(tail.last(8), end_of_png);
+    return starts_with(head, jpeg) && tail.size() >= 2 && std::ranges::equal(tail.last(2), end_of_jpeg);
+}
+
 Picture decode_picture(std::span<std::uint8_t const> bytes, std::string const& file) {
-    constexpr std::array<std::uint8_t, 8> png = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    constexpr std::array<std::uint8_t, 3> jpeg = {0xff, 0xd8, 0xff};
     if (bytes.empty()) refuse(file, "is empty; a PNG or JPEG picture is expected");
     if (starts_with(bytes, png)) return decode_png(bytes, file);
     if (starts_with(bytes, jpeg)) return decode_jpeg(bytes, file);

@@ -94,6 +94,48 @@ BOOST_AUTO_TEST_CASE(pixels_equal_those_of_pillow, *boost::unit_test::preconditi
     }
 }
 
+// Every kind of PNG, with the chunks that say how its colours are meant.
+BOOST_AUTO_TEST_CASE(png_values_are_those_of_pillow_whatever_a_file_says_of_its_colours,
+                     *boost::unit_test::precondition(pillow_is_there)) {
+    Folder const folder;
+    std::string const script = R"(
+import struct, sys, zlib
+from PIL import Image
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+profile = b"x\0\0" + zlib.compress(b"no profile at all")
+meanings = {"plain": b"", "gamma": chunk(b"gAMA", struct.pack(">I", 100000)), "gamma22": chunk(b"gAMA", struct.pack(">I", 220000)),
+            "srgb": chunk(b"sRGB", b"\1"), "icc": chunk(b"iCCP", profile), "bits": chunk(b"sBIT", b"\5\6\5"),
+            "white": chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)) + chunk(b"gAMA", struct.pack(">I", 45455))}
+# name -> colour type, bits, samples, chunks between IHDR and IDAT
+kinds = {"rgb": (2, 8, 3, b""), "rgba": (6, 8, 4, b""), "grey": (0, 8, 1, b""), "grey alpha": (4, 8, 2, b""), "rgb16": (2, 16, 3, b""),
+         "rgba16": (6, 16, 4, b""), "palette": (3, 8, 1, chunk(b"PLTE", bytes(i * 7 % 256 for i in range(768)))),
+         "palette4": (3, 4, 1, chunk(b"PLTE", bytes(i * 5 % 256 for i in range(48))) + chunk(b"tRNS", bytes(range(0, 160, 10)))),
+         "grey1": (0, 1, 1, b""), "grey2": (0, 2, 1, b""), "grey4": (0, 4, 1, b""), "rgb trns": (2, 8, 3, chunk(b"tRNS", struct.pack(">3H", 5, 5, 5))),
+         "grey trns": (0, 8, 1, chunk(b"tRNS", struct.pack(">H", 7)))}
+width, height = 23, 19
+for meaning, said in meanings.items():
+    for kind, (colour, bits, samples, extra) in kinds.items():
+        if meaning == "bits" and colour != 2: continue
+        row = (width * samples * bits + 7) // 8
+        data = b"".join(b"\0" + bytes((13 * x + 29 * y * y) % 256 for x in range(row)) for y in range(height))
+        name = f"{sys.argv[1]}/{meaning} {kind}.png"
+        with open(name, "wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, bits, colour, 0, 0, 0)) + said + extra
+                       + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+        open(name + ".rgb", "wb").write(Image.open(name).convert("RGB").tobytes())
+)";
+    BOOST_REQUIRE(run_python(script, {folder.path().string()}));
+    int pictures = 0;
+    for (auto const& entry : std::filesystem::directory_iterator(folder.path())) {
+        if (entry.path().extension() != ".png") continue;
+        ++pictures;
+        auto const read = decode_picture(read_file(entry.path()), entry.path().string());
+        BOOST_TEST((read.rgb == read_file(entry.path().string() + ".rgb")), entry.path().filename().string());
+    }
+    BOOST_TEST(pictures == 6 * 13 + 3);
+}
+
 BOOST_AUTO_TEST_CASE(refuses_what_is_no_picture) {
     std::string const text = "# a text file\n";
     auto const message = input_error([&] { decode_picture(Bytes(text.begin(), text.end()), "notes.png"); });
