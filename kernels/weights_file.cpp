@@ -44,15 +44,21 @@ int read_positive(hdf5::File const& file, std::string const& attribute) {
     return static_cast<int>(value);
 }
 
-std::array<double, 3> read_rgb(hdf5::File const& file, std::string const& attribute, double above) {
+enum class Zero { allowed, refused };
+
+// Of pixel values in 0 … 1: neither a mean nor a deviation of such values is above 1, or below 0.
+std::array<double, 3> read_rgb(hdf5::File const& file, std::string const& attribute, Zero zero) {
     auto const values = file.read_doubles(attribute);
     if (values.size() != 3)
         throw InputError({file.path(), 0, attribute},
                          "must be three numbers (red, green, blue), and is " + std::to_string(values.size()));
     for (double value : values)
-        if (!std::isfinite(value) || value <= above)
-            throw InputError({file.path(), 0, attribute}, "must be finite and above " + std::to_string(above) +
-                                                              ", and has " + std::to_string(value));
+        if (!std::isfinite(value) || value < 0 || value > 1 || (value == 0 && zero == Zero::refused))
+            throw InputError({file.path(), 0, attribute},
+                             std::string("is of pixel values in 0…1 and must be ") +
+                                 (zero == Zero::refused ? "above 0 and at most 1" : "from 0 to 1") + ", and has " +
+                                 std::to_string(value) +
+                                 (value > 1 ? "; of values in 0…255, divide by 255: " + std::to_string(value / 255) : ""));
     return {values[0], values[1], values[2]};
 }
 
@@ -65,8 +71,8 @@ WeightsInfo read_attributes(hdf5::File const& file) {
     info.file = file.path();
     info.network = file.read_string("network");
     info.input_size = read_positive(file, "input_size");
-    info.mean = read_rgb(file, "input_mean", std::numeric_limits<double>::lowest());
-    info.std = read_rgb(file, "input_std", 0);
+    info.mean = read_rgb(file, "input_mean", Zero::allowed);
+    info.std = read_rgb(file, "input_std", Zero::refused);
     info.classes = read_positive(file, "classes");
     info.source = read_optional(file, "source");
     info.license = read_optional(file, "license");

@@ -174,6 +174,18 @@ BOOST_AUTO_TEST_CASE(refuses_nonsensical_attributes) {
     check_complaint(
         {.without = "input_mean", .file = [](hdf5::File& file) { file.write_doubles("input_mean", std::array{0.4}); }},
         {"input_mean", "three"});
+    for (double wrong : {123.675, 1.01, -0.1})
+        check_complaint({.without = "input_mean",
+                         .file = [&](hdf5::File& file) {
+                             file.write_doubles("input_mean", std::array{0.4, wrong, 0.5});
+                         }},
+                        {"input_mean", "of pixel values in 0…1", wrong > 1 ? "divide by 255" : "from 0 to 1"});
+    for (double wrong : {58.395, -0.2})
+        check_complaint({.without = "input_std",
+                         .file = [&](hdf5::File& file) {
+                             file.write_doubles("input_std", std::array{0.4, wrong, 0.5});
+                         }},
+                        {"input_std", "above 0 and at most 1"});
     check_complaint({.without = "input_size", .file = [](hdf5::File& file) { file.write_integer("input_size", 0); }},
                     {"input_size", "0"});
 }
