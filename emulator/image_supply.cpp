@@ -1,16 +1,40 @@
 #include "emulator/image_supply.hpp"
 
+#include <numeric>
+#include <utility>
+
 #include "config/file_kind.hpp"
 #include "images/preprocess.hpp"
 #include "images/synthetic.hpp"
 #include "kernels/weights.hpp"
+#include "units/random.hpp"
 
 namespace skipstone::emulator {
 
-ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::optional<std::string> const& path)
-    : seed_(scenario.seed), shape_(network.input_shape()) {
-    if (path) config::read_as(config::FileKind::picture, *path, [&] { source_.emplace(*path); });
+namespace {
+
+// 0 … count − 1 in random order (Fisher and Yates).
+std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed) {
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    RandomStream random(seed, "image-order");
+    for (std::size_t i = count; i > 1; --i)
+        std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
+    return order;
+}
+
+}  // namespace
+
+ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::optional<std::string> const& path,
+                         ImageOrder order)
+    : path_(path.value_or("")), seed_(scenario.seed), shape_(network.input_shape()) {
+    if (path) {
+        config::read_as(config::FileKind::picture, *path, [&] { source_.emplace(*path); });
+        source_->look_for_cut_off();
+        if (order == ImageOrder::drawn && source_->label(0)) order_ = shuffled(source_->size(), seed_);
+    }
     if (!scenario.network.weights) return;
+    if (source_ && order == ImageOrder::drawn) source_->check_labels(network.profile().classes);
     auto const info = kernels::read_weights_attributes(*scenario.network.weights);
     for (std::size_t c = 0; c < 3; ++c) {
         mean_[c] = static_cast<float>(info.mean[c]);
@@ -18,9 +42,14 @@ ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::
     }
 }
 
+std::size_t ImageSupply::place(std::int64_t number) const {
+    auto const index = static_cast<std::size_t>(number) % source_->size();
+    return order_.empty() ? index : order_[index];
+}
+
 Tensor ImageSupply::image(std::int64_t number) const {
     Tensor tensor(shape_);
-    auto const picture = source_ ? source_->read(static_cast<std::size_t>(number) % source_->size()).picture
+    auto const picture = source_ ? source_->read(place(number)).picture
                                  : images::synthetic(seed_, number, shape_.h);
     images::preprocess(picture, shape_.h, mean_, deviation_, tensor.values());
     return tensor;
@@ -28,7 +57,25 @@ Tensor ImageSupply::image(std::int64_t number) const {
 
 std::optional<int> ImageSupply::label(std::int64_t number) const {
     if (!source_) return std::nullopt;
-    return source_->label(static_cast<std::size_t>(number) % source_->size());
+    return source_->label(place(number));
+}
+
+std::string ImageSupply::description() const {
+    if (!source_) return "";
+    return path_ + ": " + source_->description() + (order_.empty() ? "" : "; in an order drawn from the seed");
+}
+
+std::string ImageSupply::labels() const {
+    if (!source_) return "";
+    auto const& classes = source_->class_folders();
+    std::string text;
+    for (std::size_t label = 0; label < classes.size(); ++label)
+        text += (label > 0 ? "; " : "") + std::to_string(label) + " = " + classes[label];
+    return text;
+}
+
+std::size_t ImageSupply::different() const {
+    return source_ ? source_->size() : 0;
 }
 
 }  // namespace skipstone::emulator

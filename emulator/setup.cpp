@@ -57,7 +57,7 @@ Scenario with_calibration(Scenario scenario, std::string const& weights_sha256) 
     auto const packed = kernels::PackedNetwork::alone(twin, kernels::PackLayout(twin, kernels::standard_choices(twin)),
                                                       {std::nullopt, scenario.seed});
     auto compute = packed.make_kernels();
-    ImageSupply const supply(exact, twin, std::nullopt);
+    ImageSupply const supply(exact, twin, std::nullopt, ImageOrder::stored);
     section.calibration =
         Calibration{"synthetic",
                     network.name(),

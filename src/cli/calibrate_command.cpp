@@ -51,7 +51,7 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
                          "holds " + std::to_string(source.size()) + " images, and --count is " + std::to_string(count));
     Scenario scenario;
     scenario.network.weights = options.weights;
-    emulator::ImageSupply const supply(scenario, network, options.data);
+    emulator::ImageSupply const supply(scenario, network, options.data, emulator::ImageOrder::stored);
     kernels::expect_unchanged(info);
 
     kernels::use_threads(kernels::usual_threads());

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "emulator/course.hpp"
 #include "emulator/setup.hpp"
 #include "hdf5/file.hpp"
+#include "images/image_source.hpp"
 #include "kernels/host.hpp"
 #include "kernels/weights.hpp"
 #include "mpi/communicator.hpp"
@@ -42,6 +44,28 @@ std::vector<std::string> check_weights(std::string const& file, Invocation const
     kernels::FileWeights weights(file, network);
     for (auto const& tensor : network.weight_tensors()) weights.read(tensor.name);
     return {};
+}
+
+// A folder, a picture or a CIFAR-10 batch.
+bool holds_images(std::string const& file) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored)) return true;
+    auto const ends = [&](std::string_view ending) { return file.ends_with(ending); };
+    return ends(".png") || ends(".jpg") || ends(".jpeg") || ends(".bin") || ends(".bin.xz");
+}
+
+// What is wrong with which pictures, all of them decoded.
+std::vector<std::string> check_images(images::ImageSource const& source) {
+    constexpr std::size_t most = 20;
+    std::vector<std::string> wrong;
+    std::size_t damaged = 0;
+    for (std::size_t i = 0; i < source.size(); ++i) try {
+            source.read(i);
+        } catch (InputError const& error) {
+            if (++damaged <= most) wrong.push_back(error.what());
+        }
+    if (damaged > most) wrong.push_back("and " + std::to_string(damaged - most) + " more pictures are damaged");
+    return wrong;
 }
 
 bool is_trace(std::string const& file) {
@@ -101,7 +125,7 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
             return is_trace(file) ? trace::check(file) : check_weights(file, invocation);
         case config::FileKind::unknown:
             throw InputError({file, 0, ""},
-                             "is neither a scenario, a sweep, a profile, an instance, a weights file nor a trace");
+                             "is neither a scenario, a sweep, a profile, an instance, a weights file, a trace nor images");
         default:
             throw InputError({file, 0, ""}, config::kind_text(kind, file) + "; `skipstone check` does not look into those");
     }
@@ -113,6 +137,14 @@ int check(CheckOptions const& options, Invocation const& invocation) {
             if (options.digest) {
                 auto const digest = config::read_as(config::FileKind::trace, file, [&] { return trace::digest(file); });
                 std::printf("%s  %s\n", digest.c_str(), file.c_str());
+                continue;
+            }
+            if (holds_images(file)) {
+                images::ImageSource const source(file);
+                auto const wrong = check_images(source);
+                for (auto const& problem : wrong) std::fprintf(stderr, "%s\n", problem.c_str());
+                if (wrong.empty()) std::printf("%s: right (%s)\n", file.c_str(), source.description().c_str());
+                right = right && wrong.empty();
                 continue;
             }
             auto const found = findings(file, invocation);
@@ -138,7 +170,8 @@ std::string version_text() {
 Action add_check_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CheckOptions>();
     app.add_option("files", options->files,
-                   "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, traces")
+                   "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, traces, folders "
+                   "of pictures, CIFAR-10 batches")
         ->required()
         ->type_name("FILE...");
     app.add_flag("--digest", options->digest,

@@ -259,6 +259,9 @@ int lead(StudyOptions const& options, Workplace const& workplace, Task const& ta
     std::printf("%s in %s on %zu images of %s, %zu worker%s\n", network.name().c_str(),
                 std::string(to_string(network.precision())).c_str(), workplace.data(0).size(),
                 workplace.data(0).name().c_str(), team.workers(), team.workers() == 1 ? "" : "s");
+    for (std::size_t d = 0; d < workplace.data_sets(); ++d)
+        std::printf("images: %s: %s; %zu are used, of %zu classes\n", workplace.data(d).name().c_str(),
+                    workplace.data(d).description().c_str(), workplace.data(d).size(), workplace.data(d).classes_met());
     auto const passes = image_passes(workplace, plan, journal);
     auto const at_a_time = std::min(team.workers(), static_cast<std::size_t>(hosts * emulator::usable_cores()));
     auto const expected = expected_seconds(workplace, task.convolutions.policy, passes, at_a_time);

@@ -24,12 +24,6 @@ std::string quantity_string(Q quantity) {
     return toml_string(quantity_text(quantity));
 }
 
-std::string string_list(std::vector<std::string> const& texts) {
-    std::string list = "[";
-    for (std::size_t i = 0; i < texts.size(); ++i) list += (i > 0 ? ", " : "") + toml_string(texts[i]);
-    return list + "]";
-}
-
 std::string_view word(BlockKind kind) {
     return kind == BlockKind::bottleneck ? "bottleneck" : "basic";
 }
@@ -291,8 +285,9 @@ AccuracyTable read_accuracy_table(TableReader reader, std::string const& name) {
     table.dataset = reader.text("dataset").value_or("");
     table.samples = reader.integer("samples", 0, any_integer).value_or(0);
     table.source = reader.text("source").value_or("");
-    for (auto const* key : {"date", "weights", "weights_sha256", "software", "remark", "convolutions"})
-        reader.text(key);
+    table.weights_sha256 = reader.text("weights_sha256").value_or("");
+    for (auto const* key : {"date", "weights", "software", "remark", "convolutions"}) reader.text(key);
+    reader.texts("labels");
     reader.integer("input", 1, any_integer);
     for (TableReader& row : reader.required("row", reader.tables("row"), "its rows, [[row]] each"))
         table.rows.push_back(read_accuracy_row(std::move(row)));
@@ -301,6 +296,12 @@ AccuracyTable read_accuracy_table(TableReader reader, std::string const& name) {
         reader.fail("row",
                     "the first row must be the network with nothing dropped; write dropped = [] and its accuracy");
     return table;
+}
+
+std::string string_list(std::vector<std::string> const& texts) {
+    std::string list = "[";
+    for (std::size_t i = 0; i < texts.size(); ++i) list += (i > 0 ? ", " : "") + toml_string(texts[i]);
+    return list + "]";
 }
 
 std::string toml_key(std::string_view key) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/table_reader.hpp"
 #include "model/accuracy_table.hpp"
@@ -38,6 +39,9 @@ std::string device_lines(Device const& device);          // without name; power 
 std::string link_lines(LinkModel const& links);          // without name
 std::string accuracy_lines(AccuracyTable const& table);  // without name and rows
 std::string accuracy_rows(AccuracyTable const& table, std::string_view section);
+
+// ["a", "b"].
+std::string string_list(std::vector<std::string> const& texts);
 
 // A key of a TOML table: bare where that is possible, else quoted.
 std::string toml_key(std::string_view key);

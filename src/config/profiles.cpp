@@ -220,11 +220,12 @@ std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance c
     };
     add("date", provenance.date);
     add("weights", provenance.weights);
-    add("weights_sha256", provenance.weights_sha256);
+    add("weights_sha256", table.weights_sha256);
     add("software", provenance.software);
     add("remark", provenance.remark);
     add("convolutions", provenance.convolutions);
     if (provenance.input > 0) text += "input = " + std::to_string(provenance.input) + "\n";
+    if (!provenance.labels.empty()) text += "labels = " + string_list(provenance.labels) + "\n";
     return text + accuracy_rows(table, "row");
 }
 

@@ -63,9 +63,10 @@ std::string device_profile_text(Device const& device, std::string const& source)
 
 // How an accuracy table came about, beyond its own fields; empty ones are left out.
 struct AccuracyProvenance {
-    std::string date, weights, weights_sha256, software, remark;
+    std::string date, weights, software, remark;
     std::string convolutions;  // the policy: standard, measured or direct
     int input = 0;             // height and width of the network's input
+    std::vector<std::string> labels;  // names of the data's class folders, by label
 };
 // An accuracy table's TOML text; loads to the same table, its name (the file's) excepted.
 std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance const& provenance = {});

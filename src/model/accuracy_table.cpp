@@ -38,4 +38,9 @@ std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& 
     return options;
 }
 
+DropOption const& most_accurate(std::vector<DropOption> const& options) {
+    SKIPSTONE_EXPECT(!options.empty());
+    return *std::ranges::max_element(options, {}, &DropOption::accuracy);
+}
+
 }  // namespace skipstone

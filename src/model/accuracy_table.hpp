@@ -34,6 +34,7 @@ struct AccuracyTable {
     std::vector<AccuracyRow> rows;
     Precision precision = Precision::float32;  // that it was measured in
     bool none = false;                         // there is no table: nothing may be dropped, and no accuracy is promised
+    std::string weights_sha256{};              // of the weights that it was measured with; empty: unknown
 };
 
 // One choice of y for a request: the blocks that are dropped (in `skip` mode, ascending) and g of that.
@@ -47,5 +48,8 @@ struct DropOption {
 // lower accuracy. Throws InputError for another network's table, an unknown or undroppable block, or a table without
 // the empty set. Where there is no table: the empty set alone, at no loss.
 std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& network);
+
+// The most accurate of them; options must not be empty.
+DropOption const& most_accurate(std::vector<DropOption> const& options);
 
 }  // namespace skipstone

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -40,18 +41,12 @@ DataSet::DataSet(std::string const& path, std::optional<std::size_t> limit, int 
     if (size_ > source_.size())
         throw InputError({path, 0, ""}, "holds " + std::to_string(source_.size()) + " images, and the limit is " +
                                             std::to_string(size_) + "; choose fewer");
-    for (std::size_t i = 0; i < size_; ++i) {
-        auto const label = source_.label(i);
-        if (!label)
-            throw InputError({path, 0, ""},
-                             "image " + std::to_string(i) +
-                                 " has no label; a study needs labelled images: a CIFAR-10 "
-                                 "batch (.bin, .bin.xz), or a folder with a folder of pictures per class");
-        if (*label >= classes)
-            throw InputError({path, 0, ""}, "image " + std::to_string(i) + " has label " + std::to_string(*label) +
-                                                "; the weights tell " + std::to_string(classes) +
-                                                " classes apart, 0 to " + std::to_string(classes - 1));
-    }
+    if (!source_.label(0))  // a source has labels for all of its images, or for none
+        throw InputError({path, 0, ""},
+                         "image 0 has no label; a study needs labelled images: a CIFAR-10 batch (.bin, .bin.xz), or a "
+                         "folder with a folder of pictures per class");
+    source_.check_labels(classes);
+    source_.look_for_cut_off();
 }
 
 Tensor DataSet::load(std::size_t first, std::size_t count, int size, std::array<float, 3> const& mean,
@@ -62,6 +57,12 @@ Tensor DataSet::load(std::size_t first, std::size_t count, int size, std::array<
         images::preprocess(source_.read(first + i).picture, size, mean, deviation,
                            batch.values().subspan(i * one, one));
     return batch;
+}
+
+std::size_t DataSet::classes_met() const {
+    std::set<int> labels;
+    for (std::size_t i = 0; i < size_; ++i) labels.insert(label(i));
+    return labels.size();
 }
 
 std::string DataSet::name() const {

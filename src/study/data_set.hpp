@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "images/image_source.hpp"
 #include "model/tensor.hpp"
@@ -14,7 +15,8 @@ namespace skipstone::study {
 class DataSet {
   public:
     // limit: how many images, all of them when empty. Throws InputError for what ImageSource refuses, for a limit that
-    // is more than there is, and for an image without a label in 0 … classes − 1.
+    // is more than there is, for an image without a label in 0 … classes − 1, for class folders that are not as many as
+    // the classes, and for a picture that was cut off.
     DataSet(std::string const& path, std::optional<std::size_t> limit, int classes);
 
     std::size_t size() const { return size_; }
@@ -24,6 +26,10 @@ class DataSet {
     // picture.
     Tensor load(std::size_t first, std::size_t count, int size, std::array<float, 3> const& mean,
                 std::array<float, 3> const& deviation) const;
+
+    std::vector<std::string> const& class_folders() const { return source_.class_folders(); }
+    std::string description() const { return source_.description(); }
+    std::size_t classes_met() const;  // how many different labels its images have
 
     std::string name() const;  // of the file or folder, without its path
     // SHA-256 of the file's bytes, or of the names and bytes of a folder's files, before any of them was read.

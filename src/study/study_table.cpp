@@ -60,12 +60,13 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
     table.precision = workplace.network().precision();
     table.dataset = data.name();
     table.samples = static_cast<long>(data.size());
+    table.weights_sha256 = weights.sha256;
     table.source = "measured by skipstone study with the weights " + file_name(weights.file) + " (sha256 " +
                    weights.sha256 + "), " + provenance.date;
     for (auto const& set : measurement.sets) table.rows.push_back(row_of(set, workplace.network()));
     auto text = config::accuracy_table_text(
-        table, {provenance.date, file_name(weights.file), weights.sha256, provenance.software, provenance.remark,
-                provenance.convolutions, workplace.network().profile().input});
+        table, {provenance.date, file_name(weights.file), provenance.software, provenance.remark, provenance.convolutions,
+                workplace.network().profile().input, data.class_folders()});
     if (!not_run.empty()) text += "\n# Not run:\n";
     for (auto const& block : not_run)
         text += "# " + block.block + ", mode " + std::string(to_string(block.mode)) + ": " + block.reason + "\n";
@@ -91,7 +92,7 @@ std::string json_text(Workplace const& workplace, Measurement const& measurement
               {"software", provenance.software},
               {"instruction_set", provenance.instruction_set},
               {"remark", provenance.remark},
-              {"data", {{"name", data.name()}, {"sha256", data.sha256()}}},
+              {"data", {{"name", data.name()}, {"sha256", data.sha256()}, {"labels", data.class_folders()}}},
               {"weights", {{"name", file_name(weights.file)}, {"sha256", weights.sha256}}}};
     json["rows"] = Json::array();
     for (auto const& set : measurement.sets) {

@@ -226,7 +226,9 @@ Provenance provenance_of(hdf5::File const& file) {
             line("network"),
             line("weights_hash"),
             group.has_attribute("convolutions") ? line("convolutions") : "",
-            group.has_attribute("realtime") ? line("realtime") : ""};
+             group.has_attribute("realtime") ? line("realtime") : "",
+             group.has_attribute("images") ? group.read_string("images") : "",
+             group.has_attribute("labels") ? group.read_string("labels") : ""};
 }
 
 std::array<Table const*, 9> all_tables() {

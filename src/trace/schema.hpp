@@ -118,6 +118,8 @@ struct OutageRow {
 
 inline constexpr std::string_view battery_cause = "battery";  // cause of an outage: the device's battery is empty
 
+inline constexpr std::string_view random_weights = "he-initialised from the seed";  // Provenance::weights_hash then
+
 // How a run came about: group /provenance.
 struct Provenance {
     std::string scenario;  // the resolved scenario's text
@@ -132,6 +134,8 @@ struct Provenance {
     std::string weights_hash;
     std::string convolutions;  // "NAME: ALGORITHM; …" of those that were not computed directly
     std::string realtime;      // wall clock: ranks that may use SCHED_FIFO, "11 of 11 ranks"; else ""
+    std::string images;        // where they come from, how many, and what was passed over; empty: synthetic
+    std::string labels;        // "0 = cat; 1 = dog; …": class folders by label; empty where there are none
 };
 
 // What is known before the first round.

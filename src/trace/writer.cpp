@@ -228,6 +228,8 @@ void create_trace(std::string const& path, Header const& header) {
             group.write_string("weights_hash", provenance.weights_hash);
             group.write_string("convolutions", provenance.convolutions);
             group.write_string("realtime", provenance.realtime);
+            if (!provenance.images.empty()) group.write_string("images", provenance.images);
+            if (!provenance.labels.empty()) group.write_string("labels", provenance.labels);
         }
         auto const devices = header.devices.size();
         filled.push_back(create_filled(file, header.devices));

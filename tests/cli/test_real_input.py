@@ -23,7 +23,7 @@ class RealInput(ProgramTest):
         output = self.new_path(".h5")
         self.skipstone("run", scenario, "-o", output, "--clock", "virtual", "--kernels", "on", "--images", IMAGES, *arguments, **options)
         requests = Trace(output).requests
-        numpy.testing.assert_array_equal(requests["label"], numpy.arange(len(requests)) % 10)
+        self.assertEqual(set(requests["label"]), set(range(10)))  # in an order of the seed
         return requests["predicted_class"], requests["label"]
 
     @needs(IMAGES.name, "resnet20-12fca82f.th")

@@ -347,7 +347,18 @@ class BadInput(StudyTest):
         for label in range(11):
             (folder / f"{label:02}").mkdir(parents=True)
             (folder / f"{label:02}" / "a.png").write_bytes(picture)
-        self.assert_refused("--weights", self.weights, "--data", folder, said=("image 10 has label 10", "10 classes"))
+        self.assert_refused("--weights", self.weights, "--data", folder, said=("holds 11 class folders (0 = 00, 1 = 01", "10 classes"))
+        shutil.rmtree(folder / "10")
+        shutil.rmtree(folder / "09")
+        self.assert_refused("--weights", self.weights, "--data", folder, said=("holds 9 class folders", "10 classes"))
+        (folder / "09").mkdir()
+        (folder / "07" / "b.webp").touch()
+        out = self.study("--weights", self.weights, "--data", folder, "--drops", "none", "--restart").out
+        self.assertIn("images: pictures: 9 pictures of 10 classes; none of 09; passed over: 1 .webp; 9 are used, of 9 classes", out)
+        labels = [f"{label:02}" for label in range(10)]
+        self.assertEqual((self.table()["labels"], self.details()["data"]["labels"]), (labels, labels))
+        for path in self.folder.glob("t.*"):
+            path.unlink()
         self.assert_refused("--weights", self.weights, "--data", folder / "00", said=("image 0 has no label", "labelled"))
         (folder / "09" / "a.png").write_bytes(picture[:2000])
         for ranks in (None, 2):

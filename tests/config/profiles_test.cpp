@@ -178,15 +178,17 @@ BOOST_AUTO_TEST_CASE(a_device_profile_text_loads_as_the_same_device) {
 }
 
 BOOST_AUTO_TEST_CASE(an_accuracy_table_text_loads_as_the_same_table) {
-    AccuracyTable const table = load_accuracy_table("khan2023-table1", shipped());
+    AccuracyTable table = load_accuracy_table("khan2023-table1", shipped());
+    table.weights_sha256 = "abc";
     Folder const folder("accuracy");
-    auto const file = folder.write("t.toml", accuracy_table_text(table, {"2024-01-01", "w.h5", "abc", "skipstone 0.1.0",
-                                                                         "a \"remark\"", "direct"}));
+    auto const file = folder.write("t.toml", accuracy_table_text(table, {"2024-01-01", "w.h5", "skipstone 0.1.0",
+                                                                         "a \"remark\"", "direct", 96, {"cat", "dog"}}));
     AccuracyTable const again = load_accuracy_table(file.string(), shipped());
     BOOST_TEST(again.network == table.network);
     BOOST_TEST(again.dataset == table.dataset);
     BOOST_TEST(again.samples == table.samples);
     BOOST_TEST(again.source == table.source);
+    BOOST_TEST(again.weights_sha256 == "abc");
     BOOST_REQUIRE_EQUAL(again.rows.size(), table.rows.size());
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         BOOST_TEST(again.rows[i].dropped == table.rows[i].dropped, boost::test_tools::per_element());

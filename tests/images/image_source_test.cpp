@@ -127,9 +127,88 @@ BOOST_AUTO_TEST_CASE(refuses_folders_that_are_unclear) {
     BOOST_TEST(contains(opening(folder / "mixed"), "mixed: holds both pictures and folders"));
     folder.write("deep/cat/young/a.png", encode_png(test_card(4, 4)));
     BOOST_TEST(contains(opening(folder / "deep"), "cat: holds folders"));
-    folder.write("hollow/cat/a.png", encode_png(test_card(4, 4)));
-    std::filesystem::create_directory(folder / "hollow/dog");
-    BOOST_TEST(contains(opening(folder / "hollow"), "dog: holds no picture"));
+    folder.write("foreign/cat/a.png", encode_png(test_card(4, 4)));
+    folder.write("foreign/dog/a.webp", {'x'});
+    BOOST_TEST(contains(opening(folder / "foreign"), "dog: holds no picture (*.png, *.jpg, *.jpeg); passed over: 1 .webp"));
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_folder_is_a_class_without_images) {
+    Folder const folder;
+    folder.write("cat/a.png", encode_png(test_card(4, 4)));
+    std::filesystem::create_directory(folder / "dog");
+    folder.write("eel/a.png", encode_png(test_card(4, 4)));
+    ImageSource const source(folder.path());
+    BOOST_TEST(source.size() == 2u);
+    BOOST_TEST(source.label(1).value() == 2);
+    BOOST_TEST(source.description() == "2 pictures of 3 classes; none of dog");
+}
+
+BOOST_AUTO_TEST_CASE(numbers_in_names_are_in_order_of_their_values) {
+    Folder const folder;
+    std::vector<std::string> const names{"2", "9", "10", "011", "100", "a2b3", "a2b10", "a10", "b"};
+    for (auto const& name : names) folder.write(name + "/x.png", encode_png(test_card(4, 4)));
+    ImageSource const source(folder.path());
+    BOOST_TEST(source.class_folders() == names, boost::test_tools::per_element());
+    for (std::size_t i = 0; i < names.size(); ++i) BOOST_TEST(source.label(i).value() == static_cast<int>(i));
+}
+
+BOOST_AUTO_TEST_CASE(every_class_comes_early) {
+    Folder const folder;
+    for (auto const* name : {"a/1.png", "a/2.png", "a/10.png", "b/1.png", "c/1.png", "c/2.png"})
+        folder.write(name, encode_png(test_card(4, 4)));
+    ImageSource const source(folder.path());
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < source.size(); ++i) found.push_back(source.read(i).name);
+    BOOST_TEST(found == (std::vector<std::string>{"a/1.png", "b/1.png", "c/1.png", "a/2.png", "c/2.png", "a/10.png"}),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(says_what_it_passes_over) {
+    Folder const folder;
+    for (auto const* name : {"cat/a.png", "dog/a.png"}) folder.write(name, encode_png(test_card(4, 4)));
+    for (auto const* name : {"cat/b.WEBP", "cat/c.webp", "dog/d.bmp", "Thumbs.db", ".DS_Store", "cat/._a.png", "README",
+                             "__MACOSX/cat/a.png", "@eaDir/x"})
+        folder.write(name, {'x'});
+    ImageSource const source(folder.path());
+    BOOST_TEST(source.size() == 2u);
+    BOOST_TEST(source.description() ==
+               "2 pictures of 2 classes; passed over: 1 .bmp, 1 .db, 2 .webp, 1 @eaDir, 1 __MACOSX, 2 hidden, 1 without an "
+               "extension");
+}
+
+BOOST_AUTO_TEST_CASE(finds_pictures_that_were_cut_off_by_their_ends) {
+    Folder const folder;
+    auto const jpeg = encode_jpeg(test_card(40, 40)), png = encode_png(test_card(40, 40));
+    auto trailing = jpeg;
+    trailing.insert(trailing.end(), 100, 'x');  // after its end: no harm
+    folder.write("good/a.jpg", jpeg);
+    folder.write("good/b.png", png);
+    folder.write("good/c.jpg", trailing);
+    ImageSource{folder / "good"}.look_for_cut_off();
+    for (auto const& [name, whole] : {std::pair{"x.jpg", jpeg}, std::pair{"x.png", png}})
+        for (std::size_t left : {std::size_t{0}, std::size_t{3}, std::size_t{50}, whole.size() / 2, whole.size() - 30}) {
+            folder.write("bad/" + std::string(name), {whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(left)});
+            BOOST_TEST(contains(input_error([&] { ImageSource{folder / "bad"}.look_for_cut_off(); }), name), left);
+            std::filesystem::remove_all(folder / "bad");
+        }
+}
+
+BOOST_AUTO_TEST_CASE(labels_are_those_of_the_network) {
+    Folder const folder;
+    for (auto const* name : {"d/cat/a.png", "d/dog/a.png", "d/eel/a.png"}) folder.write(name, encode_png(test_card(4, 4)));
+    ImageSource const pictures(folder / "d");
+    pictures.check_labels(3);
+    for (int classes : {2, 4, 10, 1000})
+        BOOST_TEST(contains(input_error([&] { pictures.check_labels(classes); }),
+                            "d: holds 3 class folders (0 = cat, 1 = dog, 2 = eel), and the weights tell " +
+                                std::to_string(classes) + " classes apart"));
+    ImageSource const batch(folder.write("b.bin", cifar_records({0, 4, 2})));
+    batch.check_labels(10);
+    batch.check_labels(5);
+    BOOST_TEST(contains(input_error([&] { batch.check_labels(4); }), "b.bin: image 1 has label 4; the weights tell 4"));
+    BOOST_TEST(contains(input_error([&] { batch.check_labels(1000); }), "b.bin: has CIFAR-10's labels, 0 to 9"));
+    ImageSource const flat(folder / "d/cat");
+    flat.check_labels(7);  // nothing is claimed
 }
 
 BOOST_AUTO_TEST_CASE(refuses_a_cifar_batch_of_a_wrong_size_or_label) {
@@ -141,6 +220,7 @@ BOOST_AUTO_TEST_CASE(refuses_a_cifar_batch_of_a_wrong_size_or_label) {
     BOOST_TEST(contains(opening(folder.write("none.bin", {})), "none.bin: is no CIFAR-10 batch"));
     BOOST_TEST(contains(opening(folder.write("label.bin", cifar_records({0, 9, 10}))),
                         "label.bin: record 2 has label 10; CIFAR-10's are 0 to 9"));
+    BOOST_TEST(contains(opening(folder.write("hundred.bin", Bytes(5 * 3074))), "hundred.bin: seems to be a CIFAR-100 batch"));
 }
 
 BOOST_AUTO_TEST_CASE(refuses_a_file_that_is_too_large) {

@@ -162,6 +162,8 @@ BOOST_AUTO_TEST_CASE(the_attributes_come_back) {
     BOOST_TEST(read.dilation == written.dilation);
     BOOST_TEST(read.network == written.network);
     BOOST_TEST(read.weights_hash == written.weights_hash);
+    BOOST_TEST(read.images == written.images);
+    BOOST_TEST(read.labels == written.labels);
     auto const units = trace.units("events");
     BOOST_TEST((units == std::vector<std::string>{"begin_s=s", "end_s=s", "host_begin_s=s", "host_end_s=s", "bytes=B",
                                                   "macs=MAC"}));
