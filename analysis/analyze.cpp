@@ -237,7 +237,10 @@ RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& f
                 latencies_.push_back(request.latency_s);
                 totals.latency_total_s += request.latency_s;
                 accuracy_sum_ += request.accuracy;
-                if (request.label < 0 || request.predicted_class < 0) break;
+                // What random weights answer says nothing of the planned accuracy.
+                if (request.label < 0 || request.predicted_class < 0 ||
+                    header_.provenance.weights_hash == trace::random_weights)
+                    break;
                 ++totals.labelled;
                 if (request.label == request.predicted_class) ++totals.correct;
                 labelled_accuracy_sum_ += request.accuracy;

@@ -50,7 +50,7 @@ struct RequestTotals {
     double path_compute_mean_s = none, path_transfer_mean_s = none, path_queue_mean_s = none;  // add up to the mean
     double throughput_per_s = none;                                                            // done / span_s
     double accuracy_planned = none;                    // mean of /requests accuracy
-    std::int64_t labelled = 0, correct = 0;            // done with a label and a predicted class; those that agree
+    std::int64_t labelled = 0, correct = 0;            // done with a label and a trained network's answer; those that agree
     double accuracy_planned_labelled = none;           // mean of accuracy over the labelled
     double accuracy_observed = none;                   // correct / labelled
     double accuracy_low = none, accuracy_high = none;  // its 95 % interval (Wilson score, units/proportion.hpp)

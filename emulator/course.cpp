@@ -5,6 +5,7 @@
 #include <functional>
 #include <future>
 #include <limits>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -31,6 +32,12 @@ std::vector<Seconds> ends_of_work(std::vector<Event> const& events, std::size_t 
             end = std::max(end, Seconds(event.end_s));
         }
     return ends;
+}
+
+std::string number(double value) {
+    std::ostringstream text;
+    text << value;
+    return text.str();
 }
 
 Seconds total(std::vector<std::pair<Seconds, Seconds>> const& intervals) {
@@ -82,6 +89,11 @@ Course::Course(Scenario const& scenario, Network const& network)
     auto const planners = planner::names();
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
         throw InputError(scenario_.place_of("planner.name"), "there is no planner \"" + name + "\"; " + planner::choice_text(name));
+    if (double const best = most_accurate(drops_).accuracy; best < scenario_.objective.accuracy_threshold)
+        throw InputError({scenario_.file, 0, "objective.accuracy_threshold"},
+                         "is " + number(scenario_.objective.accuracy_threshold) + ", and " + scenario_.accuracy.name +
+                             " has at most " + number(best) +
+                             ": every request would be rejected; lower it, or choose another accuracy table");
     if (scenario_.planner.charge && !scenario_.planner.charge_time &&
         scenario_.emulation.clock == ClockKind::virtual_time)
         throw InputError(

@@ -18,8 +18,14 @@ double quantile(std::vector<double> const& sorted, double q) {
 
 }  // namespace
 
-RunSummary::RunSummary(Scenario const& scenario, double dilation)
-    : dilation_(dilation), accuracy_known_(!scenario.accuracy.none) {
+bool AccuracySummary::planned_is_plausible() const {
+    constexpr double level = 0.001;
+    auto const right = static_cast<double>(correct) * static_cast<double>(different) / static_cast<double>(labelled);
+    return binomial_test(std::lround(right), different, planned) >= level;
+}
+
+RunSummary::RunSummary(Scenario const& scenario, double dilation, std::size_t different_images)
+    : different_images_(different_images), dilation_(dilation), accuracy_known_(!scenario.accuracy.none) {
     for (auto const& device : scenario.fleet) devices_.push_back({.name = device.name, .battery = device.battery});
 }
 
@@ -98,7 +104,8 @@ void RunSummary::add_prediction(int label, int predicted, double planned_accurac
 AccuracySummary RunSummary::accuracy() const {
     return {.labelled = labelled_,
             .correct = correct_,
-            .planned = labelled_ > 0 ? planned_correct_ / static_cast<double>(labelled_) : 0};
+            .planned = labelled_ > 0 ? planned_correct_ / static_cast<double>(labelled_) : 0,
+            .different = different_images_ > 0 ? std::min(labelled_, static_cast<long>(different_images_)) : labelled_};
 }
 
 Fidelity RunSummary::fidelity() const {

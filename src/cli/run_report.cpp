@@ -91,8 +91,9 @@ std::string accuracy_line(emulator::AccuracySummary const& accuracy) {
            percent(confidence.high) + ")" +
            (std::isnan(accuracy.planned) || accuracy.planned_is_plausible()
                 ? ""
-                : "; THE PLANNED ACCURACY LIES OUTSIDE: the accuracy table does not "
-                  "describe these weights and images") +
+                : "; THE PLANNED ACCURACY LIES OUTSIDE, by a binomial test at 99.9 %. Likely causes: images prepared "
+                  "otherwise than in training (mean, std or input size of the weights), labels that are numbered "
+                  "otherwise, an accuracy table of other weights, or other data than it was measured on") +
            "\n";
 }
 
@@ -107,12 +108,13 @@ RunReport::RunReport(Scenario const& scenario, Network const& network, double di
       dilation_(dilation),
       bar_(scenario.rounds.count) {}
 
-void RunReport::start(std::string const& trace, std::optional<std::string> const& warning) {
+void RunReport::start(std::string const& trace, std::string const& images, std::optional<std::string> const& warning) {
     trace_ = trace;
     print(
         "skipstone: " + title_ + ", " +
         (wall_ ? "wall clock, an emulated second takes " + fixed(dilation_, 3) + " s" : std::string("virtual clock")) +
         "\n");
+    if (!images.empty()) print("images: " + images + "\n");
     if (warning) std::fprintf(stderr, "skipstone: warning: %s\n", warning->c_str());
 }
 

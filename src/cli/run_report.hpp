@@ -15,7 +15,7 @@ class RunReport {
   public:
     RunReport(Scenario const& scenario, Network const& network, double dilation);
 
-    void start(std::string const& trace, std::optional<std::string> const& warning);
+    void start(std::string const& trace, std::string const& images, std::optional<std::string> const& warning);
     void round(emulator::RoundSummary const& round);
     // remark: how it ended, if not as it should. start_up_s: from the start of the program to its first logits.
     void finish(emulator::RunSummary const& summary, std::string const& remark, std::optional<double> start_up_s);

@@ -42,6 +42,7 @@
 #include "mpi/communicator.hpp"
 #include "trace/writer.hpp"
 #include "units/error.hpp"
+#include "units/file_memo.hpp"
 #include "units/what_happened.hpp"
 
 namespace skipstone::cli {
@@ -74,7 +75,7 @@ struct Stage {
     std::string mpi_version = "none";
 };
 
-trace::Header header_of(Stage const& stage, RunRequest const& request, double dilation) {
+trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupply const& images, double dilation) {
     trace::Header header;
     header.software_version = SKIPSTONE_VERSION;
     std::array<char, 32> date{};
@@ -101,12 +102,14 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, double di
     provenance.clock = stage.scenario.emulation.clock == ClockKind::wall ? "wall" : "virtual";
     provenance.dilation = dilation;
     provenance.network = stage.network.name();
-    provenance.weights_hash = stage.weights ? stage.weights->sha256 : "he-initialised from the seed";
+    provenance.weights_hash = stage.weights ? stage.weights->sha256 : std::string(trace::random_weights);
     if (stage.scenario.emulation.kernels)
         provenance.convolutions = choices_text(choices_of(stage.scenario.network.convolutions, stage.network));
     if (stage.scenario.emulation.clock == ClockKind::wall)
         provenance.realtime = std::to_string(std::ranges::count(stage.realtime, "yes")) + " of " +
                               std::to_string(stage.realtime.size()) + " ranks";
+    provenance.images = images.description();
+    provenance.labels = images.labels();
     header.devices = device_rows(stage.scenario);
     header.blocks = block_rows(stage.network);
     return header;
@@ -161,9 +164,9 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         coordinator.set_dilation(dilation);
     }
     RunReport report(scenario, stage.network, dilation);
-    trace::Writer writer(stage.output, header_of(stage, request, dilation));
-    report.start(stage.output, writer.warning());
-    RunSummary summary(scenario, dilation);
+    trace::Writer writer(stage.output, header_of(stage, request, images, dilation));
+    report.start(stage.output, images.description(), writer.warning());
+    RunSummary summary(scenario, dilation, images.different());
     Standstill standstill(clock);
     LabelOf const label_of = [&](std::int64_t image) { return images.label(image); };
     auto take = [&](RoundResult&& result) {
@@ -171,7 +174,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         auto const record = record_of(scenario, result, label_of);
         writer.append(record);
         for (auto const& row : record.requests)
-            if (row.label >= 0 && row.predicted_class >= 0)
+            if (scenario.network.weights && row.label >= 0 && row.predicted_class >= 0)
                 summary.add_prediction(row.label, row.predicted_class, row.accuracy);
         report.round(summary.add(result));
     };
@@ -225,6 +228,31 @@ void warn_of_idle_threshold(Scenario const& scenario) {
             "accuracy is known\n");
 }
 
+std::string abbreviated(std::string const& sha256) {
+    return sha256.substr(0, 12) + "…";
+}
+
+// sha256: of the run's weights.
+void warn_of_foreign_weights(Scenario const& scenario, std::string const& sha256) {
+    auto const& measured = scenario.accuracy.weights_sha256;
+    if (!measured.empty() && sha256 != measured)
+        std::fprintf(stderr,
+                     "skipstone: warning: the accuracies of %s were measured with other weights (sha256 %s) than those "
+                     "of %s (%s): measure these with \"skipstone study\"\n",
+                     scenario.accuracy.name.c_str(), abbreviated(measured).c_str(), scenario.network.weights->c_str(),
+                     abbreviated(sha256).c_str());
+}
+
+void warn_of_high_threshold(Scenario const& scenario) {
+    if (scenario.accuracy.none) return;
+    double const whole = scenario.accuracy.rows.front().accuracy, needed = scenario.objective.accuracy_threshold;
+    if (whole < needed)
+        std::fprintf(stderr,
+                     "skipstone: warning: with nothing dropped the network has an accuracy of %g in %s, below "
+                     "objective.accuracy_threshold = %g: only sets of dropped blocks that reach it are planned\n",
+                     whole, scenario.accuracy.name.c_str(), needed);
+}
+
 kernels::PackLayout layout_of(Scenario const& scenario, Network const& network) {
     return kernels::PackLayout(network, choices_of(scenario.network.convolutions, network),
                                scenario.network.calibration.value_or(Calibration()));
@@ -236,7 +264,7 @@ kernels::WeightsOrigin weights_of(Scenario const& scenario, std::string const& s
 
 // The images of a run; after this its weights file is read once more only, to be packed.
 ImageSupply images_of(Stage const& stage, RunRequest const& request) {
-    ImageSupply images(stage.scenario, stage.network, request.images);
+    ImageSupply images(stage.scenario, stage.network, request.images, ImageOrder::drawn);
     if (stage.weights) kernels::expect_unchanged(*stage.weights);
     return images;
 }
@@ -289,8 +317,10 @@ Stage prepare(RunRequest const& request, int ranks) {
     warn_of_foreign_input_size(scenario);
     warn_of_foreign_precision(scenario);
     warn_of_idle_threshold(scenario);
+    if (weights) warn_of_foreign_weights(scenario, weights->sha256);
     auto network = network_of(scenario);
     Course(scenario, network);
+    warn_of_high_threshold(scenario);
     auto output = request.output.empty() ? default_output(scenario) : request.output;
     return {std::move(scenario), std::move(network), std::move(weights), std::move(output), {}, {}, "none"};
 }

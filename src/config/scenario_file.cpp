@@ -705,7 +705,11 @@ std::string scenario_text(Scenario const& scenario) {
     bool const has_accuracy = !scenario.accuracy.none;
     text += has_accuracy
                 ? "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
-                      accuracy_lines(scenario.accuracy) + accuracy_rows(scenario.accuracy, "accuracy.table.row")
+                      accuracy_lines(scenario.accuracy) +
+                      (scenario.accuracy.weights_sha256.empty()
+                           ? ""
+                           : line("weights_sha256", toml_string(scenario.accuracy.weights_sha256))) +
+                      accuracy_rows(scenario.accuracy, "accuracy.table.row")
                 : "\n[accuracy]\n" + line("table", toml_string(no_table));
     text += fleet_text(scenario.fleet);
     auto const pairs = link_pairs_text(scenario.links.pairs, scenario.fleet);

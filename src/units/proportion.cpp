@@ -18,4 +18,25 @@ ProportionInterval confidence_interval(long successes, long trials) {
     return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
+double binomial_test(long successes, long trials, double probability) {
+    SKIPSTONE_EXPECT(0 <= successes && successes <= trials && 0 <= probability && probability <= 1);
+    auto const n = static_cast<double>(trials);
+    auto const likelihood = [&](long k) {
+        auto const count = static_cast<double>(k);
+        if (probability == 0) return k == 0 ? 1.0 : 0.0;
+        if (probability == 1) return k == trials ? 1.0 : 0.0;
+        return std::exp(std::lgamma(n + 1) - std::lgamma(count + 1) - std::lgamma(n - count + 1) +
+                        count * std::log(probability) + (n - count) * std::log1p(-probability));
+    };
+    // The tail that is away from the mean; it falls off quickly.
+    int const step = static_cast<double>(successes) < n * probability ? -1 : 1;
+    double tail = 0;
+    for (long k = successes; 0 <= k && k <= trials; k += step) {
+        double const part = likelihood(k);
+        tail += part;
+        if (part < 1e-12 * tail || tail == 0) break;
+    }
+    return std::min(1.0, 2 * tail);
+}
+
 }  // namespace skipstone

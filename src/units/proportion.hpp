@@ -11,4 +11,9 @@ struct ProportionInterval {
 // trials. Expects 0 <= successes <= trials.
 ProportionInterval confidence_interval(long successes, long trials);
 
+// The probability that `trials` trials with that probability of success have at most, or at least (whichever is less
+// likely), so many successes, times two: the exact binomial test. Expects 0 <= successes <= trials and 0 <= probability
+// <= 1.
+double binomial_test(long successes, long trials, double probability);
+
 }  // namespace skipstone

@@ -227,7 +227,8 @@ class Figures:
         done = [r for r in self.requests if r.status == DONE]
         latency = [r.latency_s for r in done]
         paths = [self.paths[r.round, r.request] for r in done]
-        labelled = [r for r in done if r.label is not None and r.predicted_class is not None]
+        trained = self.trace.provenance["weights_hash"] != "he-initialised from the seed"
+        labelled = [r for r in done if trained and r.label is not None and r.predicted_class is not None]
         correct = sum(r.label == r.predicted_class for r in labelled)
         low, high = wilson(correct, len(labelled)) if labelled else (None, None)
         first = sum(r.attempt == 1 for r in self.requests)

@@ -5,7 +5,7 @@ import hashlib
 import pathlib
 import unittest
 
-from support import COMPUTE, DONE, ProgramTest, Trace, cifar_batch, h5py, numpy, text, write_weights
+from support import ALONE, COMPUTE, DONE, SCENARIO, ProgramTest, Trace, cifar_batch, h5py, numpy, text, write_weights
 
 WITH_KERNELS = {"emulation.kernels": True, "rounds.count": 2, "requests.count": 2}
 
@@ -43,10 +43,13 @@ class Options(ProgramTest):
         output = self.path("trace.h5")
         result = self.skipstone("run", self.scenario(WITH_KERNELS | {"rounds.count": 3}), "-o", output, "--images", batch)
         trace = Trace(output)
-        self.assertEqual(list(trace.requests["label"]), labels + labels[:1])
+        self.assertEqual(sorted(trace.requests["label"][:5]), sorted(labels))
+        self.assertEqual(trace.requests["label"][5], trace.requests["label"][0])  # from the start again
         self.assertTrue(((trace.requests["predicted_class"] >= 0) & (trace.requests["predicted_class"] < 10)).all())
         self.assertEqual(trace.requests["predicted_class"][5], trace.requests["predicted_class"][0])
-        self.assertIn("of 6 labelled images right", result.out)
+        self.assertIn("images: " + str(batch) + ": 5 records of CIFAR-10; in an order drawn from the seed\n", result.out)
+        self.assertNotIn("accuracy: planned", result.out)  # random weights answer nothing that was planned
+        self.assertNotIn("labelled", self.skipstone("analyze", output).out)
         self.assertEqual(set(self.run_scenario(WITH_KERNELS).requests["label"]), {-1})
 
     def test_weights(self):
@@ -80,12 +83,54 @@ class Options(ProgramTest):
         weights = write_weights(self.path("weights.h5"), favourite=4)
         batch = self.write("batch.bin", cifar_batch([4, 4, 4, 1]))
         result = self.skipstone("run", self.scenario(WITH_KERNELS), "-o", "t.h5", "--weights", weights, "--images", batch)
-        self.assertIn("accuracy: planned 82.00 %, observed 75.00 % (3 of 4 labelled images right; "
-                      "95 % confidence interval 30.06 to 95.44 %)\n", result.out)
+        requests = Trace(self.path("t.h5")).requests
+        done = requests[requests["status"] == DONE]
+        self.assertEqual(set(done["predicted_class"]), {4})
+        right = (done["label"] == 4).sum()
+        self.assertIn(f"observed {100 * right / len(done):.2f} % ({right} of {len(done)} labelled images right; 95 % confidence interval ", result.out)
+        self.assertNotIn("OUTSIDE", result.out)  # four images do not speak
+
+    def test_labelled_images_are_drawn_in_an_order_of_the_seed(self):
+        batch = self.write("batch.bin", cifar_batch([label for label in range(10) for _ in range(20)]))  # class by class
+        scenario = self.scenario(ALONE | {"requests.count": 20, "rounds.count": 10})
+        orders = []
+        for seed in ("1", "1", "2"):
+            self.skipstone("run", scenario, "-o", "t.h5", "--images", batch, "--kernels", "off", "--seed", seed)
+            orders.append(list(Trace(self.path("t.h5")).requests["label"]))
+        self.assertEqual(orders[0], orders[1])
+        self.assertNotEqual(orders[0], orders[2])
+        for order in orders:
+            self.assertEqual(sorted(order), sorted([label for label in range(10) for _ in range(20)]))
+            self.assertGreaterEqual(len(set(order[:20])), 7)
+
+    def test_weights_that_the_table_was_not_measured_with_are_warned_of(self):
+        weights = write_weights(self.path("weights.h5"), favourite=4)
+        right = hashlib.sha256(pathlib.Path(weights).read_bytes()).hexdigest()
+        for known, warned in ((right, False), ("0" * 64, True), (None, False)):
+            table = {**SCENARIO["accuracy"]["table"], **({"weights_sha256": known} if known else {})}
+            scenario = self.scenario({"accuracy.table": table, "rounds.count": 1})
+            err = self.skipstone("run", scenario, "-o", "t.h5", "--weights", weights, "--kernels", "off").err
+            self.assertEqual("were measured with other weights (sha256 000000000000…)" in err, warned, err)
+            self.assertNotIn("other weights", self.skipstone("run", scenario, "-o", "t.h5", "--kernels", "off").err)
+
+    def test_a_threshold_that_nothing_reaches_is_told_at_the_start(self):
+        scenario = self.scenario({"objective.accuracy_threshold": 0.93})
+        for command in (["run", scenario, "-o", "t.h5"], ["plan", scenario], ["check", scenario]):
+            result = self.skipstone(*command, code=2)
+            self.assertIn("objective.accuracy_threshold: is 0.93, and inline has at most 0.92: every request would be rejected", result.err)
+        self.assertFalse((self.folder / "t.h5").exists())
+        sweep = self.write("w.toml", f'format = "skipstone-sweep"\nversion = 1\nscenario = "{scenario}"\n\n[grid]\n"objective.accuracy_threshold" = [0.9, 0.93]\n')
+        self.assertIn("is 0.93, and inline has at most 0.92", self.skipstone("sweep", "expand", sweep, "-o", "sweep", code=2).err)
+
+    def test_a_whole_network_below_the_threshold_is_warned_of(self):
+        rows = [{"dropped": [], "accuracy": 0.79}, {"dropped": ["s2b2"], "accuracy": 0.85}]
+        scenario = self.scenario({"accuracy.table": {**SCENARIO["accuracy"]["table"], "row": rows}})
+        err = self.skipstone("run", scenario, "-o", "t.h5").err
+        self.assertIn("with nothing dropped the network has an accuracy of 0.79 in inline, below objective.accuracy_threshold = 0.8", err)
 
     def test_a_planned_accuracy_that_cannot_be_is_told(self):
         weights = write_weights(self.path("weights.h5"), favourite=4)
-        batch = self.write("batch.bin", cifar_batch([4, 1]))
+        batch = self.write("batch.bin", cifar_batch([4, 1, 1, 1] * 15))
         scenario = self.scenario(WITH_KERNELS | {"requests.count": 20})
         result = self.skipstone("run", scenario, "-o", "t.h5", "--weights", weights, "--images", batch)
         requests = Trace(self.path("t.h5")).requests
@@ -96,7 +141,15 @@ class Options(ProgramTest):
         right = (done["label"] == done["predicted_class"]).sum()
         self.assertIn(f"accuracy: planned {100 * planned:.2f} %, observed {100 * right / len(done):.2f} % "
                       f"({right} of {len(done)} labelled", result.out)
-        self.assertIn("THE PLANNED ACCURACY LIES OUTSIDE", result.out)
+        self.assertIn("THE PLANNED ACCURACY LIES OUTSIDE, by a binomial test at 99.9 %. Likely causes: ", result.out)
+
+    def test_images_that_come_again_count_once(self):
+        weights = write_weights(self.path("weights.h5"), favourite=4)
+        batch = self.write("batch.bin", cifar_batch([4, 1, 1]))
+        scenario = self.scenario(WITH_KERNELS | ALONE | {"requests.count": 30, "planner.name": "no-drop"})
+        out = self.skipstone("run", scenario, "-o", "t.h5", "--weights", weights, "--images", batch).out
+        self.assertIn("observed 33", out)
+        self.assertNotIn("OUTSIDE", out)
 
     def test_kernels(self):
         on = self.run_scenario({"rounds.count": 2}, "--kernels", "on")

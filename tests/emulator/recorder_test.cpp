@@ -171,14 +171,20 @@ BOOST_AUTO_TEST_CASE(predictions_are_counted_where_labels_are_known) {
     BOOST_TEST(accuracy.observed() == 0.5);
 }
 
-BOOST_AUTO_TEST_CASE(a_planned_accuracy_is_plausible_inside_the_interval_of_the_observed_one) {
+BOOST_AUTO_TEST_CASE(a_planned_accuracy_is_implausible_when_enough_images_speak) {
     RunSummary summary(small_scenario(1), 1);
-    summary.add_prediction(3, 4, 0.9);  // 0 of 1: up to 0.7935
-    BOOST_TEST(!summary.accuracy().planned_is_plausible());
-    summary.add_prediction(3, 3, 0.9);  // 1 of 2: 0.0945 to 0.9055
+    for (int i = 0; i < 3; ++i) summary.add_prediction(3, 4, 0.9);  // none of 3 has a probability of 0.1^3, twice: 0.002
     BOOST_TEST(summary.accuracy().planned_is_plausible());
-    for (int i = 0; i < 100; ++i) summary.add_prediction(3, 3, 0.5);  // 101 of 102: from 0.9465
+    summary.add_prediction(3, 4, 0.9);  // 0.0002
     BOOST_TEST(!summary.accuracy().planned_is_plausible());
+}
+
+BOOST_AUTO_TEST_CASE(an_image_that_is_classified_again_speaks_once) {
+    RunSummary few(small_scenario(1), 1, 4), many(small_scenario(1), 1, 1000);
+    for (int i = 0; i < 200; ++i)
+        for (auto* summary : {&few, &many}) summary->add_prediction(3, i % 4 == 0 ? 4 : 3, 0.9);
+    BOOST_TEST(few.accuracy().planned_is_plausible());  // 3 of 4
+    BOOST_TEST(!many.accuracy().planned_is_plausible());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,4 +24,20 @@ BOOST_AUTO_TEST_CASE(knows_nothing_without_trials) {
     BOOST_TEST(confidence_interval(0, 0).high == 1.0);
 }
 
+// R: 2 * min(pbinom(k, n, p), 1 - pbinom(k - 1, n, p)).
+BOOST_AUTO_TEST_CASE(a_binomial_test_has_exact_tails) {
+    using skipstone::binomial_test;
+    auto const close = boost::test_tools::tolerance(1e-9);
+    BOOST_TEST(binomial_test(0, 3, 0.9) == 0.002, close);
+    BOOST_TEST(binomial_test(3, 3, 0.5) == 0.25, close);
+    BOOST_TEST(binomial_test(10, 20, 0.8) == 2 * 0.0025948273967664, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(binomial_test(5, 10, 0.5) == 1.0);
+    BOOST_TEST(binomial_test(9310, 10000, 0.931) > 0.9);
+    BOOST_TEST(binomial_test(9200, 10000, 0.931) < 1e-4);
+    BOOST_TEST(binomial_test(0, 0, 0.5) == 1.0);
+    BOOST_TEST(binomial_test(7, 7, 1) == 1.0);
+    BOOST_TEST(binomial_test(6, 7, 1) == 0.0);
+    BOOST_TEST(binomial_test(1, 7, 0) == 0.0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
