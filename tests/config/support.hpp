@@ -14,7 +14,7 @@
 namespace skipstone::config::test {
 
 inline ProfileFolders shipped() {
-    return {{std::filesystem::path(SKIPSTONE_SOURCE_DIR) / "profiles"}};
+    return {.roots = {std::filesystem::path(SKIPSTONE_SOURCE_DIR) / "profiles"}, .built_in = {}};
 }
 
 // A folder of its own that vanishes with the object.

@@ -45,7 +45,10 @@ inline Header header(std::size_t devices = 3) {
                        1.5,
                        "resnet50",
                        "0123",
-                       "b0.conv: winograd-4x3"};
+                       "b0.conv: winograd-4x3",
+                       "",
+                       "",
+                       ""};
     for (std::size_t i = 0; i < devices; ++i) {
         auto const value = static_cast<double>(i);
         made.devices.push_back({static_cast<std::int32_t>(i), "dévice " + std::to_string(i), 1e9 + value, 100, 20'000,
