@@ -339,9 +339,10 @@ LinkModel read_links(TableReader reader, Context const& context, std::vector<Dev
     auto pairs = read_link_pairs(reader, fleet);
     bool const all_have_rates = pairs && pairs->everywhere() && pairs->everywhere()->rate;
     if (!profile && !all_have_rates && !reader.has("min") && !reader.has("max") && !reader.has("rate"))
-        reader.fail("profile",
-                    "is missing; name a link profile such as \"khan2023\", or give rate, or min and max (or, in "
-                    "links.pair, a rate from \"*\" to \"*\")");
+        reader.fail(
+            "profile",
+            "is missing; name a link profile such as \"khan2023\", or give min and max (or, in links.pair, a rate "
+            "from \"*\" to \"*\")");
     LinkModel links;
     links.profile = "inline";
     links = read_link_keys(reader, profile.value_or(links), profile || all_have_rates ? Keys::some : Keys::all);

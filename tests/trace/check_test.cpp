@@ -289,7 +289,7 @@ BOOST_AUTO_TEST_CASE(mains_supply_stays_without_end) {
     Content content;
     on_mains(content);
     auto const found = findings(*this, content);
-    BOOST_TEST_CONTEXT(found.empty() ? "" : found.front()) { BOOST_TEST(found.empty()); }
+    BOOST_TEST_CONTEXT((found.empty() ? "" : found.front())) { BOOST_TEST(found.empty()); }
     finds(*this, "the battery ledger does not agree with the events: device 0 in round 2", [&](Content& c) {
         on_mains(c);
         c.records[2].battery[0].remaining_j = 1e300;
@@ -308,7 +308,7 @@ BOOST_AUTO_TEST_CASE(without_an_accuracy_table_no_request_has_an_accuracy) {
     Content content;
     without(content);
     auto const found = findings(*this, content);
-    BOOST_TEST_CONTEXT(found.empty() ? "" : found.front()) { BOOST_TEST(found.empty()); }
+    BOOST_TEST_CONTEXT((found.empty() ? "" : found.front())) { BOOST_TEST(found.empty()); }
     finds(*this, "a request has an accuracy, but there was no accuracy table", [&](Content& c) {
         without(c);
         c.records[0].requests[0].accuracy = 0.9;
