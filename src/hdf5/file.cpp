@@ -215,7 +215,12 @@ File File::open(std::string const& path, Access access) {
     }();
     auto const list = access_properties(path);
     Handle file(H5Fopen(path.c_str(), flags, list.get()), H5Fclose);
-    if (!file) throw InputError({path, 0, ""}, diagnosis(path, error_message()));
+    if (!file) {
+        auto const message = error_message();
+        // HDF5 opens a file twice, and notices when the path leads to another one then.
+        if (message.find("st_ino or st_dev fields changed") != std::string::npos) throw changed_while_read(path);
+        throw InputError({path, 0, ""}, diagnosis(path, message));
+    }
     auto root = root_of(file, path);
     return {std::move(file), std::move(root), path};
 }

@@ -68,7 +68,7 @@ class Strangers(ProgramTest):
 
 class SaidOnce(ProgramTest):
     def test_usage_errors_under_a_launcher(self):
-        for words, said in ((["run"], "SCENARIO is required"), (["run", "x", "-o", "a", "-o", "b"], "--output"),
+        for words, said in ((["run"], "scenario is required"), (["run", "x", "-o", "a", "-o", "b"], "--output"),
                             (["run", "khan2023", "--bogus"], "--bogus"), (["rum"], 'no subcommand "rum"')):
             with self.subTest(words=words):
                 result = self.skipstone(*words, ranks=3, code=None)

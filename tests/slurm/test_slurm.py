@@ -172,7 +172,7 @@ scenario = "{self.scenario(changes)}"
                                cwd=self.folder).stdout
 
     def test_a_sweep_survives_that_everything_dies_twice(self):
-        undisturbed, sweep = kill_sweep.make(PROGRAM, self.folder, points=20, rounds=60)
+        undisturbed, sweep = kill_sweep.make(PROGRAM, self.folder, points=20, rounds=400)
         kills = [("everything", 1), ("everything", 4)]
         at_work, first_seen = kill_sweep.run_and_kill(cluster, sweep, kills, 2, random.Random(), lambda _: None)
         self.assertEqual(kill_sweep.faults(undisturbed, sweep, 20, first_seen), [], f"{self.outputs()}\n{sweep.log()}")
