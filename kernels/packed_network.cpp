@@ -71,6 +71,10 @@ PackedNetwork PackedNetwork::alone(Network const& network, PackLayout layout, We
 
 PackedNetwork PackedNetwork::among(mpi::Communicator const& host, Network const& network, PackLayout layout,
                                    WeightsOrigin const& origin) {
+    // Ranks choose algorithms by a profile of the host that each reads: what they lay out must be one thing.
+    auto const layouts = host.gather(0, std::to_string(layout.digest()));
+    bool const same = std::ranges::all_of(layouts, [&](auto const& other) { return other == layouts.front(); });
+    if (!host.all(same)) throw InputError("the profile of this host was changed while the run started; start it again");
     // Rank 0 hashes the file and looks into the cache; the others map what it found right.
     std::optional<HashedFile> file;
     std::optional<CachedWeights> cache;

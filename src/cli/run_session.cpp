@@ -69,6 +69,7 @@ struct Stage {
     Scenario scenario;
     Network network;
     std::optional<kernels::WeightsInfo> weights;
+    ConvolutionChoices convolutions;  // where kernels run; of rank 0's host
     std::string output;
     std::vector<std::string> hosts;     // per rank
     std::vector<std::string> realtime;  // per rank: "yes" where it may use SCHED_FIFO
@@ -104,7 +105,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
     provenance.network = stage.network.name();
     provenance.weights_hash = stage.weights ? stage.weights->sha256 : std::string(trace::random_weights);
     if (stage.scenario.emulation.kernels)
-        provenance.convolutions = choices_text(choices_of(stage.scenario.network.convolutions, stage.network));
+        provenance.convolutions = choices_text(stage.convolutions);
     if (stage.scenario.emulation.clock == ClockKind::wall)
         provenance.realtime = std::to_string(std::ranges::count(stage.realtime, "yes")) + " of " +
                               std::to_string(stage.realtime.size()) + " ranks";
@@ -253,9 +254,9 @@ void warn_of_high_threshold(Scenario const& scenario) {
                      whole, scenario.accuracy.name.c_str(), needed);
 }
 
-kernels::PackLayout layout_of(Scenario const& scenario, Network const& network) {
-    return kernels::PackLayout(network, choices_of(scenario.network.convolutions, network),
-                               scenario.network.calibration.value_or(Calibration()));
+kernels::PackLayout layout_of(Scenario const& scenario, Network const& network,
+                              ConvolutionChoices const& convolutions) {
+    return kernels::PackLayout(network, convolutions, scenario.network.calibration.value_or(Calibration()));
 }
 
 kernels::WeightsOrigin weights_of(Scenario const& scenario, std::string const& sha256) {
@@ -320,9 +321,18 @@ Stage prepare(RunRequest const& request, int ranks) {
     if (weights) warn_of_foreign_weights(scenario, weights->sha256);
     auto network = network_of(scenario);
     Course(scenario, network);
+    ConvolutionChoices convolutions;
+    if (scenario.emulation.kernels) convolutions = choices_of(scenario.network.convolutions, network);
     warn_of_high_threshold(scenario);
     auto output = request.output.empty() ? default_output(scenario) : request.output;
-    return {std::move(scenario), std::move(network), std::move(weights), std::move(output), {}, {}, "none"};
+    return {std::move(scenario),
+            std::move(network),
+            std::move(weights),
+            std::move(convolutions),
+            std::move(output),
+            {},
+            {},
+            "none"};
 }
 
 // This rank's part among several; what escapes it concerns this rank alone.
@@ -354,7 +364,10 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     if (scenario.emulation.kernels) {
         std::string problem;
         try {
-            packed.emplace(kernels::PackedNetwork::among(world.split_by_host(), network, layout_of(scenario, network),
+            auto const convolutions =
+                first ? stage->convolutions : choices_of(scenario.network.convolutions, network);
+            packed.emplace(kernels::PackedNetwork::among(world.split_by_host(), network,
+                                                         layout_of(scenario, network, convolutions),
                                                          weights_of(scenario, weights_sha256)));
         } catch (InputError const& error) {
             problem = error.what();
@@ -410,7 +423,7 @@ int run_alone(RunRequest const& request) {
     std::optional<kernels::PackedNetwork> packed;
     if (nodes > 0)
         packed.emplace(
-            kernels::PackedNetwork::alone(stage.network, layout_of(scenario, stage.network),
+            kernels::PackedNetwork::alone(stage.network, layout_of(scenario, stage.network, stage.convolutions),
                                           weights_of(scenario, stage.weights ? stage.weights->sha256 : "")));
     on_signals(OnSignal::remember);
 

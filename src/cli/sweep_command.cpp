@@ -245,6 +245,7 @@ int clean(SweepOptions const& options, Invocation const& invocation) {
         std::printf("%s would be removed from %s\n", amount(leftovers).c_str(), folder.path().c_str());
         return done;
     }
+    if (!leftovers.empty()) folder.create();  // says it where another user's cannot be removed
     auto const removed = sweep::remove(leftovers, folder);
     list(removed);
     std::printf("%s removed from %s\n", amount(removed).c_str(), folder.path().c_str());

@@ -27,6 +27,7 @@
 #include "kernels/weights.hpp"
 #include "sweep/process.hpp"
 #include "trace/reader.hpp"
+#include "units/error.hpp"
 #include "units/sha256.hpp"
 
 namespace skipstone::cli {
@@ -35,7 +36,31 @@ namespace {
 
 using WeightsFiles = std::map<std::string, kernels::WeightsInfo>;  // read again only where they have changed
 
-sweep::Resolved resolve(Scenario scenario, WeightsFiles& files) {
+// What has been read for points. A process of a point has what its runner had when it began.
+struct Known {
+    WeightsFiles weights;
+    // Measured ones, by network; nothing where none were measured on this host (a run refuses that, a table need not).
+    std::map<std::string, std::optional<std::string>> convolutions;
+};
+
+// Of a point whose kernels run in its own process.
+std::optional<std::string> measured_convolutions(Scenario const& scenario, Network const& network, Known& known) {
+    auto const& emulation = scenario.emulation;
+    if (!emulation.kernels || emulation.clock == ClockKind::wall ||
+        scenario.network.convolutions != ConvolutionPolicy::measured)
+        return std::nullopt;
+    auto const key = network.name() + " " + std::to_string(network.profile().input) + " " +
+                     std::string(to_string(network.precision()));
+    auto const [found, fresh] = known.convolutions.try_emplace(key);
+    if (fresh) try {
+            found->second = choices_text(choices_of(ConvolutionPolicy::measured, network));
+        } catch (InputError const&) {
+        }
+    return found->second;
+}
+
+sweep::Resolved resolve(Scenario scenario, Known& all_known) {
+    auto& files = all_known.weights;
     sweep::Resolved resolved;
     if (auto const& weights = scenario.network.weights) {
         auto known = files.find(*weights);
@@ -48,7 +73,9 @@ sweep::Resolved resolve(Scenario scenario, WeightsFiles& files) {
         resolved.weights_hash = known->second.sha256;
         scenario = emulator::with_weights_metadata(std::move(scenario), known->second);
     }
-    emulator::Course(scenario, emulator::network_of(scenario));
+    auto const network = emulator::network_of(scenario);
+    emulator::Course(scenario, network);
+    resolved.convolutions = measured_convolutions(scenario, network, all_known);
     resolved.scenario = std::move(scenario);
     return resolved;
 }
@@ -122,8 +149,8 @@ sweep::Program sweep_program(Invocation const& invocation, WallStart const& star
     std::string command_line;
     for (auto const& word : invocation.arguments) command_line += (command_line.empty() ? "" : " ") + word;
     sweep::Program program;
-    program.resolve = [files = std::make_shared<WeightsFiles>()](Scenario scenario) {
-        return resolve(std::move(scenario), *files);
+    program.resolve = [known = std::make_shared<Known>()](Scenario scenario) {
+        return resolve(std::move(scenario), *known);
     };
     program.run = [=, &invocation](Scenario const& scenario, std::filesystem::path const& trace) {
         return scenario.emulation.clock == ClockKind::wall ? run_launched(scenario, trace, start, invocation)

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ namespace skipstone::sweep {
 struct Resolved {
     Scenario scenario;
     std::string weights_hash;  // of its weights file; empty without one
+    // The algorithms that this host's profile has for its convolutions, as provenance has them; nothing where they do not
+    // depend on that, or are another host's.
+    std::optional<std::string> convolutions = std::nullopt;
 };
 
 // Completes a scenario (its weights' input size and classes) and checks that it can run. Throws InputError.

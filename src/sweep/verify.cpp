@@ -19,6 +19,9 @@ std::string verified_digest(std::filesystem::path const& trace, Resolved const& 
         if (!point.weights_hash.empty() && provenance.weights_hash != point.weights_hash)
             throw refuse("it is of other weights: " + *point.scenario.network.weights +
                          " was changed while the sweep ran; start the sweep again");
+        if (point.convolutions && provenance.convolutions != *point.convolutions)
+            throw refuse("it was computed by another profile of this host: `skipstone bench` changed that while the "
+                         "sweep ran; start the sweep again");
     }
     if (auto const findings = trace::check(trace.string()); !findings.empty()) throw refuse(findings.front());
     return trace::digest(trace.string());

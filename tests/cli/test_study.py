@@ -367,6 +367,25 @@ class BadInput(StudyTest):
             self.assertIn("a.png", err)
             self.assertEqual(list(self.folder.glob("t.*")), list(self.folder.glob("t.toml.journal")))  # no table
 
+    def test_pictures_that_change_while_it_runs(self):
+        folder = self.folder / "pictures"
+        for label in range(10):
+            (folder / f"{label:02}").mkdir(parents=True)
+            for name in ("a.png", "b.png"):
+                (folder / f"{label:02}" / name).write_bytes((ROOT / "analysis" / "figures" / "fig9.png").read_bytes())
+        process = self.start("study", "--weights", self.weights, "--data", folder, "--batch", "1", "--threads", "1", "-o", self.path("t.toml"))
+        journal = pathlib.Path(self.path("t.toml.journal"))
+        end = time.monotonic() + 60
+        while not journal.exists() or journal.stat().st_size < 2000:
+            self.assertIsNone(process.poll(), "ended early")
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.002)
+        (folder / "09" / "b.png").write_bytes((ROOT / "analysis" / "figures" / "fig8.png").read_bytes())
+        result = self.wait(process)
+        self.assertEqual(result.code, 2, result)
+        self.assertIn("pictures: was changed while the study ran", result.err)
+        self.assertEqual(list(self.folder.glob("t.*")), [])
+
     def test_drops(self):
         drops = self.write("d.toml", '[[row]]\ndropped = ["s2b2"]\n\n[[row]]\ndropped = ["s2b9"]\n')
         self.refused("--drops", drops, said=("d.toml:5", "s2b9", "s2b"))
