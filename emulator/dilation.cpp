@@ -12,8 +12,10 @@ constexpr double margin = 1.25;
 constexpr double hand_over_s = 200e-6;  // waking threads, moving tensors
 constexpr double transfer_s = 100e-6;   // of a sender and a receiver, besides
 constexpr double late_share = 0.005;    // tolerated in a rehearsal: half of what a faithful run may have
-constexpr int rehearsals = 3;
-constexpr double short_task_s = 1e-3;   // these are not made to share their core (Node)
+constexpr int rehearsals = 5;
+constexpr double largest_step =
+    3;  // from one to the next: a host that cannot keep up is later than it will be when it can
+constexpr double short_task_s = 1e-3;  // these are not made to share their core (Node)
 
 double emulated_seconds(Block const& block, Device const& device, Precision precision) {
     auto const measured = device.compute_seconds.find(block.name);
@@ -62,7 +64,7 @@ double rehearsed_dilation(double estimate, std::function<std::vector<double>(dou
     for (int i = 0; i < rehearsals; ++i) {
         double const needed = sufficient_dilation(rehearse(dilation), dilation, late_share);
         if (needed <= margin * dilation) break;  // at most that share was late
-        dilation = needed;
+        dilation = std::min(needed, largest_step * dilation);
     }
     return dilation;
 }

@@ -20,8 +20,9 @@ double automatic_dilation(Scenario const& scenario, Network const& network, std:
 // lateness under `dilation`, as in /events. Not less than 1.
 double sufficient_dilation(std::vector<double> late, double dilation, double tolerated_share);
 
-// From `estimate` on, a dilation under which at most half a per cent of a rehearsal's events are overruns; the last one
-// tried where three rehearsals do not find one. rehearse: plays something and says how late its events were.
+// From `estimate` on, a dilation under which at most half a per cent of a rehearsal's events are overruns; the
+// largest that was thought of where five rehearsals do not find one. rehearse: plays something and says how late its
+// events were.
 double rehearsed_dilation(double estimate, std::function<std::vector<double>(double dilation)> const& rehearse);
 
 }  // namespace skipstone::emulator

@@ -116,7 +116,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
     return header;
 }
 
-constexpr double rehearsal_s = 3;  // host time at most
+constexpr double rehearsal_s = 2;  // host time at most
 
 int most_ranks_of_a_host(std::vector<std::string> const& hosts) {
     std::ptrdiff_t most = 0;
@@ -156,12 +156,15 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         int const ranks = most_ranks_of_a_host(stage.hosts);
         dilation = automatic_dilation(scenario, stage.network, speed.block_seconds, ranks, speed.cores);
         // Ranks that share cores hinder each other in ways that no sum of their parts tells.
-        if (ranks > speed.cores)
+        if (ranks > speed.cores) {
+            std::printf("dilation: %d ranks share %d cores; rehearsing the first round\n", ranks, speed.cores);
+            std::fflush(stdout);
             dilation = rehearsed_dilation(dilation, [&](double tried) {
                 coordinator.set_dilation(tried);
                 return coordinator.rehearse(
                     course, [&](std::int64_t image) { return images.image(image); }, Seconds(rehearsal_s / tried));
             });
+        }
         coordinator.set_dilation(dilation);
     }
     RunReport report(scenario, stage.network, dilation);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Under the launcher: the wall clock's times, flags and strictness; several clocks; more and fewer ranks than devices."""
 
+import os
 import pathlib
 import subprocess
 import unittest
@@ -66,6 +67,26 @@ class WallClock(ProgramTest):
         self.assertEqual([(row["round"], row["rank"]) for row in trace.clocks], [(n, r) for n in range(2) for r in (1, 2, 3, 4)])
         self.assertLess(abs(trace.clocks["offset_s"]).max(), 1e-3)
         self.assertTrue((trace.clocks["uncertainty_s"] > 0).all())
+
+    def test_an_automatic_dilation_is_rehearsed_where_ranks_share_cores(self):
+        output, changes = self.path("t.h5"), {"emulation.clock": "wall", "rounds.count": 2}
+        result = self.skipstone("run", self.scenario(changes), "-o", output, "--kernels", "on", ranks=5)
+        self.assertEqual("rehearsing the first round" in result.out, 5 > len(os.sched_getaffinity(0)))
+        trace = Trace(output)
+        self.assertGreaterEqual(trace.provenance["dilation"], 1)
+        self.assertEqual(len(trace.rounds), 2)
+        self.assert_same_model(trace, self.run_scenario({"rounds.count": 2}, "--kernels", "off"))
+        self.skipstone("check", output)
+
+    def test_the_trace_says_which_ranks_may_use_real_time_scheduling(self):
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+            allowed = 5
+        except PermissionError:
+            allowed = 0
+        self.assertEqual(self.run_scenario(WALL, ranks=5).provenance["realtime"], f"{allowed} of 5 ranks")
+        self.assertEqual(self.run_scenario(ranks=5).provenance["realtime"], "")
 
     def test_check_finds_wall_traces_right(self):
         output = self.path("t.h5")

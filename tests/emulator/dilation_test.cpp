@@ -93,8 +93,15 @@ BOOST_AUTO_TEST_CASE(rehearsals_find_the_dilation_that_ranks_per_core_ask_for) {
     BOOST_TEST(found(1, 1) == 1);
     BOOST_TEST(found(3, 1) == 3);  // never below the estimate
     double const crowded = found(1, 16);
-    BOOST_TEST(crowded == 10, boost::test_tools::tolerance(1e-9));
-    BOOST_TEST(found(1, 32) == 2 * crowded, boost::test_tools::tolerance(1e-9));
+    BOOST_TEST((8 <= crowded && crowded <= 10));  // at 8 they are late by just 1 %
+    BOOST_TEST((16 <= found(1, 32) && found(1, 32) <= 20));
+}
+
+// Below a dilation of 2 the work does not fit into its time, and delays add up.
+BOOST_AUTO_TEST_CASE(a_rehearsal_that_was_overloaded_does_not_decide) {
+    double const found =
+        rehearsed_dilation(1, [](double dilation) { return std::vector<double>(200, dilation < 2 ? 50.0 : 0.001); });
+    BOOST_TEST((2 <= found && found <= 4));
 }
 
 BOOST_AUTO_TEST_CASE(rehearsals_end) {
@@ -103,7 +110,7 @@ BOOST_AUTO_TEST_CASE(rehearsals_end) {
         ++played;
         return std::vector<double>(10, 1.0);  // however slow the time goes
     });
-    BOOST_TEST(played == 3);
+    BOOST_TEST(played == 5);
     BOOST_TEST(std::isfinite(found));
     BOOST_TEST(rehearsed_dilation(2, [](double) { return std::vector<double>(); }) == 2);
 }
