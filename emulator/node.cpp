@@ -354,10 +354,10 @@ void Node::begin_round(Go const& go) {
 }
 
 void Node::answer_ping(int peer) {
-    // More pings follow at once: answer them without sleeping in between, for a few milliseconds at most.
+    // More pings follow at once: answer them without sleeping in between, for as long as a wait may spin.
     radio_priority_.wait_for_deadlines();
     transport_.send(peer, Tag::pong, pack(Pong{clock_.now()}));
-    double const until = clock_.now() + 2e-3;
+    double until = clock_.now() + Waker::longest_spin_s;
     for (int left = pings_per_sync - 1; left > 0 && clock_.now() < until && !stop_;) {
         auto message = transport_.receive();
         if (!message) continue;
@@ -366,6 +366,7 @@ void Node::answer_ping(int peer) {
             continue;
         }
         transport_.send(peer, Tag::pong, pack(Pong{clock_.now()}));
+        until = clock_.now() + Waker::longest_spin_s;
         --left;
     }
 }
