@@ -7,6 +7,7 @@ is its own. PyTorch is not needed, and nothing in the file is run.
 """
 
 import argparse
+import collections
 import math
 import os
 import pathlib
@@ -180,12 +181,15 @@ def without_wrappers(name):
 
 def dictionaries(content):
     """(path, dictionary) of every dictionary of names in what the file holds, the outermost first."""
-    waiting, seen = [((), content)], set()
+    waiting, seen = collections.deque([((), content)]), set()
     while waiting:
-        path, value = waiting.pop(0)
-        if not isinstance(value, dict) or id(value) in seen:  # a pickle may hold a dictionary twice, or within itself
+        path, value = waiting.popleft()
+        if not isinstance(value, (dict, list, tuple)) or id(value) in seen:  # a pickle may hold one twice, or within itself
             continue
         seen.add(id(value))
+        if not isinstance(value, dict):
+            waiting += [((*path, str(place)), inner) for place, inner in enumerate(value)]
+            continue
         yield path, value
         waiting += [((*path, key), inner) for key, inner in value.items() if isinstance(key, str)]
 

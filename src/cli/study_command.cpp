@@ -360,6 +360,16 @@ Convolutions convolutions_of(StudyOptions const& options, Network const& network
     return {policy, choices_of(policy, network)};
 }
 
+// The same labels must mean the same in both.
+void check_same_classes(StudyOptions const& options, std::vector<std::string> const& first,
+                        std::vector<std::string> const& final) {
+    for (std::size_t label = 0; label < std::min(first.size(), final.size()); ++label)
+        if (first[label] != final[label])
+            throw InputError({*options.final_data, 0, ""},
+                             "has \"" + final[label] + "\" as its class folder number " + std::to_string(label) + ", and " +
+                                 options.data + " has \"" + first[label] + "\"; name the folders alike in both");
+}
+
 // Checks first what costs nothing.
 Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     check_final_options(options);
@@ -380,7 +390,10 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
         config::read_as(config::FileKind::picture, path, [&] { data.emplace_back(path, limit, info.classes); });
     };
     add(options.data, options.limit);
-    if (options.final_data) add(*options.final_data, options.final_limit);
+    if (options.final_data) {
+        add(*options.final_data, options.final_limit);
+        check_same_classes(options, data[0].class_folders(), data[1].class_folders());
+    }
     auto plan = make_plan(options, network);
     for (auto const& stem_end : {"", "-selection"})
         for (auto const* const extension : {".toml", ".json"})

@@ -366,6 +366,12 @@ class Finds(ConverterCase):
     def test_a_wrapper_in_a_wrapper(self):
         self.assertFinds({"checkpoint": {"trainer": {"model_state": {"state_dict": self.prefixed("module._orig_mod.")}}}})
 
+    def test_in_lists_and_within_itself(self):
+        self.assertFinds([3, {"loss": 0.5}, (self.net, "notes")])
+        content = {"net": self.net}
+        content["all"] = [content, content]
+        self.assertFinds(content)
+
     def test_prefixes(self):
         for prefix in ("module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "module.module.", "_forward_module.",
                        "_fsdp_wrapped_module.", "model.", "net.backbone.", "model._orig_mod.", "resnet."):

@@ -60,6 +60,15 @@ class Images(ProgramTest):
         self.assertEqual(list(self.folder.glob("t.*")), [])
         self.run_with(folder)  # random weights claim nothing
 
+    def test_a_study_on_folders_of_two_minds_is_refused(self):
+        weights, folder = write_weights(self.path("w.h5")), self.classes(10)
+        other = self.folder / "other"
+        for number in (*range(9), "x"):
+            (other / str(number)).mkdir(parents=True)
+            (other / str(number) / "a.png").write_bytes(png())
+        result = self.skipstone("study", "--weights", weights, "--data", folder, "--final-data", other, "-o", "t.toml", code=2)
+        self.assertIn('has "x" as its class folder number 9, and', result.err)
+
     def test_a_batch_with_labels_beyond_the_networks_is_refused(self):
         weights = write_weights(self.path("w.h5"))
         batch = self.write("b.bin", cifar_batch([1, 2, 11]))
