@@ -7,7 +7,7 @@
 using namespace skipstone;
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    static config::ProfileFolders const folders{{SKIPSTONE_SOURCE_DIR "/profiles"}};
+    static config::ProfileFolders const folders{.roots = {SKIPSTONE_SOURCE_DIR "/profiles"}, .built_in = {}};
     fuzz::MemoryFile const file("links.csv", data, size);
     auto const text =
         "[network]\nprofile = \"resnet20-cifar\"\n[accuracy]\ntable = \"none\"\n[fleet]\ndevices = [{profile = "

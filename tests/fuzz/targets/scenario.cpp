@@ -25,7 +25,7 @@ std::vector<config::Override> overrides_of(std::string_view text) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    static config::ProfileFolders const folders{{SKIPSTONE_SOURCE_DIR "/profiles"}};
+    static config::ProfileFolders const folders{.roots = {SKIPSTONE_SOURCE_DIR "/profiles"}, .built_in = {}};
     auto const text = fuzz::text_of(data, size);
     auto const read = [](std::string_view from, std::vector<config::Override> const& overrides) {
         return config::parse_scenario(from, "scenario.toml", "", overrides, folders);

@@ -10,7 +10,7 @@
 using namespace skipstone;
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    static config::ProfileFolders const folders{{SKIPSTONE_SOURCE_DIR "/profiles"}};
+    static config::ProfileFolders const folders{.roots = {SKIPSTONE_SOURCE_DIR "/profiles"}, .built_in = {}};
     fuzz::MemoryFile const file("sweep.toml", data, size);
     config::Sweep sweep;
     if (!fuzz::accepts([&] { sweep = config::load_sweep(file.path(), folders); })) return 0;

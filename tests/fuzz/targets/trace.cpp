@@ -56,7 +56,7 @@ std::vector<char> valid_file() {
 }
 
 std::optional<Scenario> scenario_of(trace::Reader const& trace) {
-    static config::ProfileFolders const folders{{SKIPSTONE_SOURCE_DIR "/profiles"}};
+    static config::ProfileFolders const folders{.roots = {SKIPSTONE_SOURCE_DIR "/profiles"}, .built_in = {}};
     std::optional<Scenario> found;
     fuzz::accepts([&] {
         found = config::parse_scenario(trace.header().provenance.scenario, "scenario", {}, {}, folders);
