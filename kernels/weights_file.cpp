@@ -87,6 +87,7 @@ WeightsInfo read_weights_attributes(std::string const& path) {
 }
 
 WeightsInfo read_weights_info(std::string const& path) {
+    remember_input(path);
     auto const file = hdf5::File::open(path, hdf5::Access::read);
     auto info = read_attributes(file);
     auto const hashed = remembered_hash(path);

@@ -87,7 +87,7 @@ std::vector<std::pair<FileKind, Words>> const& words_of_kinds() {
         {FileKind::fault_profile, {"survival", "devices", "links", "detection", "remedies"}},
         {FileKind::accuracy_table, {"format", "version", "dataset", "samples", "row"}},
         {FileKind::sweep,
-         {"format", "version", "scenario", "name", "repetitions", "seeds", "set", "grid", "list", "point"}},
+         {"format", "version", "scenario", "repetitions", "seeds", "set", "grid", "list", "point"}},
         {FileKind::powers, {"powers"}}};
     return kinds;
 }

@@ -10,6 +10,7 @@
 #include <span>
 #include <unordered_map>
 
+#include "config/file_kind.hpp"
 #include "hdf5/file.hpp"
 #include "units/csv.hpp"
 #include "units/error.hpp"
@@ -182,7 +183,14 @@ void check_table_name(std::filesystem::path const& name) {
     std::error_code error;
     if (name.filename().empty() || !std::filesystem::is_directory(std::filesystem::absolute(name).parent_path(), error))
         throw InputError({name.string(), 0, ""}, "cannot be a table's name: its folder does not exist");
-    for (auto const* const extension : {".h5", ".csv"}) refuse_to_replace_input(name.string() + extension);
+    for (auto const* const extension : {".h5", ".csv"}) {
+        auto const file = name.string() + extension;
+        refuse_to_replace_input(file);
+        // A sweep's inputs are not read again when it is collected: weights beside it, say.
+        if (!std::filesystem::exists(file, error)) continue;
+        if (auto const kind = config::identify(file); kind != config::FileKind::sweep_table)
+            throw InputError({file, 0, ""}, config::kind_text(kind, file) + "; a table of a sweep does not take its place: name another");
+    }
 }
 
 void write_table(Table const& table, std::filesystem::path const& name) {

@@ -478,6 +478,7 @@ void Writer::finish(Ended ended) {
     }
     state.attempt([&] { state.end(ended); });
     state.deliver();
+    state.claim = Claim();
 }
 
 std::optional<std::string> Writer::warning() const {

@@ -274,7 +274,7 @@ BOOST_AUTO_TEST_CASE(bad_instances_are_refused_with_the_path) {
         char const* to;
         char const* expected;
     } const cases[] = {
-        {"\"alpha\": 0.7", "\"alhpa\": 0.7", "i.json: alpha: is missing; it gives the weight of the latency"},
+        {"\"alpha\": 0.7", "\"alhpa\": 0.7", "i.json: alhpa: unknown key; the nearest known one is \"alpha\""},
         {"\"beta\": 0.3", "\"beta\": 0.3, \"betta\": 1",
          "i.json: betta: unknown key; the nearest known one is \"beta\""},
         {"\"beta\": 0.3", "\"beta\": 0.4", "i.json: alpha: alpha + beta is 1.1"},
@@ -318,7 +318,7 @@ BOOST_AUTO_TEST_CASE(bad_instances_are_refused_with_the_path) {
         {"[[null, 3.1e7], [null, null]]", "3", "i.json: rate_bit_s: must be 2 rows of 2 numbers"},
         {"\"latency_s\": 0.25", "\"latency_s\": -1", "i.json: latency_s: is -1; it must be at least 0"},
         {"\"latency_s\": 0.25", "\"latency_s\": [[0, null], [0, 0]]", "i.json: latency_s[0][1]: must be a number"},
-        {"\"latency_s\": 0.25", "\"latency_s\": \"5 ms\"", "i.json: latency_s: must be a number"},
+        {"\"latency_s\": 0.25", "\"latency_s\": \"5 ms\"", "i.json: latency_s: \"5 ms\" is no number"},
     };
     for (auto const& [from, to, expected] : cases)
         check_contains(message_of([&] { parse_instance(replaced(example, from, to), "i.json"); }), expected);

@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(bad_profiles_say_what_is_wrong) {
         std::string text;
         char const* expected;
     } const cases[] = {
-        {ProfileKind::network, "name = \"n\"\nstages = [3]\nblok = \"basic\"\n", ":1: block: is missing"},
+        {ProfileKind::network, "name = \"n\"\nstages = [3]\nblok = \"basic\"\n", ":3: blok: unknown key; the nearest known one is \"block\""},
         {ProfileKind::network, "name = \"n\"\nstages = [3]\nblock = \"basic\"\nstag = 1\n",
          ":4: stag: unknown key; the nearest known one is \"stages\""},
         {ProfileKind::network, "name = \"n\"\nstages = []\nblock = \"basic\"\n",

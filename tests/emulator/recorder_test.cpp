@@ -33,6 +33,7 @@ RoundResult late_by(double seconds, double dilation) {
     result.clocks = {{1, 0, 2e-6}};
     result.course.state.battery = result.course.battery = {Joules(5)};
     result.course.state.battery[0] = Joules(7);
+    result.course.spent = {Joules(2)};
     result.course.end = Seconds(2);
     Event event{.device = 0, .round = 0, .request = 0, .block = 0, .begin_s = 1, .end_s = 2, .macs = 1};
     event.host_begin_s = 10 + dilation * 1;
