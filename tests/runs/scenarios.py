@@ -121,6 +121,12 @@ class Draw:
             scenario["rounds"]["period"] = f"{self.period_s!r} s"
         scenario["objective"] = self.objective()
         scenario["planner"] = self.planner()
+        if scenario["planner"]["name"] == "milp":  # for small rounds
+            if len(self.devices) > 4 or len(self.blocks) > 8:
+                scenario["planner"]["name"] = "exact"
+            else:
+                scenario["requests"] = {key: value for key, value in scenario["requests"].items() if key not in ("rate", "on_reject")}
+                scenario["requests"]["count"] = self.random.randint(1, 2)
         faults = self.faults()
         if faults:
             scenario["faults"] = faults
