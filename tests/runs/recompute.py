@@ -429,8 +429,8 @@ class Recomputation:
                 if concerned and min(end, until) - max(begin, since) > rounding:
                     self.add("kind", event["kind"], "of device", device, "goes on while it or its link is down, round", number)
 
-    def down(self, time, causes=None):
-        """Devices and links that are down then."""
+    def down(self, time):
+        """Devices and links that planners know to be down then."""
         return [(device, peer) for begin, end, device, peer, cause in self.outages if begin <= time < end and cause != SURVIVAL]
 
     def check_times(self, number, row, requests, next_start):
@@ -441,7 +441,8 @@ class Recomputation:
             self.add("round", number, "ends before its last event")
         if not any(r["status"] == FAILED_REQUEST for r in requests) and not close(end, latest):
             self.add("round", number, "ends at", end, "and not with its last event at", latest)
-        if row["binding"] == b"outage" and not self.down(start):
+        # Who does not survive a round is told as that, whatever else would have kept it away.
+        if row["binding"] == b"outage" and not any(begin <= start <= until for begin, until, _, _, _ in self.outages):
             self.add("round", number, "rejects for an outage, and nothing is down")
         for (request, revision), plan in self.plans.items():
             if revision == 0:

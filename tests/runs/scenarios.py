@@ -160,6 +160,7 @@ class Draw:
             network["weights"] = "resnet20.h5"  # fuzz_runs.py makes it
             if precision == "int8" and self.chance(0.5):
                 network["calibration"] = "resnet20-cifar-skipstone"
+        self.measured = network.get("convolutions") == "measured"  # kernels would want measurements of this host
         self.profile, self.element = profile, ELEMENT_BYTES[network.get("precision", "float32")]
         self.blocks = blocks_of(profile)
         return network
@@ -315,7 +316,8 @@ class Draw:
         return outage
 
     def emulation(self):
-        emulation = {"clock": "virtual", "kernels": not self.named and self.chance(0.05)}
+        kernels = not self.named and not self.measured and self.chance(0.05)
+        emulation = {"clock": "virtual", "kernels": kernels}
         if self.chance(0.3):
             emulation["dilation"] = self.pick("auto", 2)
         return emulation
