@@ -113,9 +113,10 @@ class Claim {
 // A file beside the one that it shall become; removed unless it becomes that.
 class Draft {
   public:
-    explicit Draft(fs::path target)
-        : target_(std::move(target)),
-          path_(new_draft(target_)) {}
+    explicit Draft(fs::path target) try : target_(std::move(target)), path_(new_draft(target_)) {
+    } catch (EnvironmentError const& error) {
+        throw InputError("the trace cannot be written (" + std::string(error.what()) + ")");
+    }
     Draft(Draft const&) = delete;
     Draft& operator=(Draft const&) = delete;
     ~Draft() {

@@ -247,6 +247,9 @@ def fail(file):
     outages["begin_s"], outages["end_s"] = [0.01, 0.03, end - 0.01, 0.0], [0.05, 0.08, numpy.nan, end]
     outages["device"], outages["peer"], outages["cause"] = [1, 1, 1, 0], [-1, -1, -1, 2], [b"failure"] * 3 + [b"link"]
     append(file["outages"], outages)
+    rounds = file["rounds"][:]
+    rounds["outages"][-1] += len(outages)  # rounds say how many are theirs
+    file["rounds"][:] = rounds
     # A computation and a transmission that came to nothing.
     lost = numpy.concatenate([events[(events["kind"] == kind) & (events["round"] == last)][-1:] for kind in (1, 2)])
     lost["flags"] |= 4

@@ -84,7 +84,7 @@ class Precision(ProgramTest):
         self.calibrate("--count", "2")
         self.assertIn("--precision int8 alone", self.study("--calibration", self.path("calibration.toml"), code=2).err)
         self.assertIn("holds 20 images", self.calibrate("--count", "21", code=2).err)
-        self.assertIn("1 or more", self.calibrate("--count", "0", code=2).err)
+        self.assertIn("must be a whole number from 1", self.calibrate("--count", "0", code=2).err)
 
     def test_a_study_says_in_what_precision_it_was_measured(self):
         self.calibrate("--count", "5")

@@ -23,7 +23,8 @@ class RealInput(ProgramTest):
         output = self.new_path(".h5")
         self.skipstone("run", scenario, "-o", output, "--clock", "virtual", "--kernels", "on", "--images", IMAGES, *arguments, **options)
         requests = Trace(output).requests
-        self.assertEqual(set(requests["label"]), set(range(10)))  # in an order of the seed
+        self.assertGreater(len(set(requests["label"])), 6)  # in an order of the seed
+        self.assertNotEqual(list(requests["label"][:10]), list(range(10)))
         return requests["predicted_class"], requests["label"]
 
     @needs(IMAGES.name, "resnet20-12fca82f.th")

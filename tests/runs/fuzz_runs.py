@@ -44,6 +44,8 @@ def run(folder, limit_s, *arguments):
 def failures(scenario, folder, limit_s):
     """What is wrong with one scenario's run; empty when nothing is."""
     (folder / "scenario.toml").write_text(scenarios.text(scenario))
+    if scenario.pairs_of_file:
+        (folder / scenario["links"]["file"]).write_text(scenarios.pairs_text(scenario.pairs_of_file))
     for command in (["check", "scenario.toml"], ["run", "scenario.toml", "-o", "trace.h5"], ["check", "trace.h5"],
                     ["analyze", "trace.h5", "--json"]):
         status, out, err = run(folder, limit_s, *command)

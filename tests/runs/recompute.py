@@ -24,13 +24,15 @@ def amount(value):
     """A quantity's number; all units here are without prefix, but for those of shipped profiles."""
     if not isinstance(value, str):
         return float(value)
+    if value == "mains":
+        return math.inf
     number, _, unit = value.partition(" ")
     scale = {"k": 1e3, "M": 1e6, "G": 1e9, "m": 1e-3, "u": 1e-6}.get(unit[:1], 1) if len(unit) > 1 and unit not in ("min", "MAC", "MAC/s") else 1
     return float(number) * scale
 
 
 def close(a, b, relative=1e-9, absolute=1e-9):
-    return abs(a - b) <= max(absolute, relative * max(abs(a), abs(b)))
+    return a == b or abs(a - b) <= max(absolute, relative * max(abs(a), abs(b)))
 
 
 class Trace:
@@ -60,12 +62,11 @@ class Recomputation:
     def __init__(self, scenario, path):
         self.scenario, self.trace, self.found = scenario, Trace(path), []
         links, objective = linked(scenario), scenario["objective"]
-        self.efficiency, self.loss = links.get("efficiency", 1), links.get("loss", 0)
-        self.latency, self.jitter = amount(links.get("latency", 0)), amount(links.get("jitter", 0))
+        self.links, self.pairs = links, scenario.pairs_of_file or links.get("pair", [])
         self.medium = links.get("medium", "links")
         self.paper = objective.get("residual", "fused") == "paper"
         self.resident = objective.get("memory", "paper") == "resident"
-        self.threshold = objective.get("accuracy_threshold", 0.8)
+        self.threshold = objective.get("accuracy_threshold", 0.8) if scenario["accuracy"]["table"] != "none" else 0
         self.period = amount(scenario["rounds"].get("period", 0))
         charge = scenario["planner"].get("charge", False)
         self.charge = 0 if charge is False else amount(charge)
@@ -102,6 +103,8 @@ class Recomputation:
 
     def table(self):
         table = self.scenario["accuracy"]["table"]
+        if table == "none":
+            return {frozenset(): math.nan}
         if isinstance(table, str):
             table = tomllib.loads((ROOT / "profiles" / "accuracy" / f"{table}.toml").read_text())
         accuracies = {}
@@ -150,8 +153,29 @@ class Recomputation:
             moves.append((-1, self.source, steps[0][2]))
         return moves + [(a[0], a[2], b[2]) for a, b in zip(steps, steps[1:]) if a[2] != b[2]]
 
+    def trait(self, key, sender, receiver):
+        """Of a link: what a pair of these names says, else one for all, else the model; quantities as numbers."""
+        ends = (self.names[sender], self.names[receiver])
+        value = self.links.get(key, {"efficiency": 1}.get(key, 0))
+        for wanted in (("*", "*"), ends):
+            for pair in self.pairs:
+                named = (pair["from"], pair["to"])
+                if key in pair and (named == wanted or (pair.get("symmetric") and named[::-1] == wanted)):
+                    value = pair[key]
+        return amount(value)
+
     def rate(self, number, sender, receiver):
-        return self.trace.rates[number][sender][receiver] * self.efficiency
+        return self.trace.rates[number][sender][receiver] * self.trait("efficiency", sender, receiver)
+
+    def check_rates(self, number):
+        """Links of one's own have the rates that they were given."""
+        for pair in self.pairs:
+            ends = [self.names.index(pair[key]) for key in ("from", "to") if pair[key] != "*"]
+            for sender, receiver in ([ends, ends[::-1]] if pair.get("symmetric") else [ends]) if len(ends) == 2 and "rate" in pair else []:
+                found = self.trace.rates[number][sender][receiver]
+                wanted = 0 if pair["rate"] == "none" else amount(pair["rate"])
+                if not (close(found, wanted, 1e-12, 0) or (wanted == 0 and math.isnan(found))):
+                    self.add("the link from", pair["from"], "to", pair["to"], "has rate", found, "for", wanted)
 
     # ---- rounds
 
@@ -174,6 +198,7 @@ class Recomputation:
             for plan in trace.of_round("plans", number):
                 self.plans.setdefault((plan["request"], plan["revision"]), []).append(plan)
             self.events = trace.of_round("events", number)
+            self.check_rates(number)
             pending = self.check_requests(number, row, requests, pending)
             self.check_plans(number, row, requests, battery)
             self.check_work(number, row, requests)
@@ -263,7 +288,8 @@ class Recomputation:
             if request["status"] == DONE:
                 last = self.plans[(request["request"], counted[request["request"]])]
                 dropped = frozenset(self.block_names[p["block"]] for p in last if p["mode"] == SKIP)
-                if not close(request["accuracy"], self.accuracies.get(dropped, math.nan), 1e-12, 0):
+                known = self.accuracies.get(dropped, math.nan)
+                if not (close(request["accuracy"], known, 1e-12, 0) or (math.isnan(request["accuracy"]) and dropped in self.accuracies and math.isnan(known))):
                     self.add("request", request["request"], "of round", number, "has accuracy", request["accuracy"])
         current = dict(first)
         self.check_capacity(number, current, vain, battery, "the first plan")
@@ -302,7 +328,7 @@ class Recomputation:
                 energy[device] += self.trace.devices[device]["power_compute_w"] * self.compute_time(block, skipped, device)
                 held.add((device, block))
             for block, sender, receiver in self.hops(steps):
-                time = 8 * self.hop_bytes(block)[0] / (self.rate(number, sender, receiver) * (1 - self.loss))
+                time = 8 * self.hop_bytes(block)[0] / (self.rate(number, sender, receiver) * (1 - self.trait("loss", sender, receiver)))
                 energy[sender] += self.trace.devices[sender]["power_transmit_w"] * time
                 energy[receiver] += self.trace.devices[receiver]["power_receive_w"] * time
         if self.resident:
@@ -386,13 +412,14 @@ class Recomputation:
         rounding = 1e-12 * max(1, sent["end_s"], received["end_s"])
         least, took = 8 * serialised / self.rate(number, *ends), sent["end_s"] - sent["begin_s"]
         again = bool(sent["flags"] & RETRANSMITTED)
-        if took < least * (1 - 1e-9) - rounding or (not again and not close(took, least, 1e-9, rounding)) or (again and self.loss == 0):
+        if took < least * (1 - 1e-9) - rounding or (not again and not close(took, least, 1e-9, rounding)) or (again and self.trait("loss", *ends) == 0):
             self.add(who, "sends the output of block", block, "in", took, "s for", least)
         if not close(received["end_s"] - received["begin_s"], took, 1e-9, 10 * rounding):
             self.add(who, "receives the output of block", block, "in another time than it is sent")
         delay = received["begin_s"] - sent["begin_s"]
-        if delay < -rounding or (self.jitter == 0 and not close(delay, self.latency, 1e-9, 10 * rounding)):
-            self.add(who, "receives the output of block", block, "after", delay, "s for", self.latency)
+        latency = self.trait("latency", *ends)
+        if delay < -rounding or (self.trait("jitter", *ends) == 0 and not close(delay, latency, 1e-9, 10 * rounding)):
+            self.add(who, "receives the output of block", block, "after", delay, "s for", latency)
         if sent["begin_s"] < ready - rounding:
             self.add(who, "sends the output of block", block, "before it is there")
         return received["end_s"]
@@ -516,6 +543,8 @@ def analysis_findings(scenario, path, analysis):
     requests = analysis["requests"]
 
     def expect(what, found_value, value, relative=1e-9):
+        if found_value is None and math.isinf(value):
+            return
         if not close(float(found_value), float(value), relative, 1e-9):
             found.append(f"analyze has {what} {found_value} for {value}")
 

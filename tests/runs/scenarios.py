@@ -13,7 +13,8 @@ KEYS = {
     "network": {"profile", "variant", "weights", "precision", "calibration", "convolutions", "input", "classes"},
     "accuracy": {"table"},
     "fleet": {"devices"},
-    "links": {"profile", "model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"},
+    "links": {"profile", "model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium",
+              "pair", "file"},
     "requests": {"rate", "count", "arrivals", "source", "on_reject"},
     "rounds": {"count", "period"},
     "objective": {"alpha", "beta", "accuracy_threshold", "latency_reference", "residual", "memory"},
@@ -22,6 +23,7 @@ KEYS = {
     "emulation": {"clock", "dilation", "kernels"},
 }
 DEVICE_KEYS = {"profile", "count", "name", "mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds", "speedup"}
+PAIR_KEYS = {"from", "to", "rate", "latency", "jitter", "loss", "efficiency", "symmetric"}
 OUTAGE_KEYS = {"device", "peer", "begin", "end"}
 
 PLANNERS = ["exact", "contention", "milp", "ga", "greedy", "no-drop", "single-device"]
@@ -78,6 +80,19 @@ def toml(value):
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
+class Scenario(dict):
+    """Sections and their keys, and what is in the file that links.file names."""
+
+    pairs_of_file = None
+
+
+def pairs_text(pairs):
+    """Links of one's own as CSV."""
+    columns = sorted({key for pair in pairs for key in pair}, key=["from", "to", "rate", "latency", "jitter", "loss", "efficiency", "symmetric"].index)
+    rows = [columns] + [[str(pair.get(key, "")).lower() if key == "symmetric" else str(pair.get(key, "")) for key in columns] for pair in pairs]
+    return "".join(",".join(row) + "\n" for row in rows)
+
+
 def text(scenario):
     """The scenario as TOML."""
     lines = [f"seed = {scenario['']['seed']}"]
@@ -106,7 +121,7 @@ class Draw:
     # ---- sections
 
     def scenario(self):
-        scenario = {"": {"seed": self.random.randrange(1 << 31)}}
+        scenario = Scenario({"": {"seed": self.random.randrange(1 << 31)}})
         scenario["network"] = self.network()
         self.macs = sum(block.macs for block in self.blocks)
         self.memory = sum(block.inputs for block in self.blocks) * self.element
@@ -115,6 +130,12 @@ class Draw:
         scenario["fleet"] = {"devices": self.fleet()}
         self.period_s = self.pick(0, 0, self.spread(0.1, 10) * self.request_s)
         scenario["links"] = self.links()
+        pairs = self.pairs()
+        if pairs and self.chance(0.3):
+            scenario["links"]["file"] = "links.csv"
+            scenario.pairs_of_file = pairs
+        elif pairs:
+            scenario["links"]["pair"] = pairs
         scenario["requests"] = self.requests()
         scenario["rounds"] = {"count": self.random.randint(1, 8)}
         if self.period_s or self.chance(0.2):
@@ -167,9 +188,13 @@ class Draw:
 
     def table(self):
         residual = [block.name for block in self.blocks[1:-1]]
+        self.best = 1
+        if self.chance(0.1):
+            return "none"
         if self.named == "resnet50" and self.chance(0.5):
             return "khan2023-table2"
         rows = {(): self.random.uniform(0.8, 1)}
+        self.best = round(rows[()], 4)
         for _ in range(self.random.randint(0, 12)):
             dropped = tuple(sorted(self.random.sample(residual, self.random.randint(1, min(3, len(residual))))))
             rows[dropped] = rows[()] - self.random.uniform(0, 0.2) * len(dropped)
@@ -200,6 +225,8 @@ class Draw:
             entry["macs_per_round"] = f"{int(self.spread(0.1, 4) * self.macs)} MAC"
             entry["memory"] = f"{int(self.spread(0.1, 6) * self.memory)} B"
             entry["battery"] = f"{self.pick(0, self.spread(0.2, 100) * 8 * self.request_s, 1e6)!r} J"
+            if self.chance(0.1):
+                entry["battery"] = "mains"
             if self.chance(0.2):
                 names = self.random.sample([block.name for block in self.blocks], self.random.randint(1, len(self.blocks)))
                 entry["compute_seconds"] = {name: f"{self.spread(0.001, 1) * self.request_s!r} s" for name in names}
@@ -240,6 +267,26 @@ class Draw:
             links["medium"] = self.pick("links", "radio")
         return links
 
+    def pairs(self):
+        """Links of one's own: pairs of devices, each once, and perhaps one for all others."""
+        if len(self.devices) < 2 or self.chance(0.7):
+            return []
+        ends = [self.random.sample(self.devices, 2) for _ in range(self.random.randint(1, 4))]
+        ends = list({frozenset(pair): pair for pair in ends}.values())
+        return [self.pair(*pair) for pair in ends + ([["*", "*"]] if self.chance(0.2) else [])]
+
+    def pair(self, sender, receiver):
+        pair = {"from": sender, "to": receiver}
+        for key, value in (("rate", self.pick("none", f"{self.spread(1e5, 1e8)!r} bit/s")), ("latency", f"{self.spread(0.001, 0.3) * self.request_s!r} s"),
+                           ("jitter", f"{self.spread(0.001, 0.3) * self.request_s!r} s"), ("loss", self.pick(0, 0.2)), ("efficiency", self.pick(0.5, 1))):
+            if self.chance(0.4) and pair.get("rate") != "none" and not (value == "none" and sender == "*"):
+                pair[key] = value
+        if self.chance(0.5):
+            pair["symmetric"] = self.chance(0.7)
+        if len(pair) == 2 + ("symmetric" in pair):
+            pair["latency"] = "1 ms"
+        return pair
+
     def requests(self):
         requests = {}
         if self.chance(0.5):
@@ -264,8 +311,8 @@ class Draw:
                 objective["beta"] = round(1 - objective["alpha"], 3)
         elif self.chance(0.3):
             objective["beta"] = self.pick(0, 0.5, 1)
-        if self.chance(0.7):
-            objective["accuracy_threshold"] = self.pick(0, 0.5, 0.8, 0.9)
+        if self.chance(0.7) or self.best < 0.8:  # a threshold that nothing reaches is refused
+            objective["accuracy_threshold"] = self.pick(0, 0.5, *(value for value in (0.8, 0.9) if value <= self.best))
         if self.chance(0.3):
             objective["latency_reference"] = self.pick("compute", "worst-case", f"{self.request_s!r} s")
         if self.chance(0.5):

@@ -53,16 +53,18 @@ class Keys(unittest.TestCase):
 
     def test_some_scenario_has_each_key(self):
         drawn = {section: set() for section in scenarios.KEYS}
-        devices, outages = set(), set()
+        devices, outages, pairs = set(), set(), set()
         for seed in range(2000):
             scenario = scenarios.scenario(seed)
             for section, keys in scenario.items():
                 drawn[section] |= set(keys)
             devices |= {key for entry in scenario["fleet"]["devices"] for key in entry}
+            pairs |= {key for pair in scenario["links"].get("pair", []) for key in pair}
             outages |= {key for outage in scenario.get("faults", {}).get("outages", []) for key in outage}
         self.assertEqual(drawn, scenarios.KEYS)
         self.assertEqual(devices, scenarios.DEVICE_KEYS)
         self.assertEqual(outages, scenarios.OUTAGE_KEYS)
+        self.assertEqual(pairs, scenarios.PAIR_KEYS)
 
 
 if __name__ == "__main__":
