@@ -445,9 +445,11 @@ Binding binding_of(Instance const& instance, PlanResult const& result, Spread sp
                                      Binding::energy, Binding::accuracy, Binding::link};
     constexpr std::size_t largest_dense = 1000;  // fleets whose links are lifted, pair by pair
     if (std::ranges::all_of(result.requests, &RequestPlan::admitted)) return Binding::none;
-    bool const outage = instance.cut || std::ranges::any_of(instance.devices, [](InstanceDevice const& device) {
-                            return device.off && device.off->because == OffBecause::outage;
-                        });
+    bool const any_down = instance.cut || std::ranges::any_of(instance.devices, [](InstanceDevice const& device) {
+                              return device.off && device.off->because == OffBecause::outage;
+                          });
+    // Where there is room as it is, and the planner did not find it, no outage is to blame.
+    bool const outage = any_down && !one_more_fits(instance, result, spread);
     auto const liftable = [&](Binding constraint) {
         if (constraint == Binding::outage) return outage;
         return constraint != Binding::link || instance.devices.size() <= largest_dense;

@@ -5,6 +5,7 @@
 #include "model/cost_model.hpp"
 #include "model/link.hpp"
 #include "planner/planner.hpp"
+#include "planner/sequential.hpp"
 #include "random_instance.hpp"
 #include "units/error.hpp"
 
@@ -158,6 +159,16 @@ BOOST_AUTO_TEST_CASE(an_outage_binds_where_its_end_alone_would_let_a_request_in)
             BOOST_TEST((binding(small) == Binding::memory));
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(no_outage_is_to_blame_where_a_planner_missed_the_room_that_there_is) {
+    auto instance = fleet(2, 3, 1);
+    instance.devices[1].switch_off(OffBecause::outage);
+    PlanResult nobody;
+    nobody.requests.resize(1);
+    BOOST_TEST((planner::binding_of(instance, nobody, planner::Spread::anywhere) == Binding::compute));
+    instance.devices[0].switch_off(OffBecause::outage);
+    BOOST_TEST((planner::binding_of(instance, nobody, planner::Spread::anywhere) == Binding::outage));
 }
 
 BOOST_AUTO_TEST_CASE(a_source_that_is_off_lets_nothing_in) {

@@ -17,6 +17,7 @@ RETRANSMITTED, FAILED = 2, 4
 DONE, REJECTED, FAILED_REQUEST = 1, 2, 3
 SKIP = 2
 SURVIVAL = b"survival"
+ENDING = (b"schedule", b"failure")  # outages that planners know of and that may end
 PROFILED = ("min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium")
 
 
@@ -204,7 +205,7 @@ class Recomputation:
             self.check_work(number, row, requests)
             self.check_queues(number)
             self.check_outages(number, battery)
-            self.check_times(number, row, requests, next_start)
+            self.check_times(number, row, requests, next_start, battery)
             battery = self.check_battery(number, row, next_start, battery)
         return self.found
 
@@ -460,7 +461,7 @@ class Recomputation:
         """Devices and links that planners know to be down then."""
         return [(device, peer) for begin, end, device, peer, cause in self.outages if begin <= time < end and cause != SURVIVAL]
 
-    def check_times(self, number, row, requests, next_start):
+    def check_times(self, number, row, requests, next_start, battery):
         start, end = row["start_s"], row["end_s"]
         latest = max([start + (self.charge if self.charge else 0), *(self.events["end_s"] if len(self.events) else []),
                       *(r["finish_s"] for r in requests if r["status"] == DONE)])
@@ -482,18 +483,15 @@ class Recomputation:
         earliest = max(end, start + self.period)
         if close(next_start, earliest, 1e-12, 0):
             waits = row["binding"] == b"outage" and not row["admitted"] and not self.period
-            ends = [until for begin, until, _, peer, cause in self.outages if begin <= start < until < math.inf and cause != SURVIVAL]
-            if waits and ends and max(ends) > next_start and self.can_end(start):
+            ends = [until for begin, until, device, peer, cause in self.outages if begin <= start < until and cause in ENDING
+                    and battery[device] > 0 and (peer < 0 or battery[peer] > 0)]
+            if waits and ends and next_start < min(ends) < math.inf:
                 self.add("round", number, "rejects everything for an outage, and the next starts before it ends")
             return
         if not (next_start > earliest and row["binding"] == b"outage" and not row["admitted"] and not self.period):
             self.add("round", number + 1, "starts at", next_start, "and not at", earliest)
         elif not any(close(next_start, until, 1e-12, 0) for _, until, _, _, _ in self.outages):
             self.add("round", number + 1, "starts when no outage ends")
-
-    def can_end(self, start):
-        """Whether an outage of then is told with its end, of a device or link that still has energy."""
-        return all(cause != b"battery" for begin, end, _, _, cause in self.outages if begin <= start)
 
     def check_battery(self, number, row, next_start, before):
         rows = self.trace.of_round("battery", number)
