@@ -50,6 +50,9 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
         overrides.push_back(option_override("--requests", "requests.count", std::to_string(*options.requests)));
     auto const scenario =
         emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
+    if (scenario.objective.threshold_without_table)
+        std::fprintf(stderr,
+                     "skipstone: warning: objective.accuracy_threshold has no effect: there is no accuracy table\n");
     auto const network = emulator::network_of(scenario);
     emulator::Course course(scenario, network);
     auto round = course.next();
