@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::string_view any_device = "*";
 constexpr std::string_view no_link = "none";
-constexpr Interval loss_interval{0, 1, Ends::open_high};
-constexpr Interval efficiency_interval{0, 1, Ends::open_low};
+constexpr Interval loss_interval{0, 0.999};
+constexpr Interval efficiency_interval{0.001, 1};
 
 using End = std::optional<DeviceId>;  // none: any device
 using Direction = std::pair<End, End>;
@@ -271,7 +271,8 @@ std::vector<std::string> cells_of(std::string_view line) {
 
 class LinkFile {
   public:
-    LinkFile(std::string path, Names const& names) : path_(std::move(path)), names_(names) {}
+    LinkFile(std::string path, Names const& names)
+        : path_(std::move(path)), origin_(std::make_shared<Origin const>(Origin{path_, {}})), names_(names) {}
 
     Links read() {
         auto const text = read_text_file(path_);
@@ -350,6 +351,7 @@ class LinkFile {
             try {
                 take(columns_[c], texts[c], entry);
             } catch (InputError const& error) {
+                if (error.place().line > 0) throw;
                 fail(columns_[c].name, error.what());
             }
         }
@@ -360,19 +362,35 @@ class LinkFile {
         add(entry, names_, links_);
     }
 
-    // Throws InputError without a place.
+    // As a scenario's quantities are read, with their limits.
+    template <class Q>
+    Q quantity(Column const& column, std::string const& text) const {
+        Value cell;
+        cell.type = Value::Type::text;
+        cell.text = text;
+        cell.origin = origin_;
+        cell.line = line_;
+        Value table;
+        table.type = Value::Type::table;
+        table.origin = origin_;
+        table.keys = {column.name};
+        table.items = {cell};
+        return *TableReader(table, "").quantity<Q>(column.name);
+    }
+
+    // Throws InputError, without a place where it does not know it.
     void take(Column const& column, std::string const& cell, Entry& entry) const {
         bool const is_end = column.what == "from" || column.what == "to";
         if (cell.empty()) {
             if (is_end) throw InputError("is empty; name a device, or \"*\" for every device");
             return;
         }
-        std::string const quantity = cell + (column.unit.empty() ? "" : " ") + std::string(column.unit);
+        std::string const text = cell + (column.unit.empty() ? "" : " ") + std::string(column.unit);
         if (is_end) (column.what == "from" ? entry.from : entry.to) = names_.end(cell);
         if (column.what == "rate")
-            entry.traits.rate = cell == no_link ? BitRate(0) : not_zero(parse_quantity<BitRate>(quantity));
-        if (column.what == "latency") entry.traits.latency = parse_quantity<Seconds>(quantity);
-        if (column.what == "jitter") entry.traits.jitter = parse_quantity<Seconds>(quantity);
+            entry.traits.rate = cell == no_link ? BitRate(0) : not_zero(quantity<BitRate>(column, text));
+        if (column.what == "latency") entry.traits.latency = quantity<Seconds>(column, text);
+        if (column.what == "jitter") entry.traits.jitter = quantity<Seconds>(column, text);
         if (column.what == "loss") entry.traits.loss = number(cell, loss_interval);
         if (column.what == "efficiency") entry.traits.efficiency = number(cell, efficiency_interval);
         if (column.what == "symmetric") entry.symmetric = boolean(cell);
@@ -400,6 +418,7 @@ class LinkFile {
     }
 
     std::string path_;
+    std::shared_ptr<Origin const> origin_;
     Names const& names_;
     int line_ = 0;
     std::vector<Column> columns_;
