@@ -2,22 +2,17 @@
 
 #include <ClpSimplex.hpp>
 #include <CoinMessageHandler.hpp>
-#include <algorithm>
 #include <cmath>
+
+#include "planner/coin.hpp"
 
 namespace skipstone::planner {
 
 namespace {
 
 constexpr int most_iterations = 50'000;  // of one solution
-// CLP ends the program over numbers that are too large, and cannot weigh very different ones. Smaller ones in their
-// place change what is found, and no bound: bounds are computed without CLP.
+// Smaller numbers in place of larger ones change what is found, and no bound: bounds are computed without CLP.
 constexpr double largest_cost = 1e12, largest_entry = 1e9, largest_bound = 1e12;
-
-// What is no number at all is as large as can be.
-double within(double largest, double value) {
-    return value < largest ? std::max(value, -largest) : largest;
-}
 
 double bound(double value) {
     if (std::isinf(value)) return value > 0 ? COIN_DBL_MAX : -COIN_DBL_MAX;

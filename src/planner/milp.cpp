@@ -174,9 +174,9 @@ class Formulation {
 
     double loss_cost(double accuracy) const {
         if (aim_ == Aim::admission) return -1;
-        return aim_ == Aim::latency
-                   ? 0
-                   : objective_scale * (instance_.beta > 0 ? instance_.beta : tie_weight) * (1 - accuracy);
+        if (aim_ == Aim::latency) return 0;
+        return std::min(largest_cost,
+                        objective_scale * (instance_.beta > 0 ? instance_.beta : tie_weight) * (1 - accuracy));
     }
 
     Needs needs_of(Stage const& stage, DeviceId device) const {

@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "planner/coin.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::planner {
@@ -30,8 +31,10 @@ namespace {
 // A node is cut off unless it can be better than the best solution by this; the bound gives it back.
 constexpr double cutoff_increment = 1e-7;
 
+constexpr double largest_number = 1e15;  // that the solver is given
+
 double coin_bound(double value, OsiSolverInterface const& solver) {
-    return std::isinf(value) ? std::copysign(solver.getInfinity(), value) : value;
+    return std::isinf(value) ? std::copysign(solver.getInfinity(), value) : within(largest_number, value);
 }
 
 OsiClpSolverInterface load(MixedIntegerProgram const& program) {
@@ -40,13 +43,15 @@ OsiClpSolverInterface load(MixedIntegerProgram const& program) {
     for (auto const& column : program.columns) {
         column_lower.push_back(coin_bound(column.lower, solver));
         column_upper.push_back(coin_bound(column.upper, solver));
-        cost.push_back(column.cost);
+        cost.push_back(within(largest_number, column.cost));
     }
     for (auto const& row : program.rows) {
         row_lower.push_back(coin_bound(row.lower, solver));
         row_upper.push_back(coin_bound(row.upper, solver));
     }
-    CoinPackedMatrix matrix(true, program.entry_rows.data(), program.entry_columns.data(), program.entry_values.data(),
+    std::vector<double> entries;
+    for (double const value : program.entry_values) entries.push_back(within(largest_number, value));
+    CoinPackedMatrix matrix(true, program.entry_rows.data(), program.entry_columns.data(), entries.data(),
                             static_cast<CoinBigIndex>(program.entry_values.size()));
     matrix.setDimensions(static_cast<int>(program.rows.size()), static_cast<int>(program.columns.size()));
     ClpSolve options;
