@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -25,9 +26,10 @@ constexpr double smallest_improvement = 2e-7;  // of a program's objective over 
 constexpr double objective_scale = 1000;
 constexpr double tie_weight = 1e-7;  // of the accuracy, where the objective has none
 constexpr double mega = 1e-6;  // bytes and MACs are counted in millions, so that the solver's tolerance is below one
-constexpr double largest_cost = 1e7;  // of a column; what is dearer counts as much, which no bound suffers from
-constexpr double most_columns = 3e6;  // that are tried
-constexpr double tightening = 1e-6;   // relative, should the solver's tolerance let a plan pass a capacity
+constexpr double largest_cost = 1e7;        // of a column; what is dearer counts as much, which no bound suffers from
+constexpr double most_columns = 5e5;        // that are tried
+constexpr double columns_per_second = 1e5;  // … with a time limit
+constexpr double tightening = 1e-6;         // relative, should the solver's tolerance let a plan pass a capacity
 
 // A block that runs in full, or dropped with a projection left.
 struct Stage {
@@ -421,7 +423,8 @@ class Solver {
         if (requests == 0) return {};
         bool const usable = aim == Aim::admission ? admitted_in(incumbent) > 0 : admitted_in(incumbent) == requests;
         Answer answer;
-        if (requests * columns_of_a_request() > most_columns) {
+        auto const seconds = options_.time_limit_s.value_or(std::numeric_limits<double>::infinity());
+        if (requests * columns_of_a_request() > std::min(most_columns, columns_per_second * seconds)) {
             if (usable) answer.requests = incumbent;
             return answer;
         }
