@@ -386,6 +386,16 @@ class Formulation {
     std::vector<Request> requests_;
 };
 
+// Whether the solver's tolerances leave its proofs right: beside very large and very small numbers they need not.
+bool can_be_trusted(Program const& program) {
+    constexpr double smallest = 1e-7, largest = 1e6;
+    auto const fine = [&](double value) {
+        return value == 0 || (std::abs(value) >= smallest && std::abs(value) <= largest);
+    };
+    return std::ranges::all_of(program.entry_values, fine) &&
+           std::ranges::all_of(program.columns, [&](Program::Column const& column) { return fine(column.cost); });
+}
+
 using Plans = std::vector<RequestPlan>;  // as many as the instance has requests
 
 int admitted_in(Plans const& plans) {
@@ -436,7 +446,11 @@ class Solver {
                 limits.cutoff = cost - std::max(0.9 * limits.gap * std::abs(cost), smallest_improvement);
                 limits.seconds_without_solution.reset();
             }
-            auto const found = minimise(formulation.program(), limits);
+            auto found = minimise(formulation.program(), limits);
+            if (!can_be_trusted(formulation.program())) {
+                found.outcome = SearchOutcome::stopped;
+                found.bound = -Program::unlimited;
+            }
             // With the margin the program is tighter than the problem: it may give a plan, but proves nothing.
             if (margin == 0) {
                 answer.outcome = found.outcome;
