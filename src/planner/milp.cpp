@@ -389,11 +389,12 @@ class Formulation {
 // Whether the solver's tolerances leave its proofs right: beside very large and very small numbers they need not.
 bool can_be_trusted(Program const& program) {
     constexpr double smallest = 1e-7, largest = 1e6;
-    auto const fine = [&](double value) {
-        return value == 0 || (std::abs(value) >= smallest && std::abs(value) <= largest);
-    };
-    return std::ranges::all_of(program.entry_values, fine) &&
-           std::ranges::all_of(program.columns, [&](Program::Column const& column) { return fine(column.cost); });
+    return std::ranges::all_of(program.entry_values,
+                               [](double value) {
+                                   return value == 0 || (std::abs(value) >= smallest && std::abs(value) <= largest);
+                               }) &&
+           std::ranges::all_of(program.columns,
+                               [](Program::Column const& column) { return std::abs(column.cost) <= largest; });
 }
 
 using Plans = std::vector<RequestPlan>;  // as many as the instance has requests
