@@ -1,7 +1,11 @@
 #include "hdf5/object.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <iomanip>
+#include <sstream>
+#include <type_traits>
+#include <utility>
 
 #include "hdf5/call.hpp"
 #include "units/error.hpp"
@@ -27,7 +31,9 @@ OpenAttribute open_attribute(Object const& object, std::string const& name) {
     if (!object.has_attribute(name)) bad_attribute(object, name, "this attribute is missing");
     auto const what = object.place() + "@" + name;
     OpenAttribute open;
-    open.attribute = HDF5_ACQUIRE(what, H5Aclose, H5Aopen, object.id(), name.c_str(), H5P_DEFAULT);
+    open.attribute =
+        Handle(HDF5_READ(object.file(), object.name() + "@" + name, H5Aopen, object.id(), name.c_str(), H5P_DEFAULT),
+               H5Aclose);
     open.type = HDF5_ACQUIRE(what, H5Tclose, H5Aget_type, open.attribute.get());
     open.space = HDF5_ACQUIRE(what, H5Sclose, H5Aget_space, open.attribute.get());
     open.elements = static_cast<std::size_t>(HDF5_CALL(what, H5Sget_simple_extent_npoints, open.space.get()));
@@ -50,13 +56,44 @@ Handle text_type(std::string const& what, std::size_t size) {
     return type;
 }
 
-// Into the one value of that type; HDF5 converts, and clips.
-void read_whole_number(Object const& object, std::string const& name, hid_t type, void* value) {
+// A whole number, whatever type a program stored it as (MATLAB, Julia and Fortran write float64): as Whole, exactly.
+template <class Whole>
+Whole read_whole_number(Object const& object, std::string const& name) {
     auto const open = open_attribute(object, name);
     auto const what = object.place() + "@" + name;
-    if (HDF5_CALL(what, H5Tget_class, open.type.get()) != H5T_INTEGER) bad_attribute(object, name, "is not an integer");
+    auto const type_class = HDF5_CALL(what, H5Tget_class, open.type.get());
+    if (type_class != H5T_INTEGER && type_class != H5T_FLOAT) bad_attribute(object, name, "is not an integer");
     require_scalar(object, name, open);
-    HDF5_CALL(what, H5Aread, open.attribute.get(), type, value);
+    auto const read = [&]<class Value>(hid_t type, Value value) {
+        HDF5_READ(object.file(), object.name() + "@" + name, H5Aread, open.attribute.get(), type, &value);
+        return value;
+    };
+    if (type_class == H5T_FLOAT) {
+        constexpr double exact = 9007199254740992;  // 2^53: every whole number up to it is a float64
+        auto const value = read(H5T_NATIVE_DOUBLE, 0.0);
+        if (std::trunc(value) != value || std::abs(value) > exact || (value < 0 && std::is_unsigned_v<Whole>)) {
+            std::ostringstream text;
+            text << std::setprecision(17) << "is " << value << ", not an integer";
+            bad_attribute(object, name, text.str());
+        }
+        return static_cast<Whole>(value);
+    }
+    // HDF5 clips what does not fit: as the other kind of integer it does.
+    bool const is_signed = H5Tget_sign(open.type.get()) != H5T_SGN_NONE;
+    auto const refuse_unless_fits = [&](auto value) {
+        if (!std::in_range<Whole>(value))
+            bad_attribute(object, name, "is " + std::to_string(value) + ", which is out of range");
+        return static_cast<Whole>(value);
+    };
+    return is_signed ? refuse_unless_fits(read(H5T_NATIVE_INT64, std::int64_t{}))
+                     : refuse_unless_fits(read(H5T_NATIVE_UINT64, std::uint64_t{}));
+}
+
+// Without what pads it to a fixed length: zeros, or blanks as Fortran has them.
+std::string unpadded(std::string_view text) {
+    text = text.substr(0, text.find('\0'));
+    auto const last = text.find_last_not_of(' ');
+    return std::string(text.substr(0, last == std::string_view::npos ? 0 : last + 1));
 }
 
 herr_t keep_name(hid_t, char const* name, H5A_info_t const*, void* names) {
@@ -94,32 +131,28 @@ std::vector<std::string> Object::read_strings(std::string const& name) const {
         if (open.elements > most_variable_texts)
             bad_attribute(*this, name, "has more texts of variable length than an attribute may have");
         std::vector<char*> texts(open.elements, nullptr);
-        HDF5_CALL(what, H5Aread, open.attribute.get(), memory.get(), texts.data());
-        for (char const* text : texts) values.emplace_back(text == nullptr ? "" : text);
+        HDF5_READ(file(), this->name() + "@" + name, H5Aread, open.attribute.get(), memory.get(), texts.data());
+        for (char const* text : texts) values.push_back(unpadded(text == nullptr ? "" : text));
         HDF5_CALL(what, H5Dvlen_reclaim, memory.get(), open.space.get(), H5P_DEFAULT, texts.data());
         return values;
     }
     auto const size = H5Tget_size(open.type.get());
     if (size == 0) fail("H5Tget_size", what);
     std::string bytes(size * open.elements, '\0');
-    HDF5_CALL(what, H5Aread, open.attribute.get(), open.type.get(), bytes.data());
+    HDF5_READ(file(), this->name() + "@" + name, H5Aread, open.attribute.get(), open.type.get(), bytes.data());
     for (std::size_t i = 0; i < open.elements; ++i) {
         auto const* const text = bytes.data() + i * size;
-        values.emplace_back(text, ::strnlen(text, size));
+        values.push_back(unpadded({text, size}));
     }
     return values;
 }
 
 std::int64_t Object::read_integer(std::string const& name) const {
-    std::int64_t value = 0;
-    read_whole_number(*this, name, H5T_NATIVE_INT64, &value);
-    return value;
+    return read_whole_number<std::int64_t>(*this, name);
 }
 
 std::uint64_t Object::read_unsigned(std::string const& name) const {
-    std::uint64_t value = 0;
-    read_whole_number(*this, name, H5T_NATIVE_UINT64, &value);
-    return value;
+    return read_whole_number<std::uint64_t>(*this, name);
 }
 
 double Object::read_double(std::string const& name) const {
@@ -135,7 +168,7 @@ std::vector<double> Object::read_doubles(std::string const& name) const {
     auto const type_class = HDF5_CALL(what, H5Tget_class, open.type.get());
     if (type_class != H5T_FLOAT && type_class != H5T_INTEGER) bad_attribute(*this, name, "is not a number");
     std::vector<double> values(open.elements);
-    HDF5_CALL(what, H5Aread, open.attribute.get(), H5T_NATIVE_DOUBLE, values.data());
+    HDF5_READ(file(), this->name() + "@" + name, H5Aread, open.attribute.get(), H5T_NATIVE_DOUBLE, values.data());
     return values;
 }
 

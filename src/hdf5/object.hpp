@@ -23,8 +23,10 @@ class Object {
     std::vector<std::string> attribute_names() const;
     bool has_attribute(std::string const& name) const;
 
-    std::string read_string(std::string const& name) const;  // fixed or variable length
+    // Fixed or variable length, without the zeros or blanks at its end.
+    std::string read_string(std::string const& name) const;
     std::vector<std::string> read_strings(std::string const& name) const;
+    // One whole number of any integer or floating-point type, a scalar or an array of one element; exactly.
     std::int64_t read_integer(std::string const& name) const;
     std::uint64_t read_unsigned(std::string const& name) const;
     double read_double(std::string const& name) const;  // integers too

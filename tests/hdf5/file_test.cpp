@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <hdf5.h>
+
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstddef>
@@ -124,6 +126,56 @@ BOOST_AUTO_TEST_CASE(a_missing_or_different_attribute_is_named) {
     BOOST_CHECK_EXCEPTION(created.read_string("doubles"), InputError, says("is not a string"));
 }
 
+// What MATLAB, Julia and Fortran write.
+BOOST_AUTO_TEST_CASE(numbers_of_any_type_and_padded_texts_are_taken_where_they_are_exact) {
+    auto created = File::create(file("a.h5"));
+    auto const put = [&](char const* name, hid_t type, hid_t space, void const* value) {
+        hid_t const attribute = H5Acreate2(created.id(), name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+        BOOST_REQUIRE(attribute >= 0);
+        BOOST_REQUIRE(H5Awrite(attribute, type, value) >= 0);
+        H5Aclose(attribute);
+        H5Sclose(space);
+    };
+    hsize_t const one = 1;
+    double const whole = 32, half = 32.5, negative = -3, huge = 1e300;
+    float const single = 224;
+    std::uint8_t const byte = 200;
+    std::uint64_t const large = ~std::uint64_t{0};
+    std::int64_t const below = -1;
+    put("float64", H5T_NATIVE_DOUBLE, H5Screate(H5S_SCALAR), &whole);
+    put("array", H5T_NATIVE_DOUBLE, H5Screate_simple(1, &one, nullptr), &whole);
+    put("float32", H5T_NATIVE_FLOAT, H5Screate(H5S_SCALAR), &single);
+    put("uint8", H5T_NATIVE_UINT8, H5Screate(H5S_SCALAR), &byte);
+    put("half", H5T_NATIVE_DOUBLE, H5Screate(H5S_SCALAR), &half);
+    put("negative", H5T_NATIVE_DOUBLE, H5Screate(H5S_SCALAR), &negative);
+    put("huge", H5T_NATIVE_DOUBLE, H5Screate(H5S_SCALAR), &huge);
+    put("large", H5T_NATIVE_UINT64, H5Screate(H5S_SCALAR), &large);
+    put("below", H5T_NATIVE_INT64, H5Screate(H5S_SCALAR), &below);
+    BOOST_TEST(created.read_integer("float64") == 32);
+    BOOST_TEST(created.read_integer("array") == 32);
+    BOOST_TEST(created.read_unsigned("float32") == 224U);
+    BOOST_TEST(created.read_integer("uint8") == 200);
+    BOOST_TEST(created.read_integer("negative") == -3);
+    BOOST_TEST(created.read_unsigned("large") == large);
+    BOOST_CHECK_EXCEPTION(created.read_integer("half"), InputError, says("/@half: is 32.5, not an integer"));
+    BOOST_CHECK_EXCEPTION(created.read_integer("huge"), InputError, says("not an integer"));
+    BOOST_CHECK_EXCEPTION(created.read_unsigned("negative"), InputError, says("is -3, not an integer"));
+    BOOST_CHECK_EXCEPTION(created.read_integer("large"), InputError, says("is 18446744073709551615, which is out of"));
+    BOOST_CHECK_EXCEPTION(created.read_unsigned("below"), InputError, says("is -1, which is out of range"));
+
+    hid_t const text = H5Tcopy(H5T_FORTRAN_S1);
+    H5Tset_size(text, 12);
+    put("fortran", text, H5Screate(H5S_SCALAR), "resnet20    ");
+    put("zeros", text, H5Screate_simple(1, &one, nullptr), "resnet20  \0\0");
+    hid_t const variable = H5Tcopy(H5T_C_S1);
+    H5Tset_size(variable, H5T_VARIABLE);
+    char const* const name = "resnet20  ";
+    put("variable", variable, H5Screate(H5S_SCALAR), &name);
+    H5Tclose(text);
+    H5Tclose(variable);
+    for (auto const* attribute : {"fortran", "zeros", "variable"}) BOOST_TEST(created.read_string(attribute) == "resnet20");
+}
+
 BOOST_AUTO_TEST_CASE(float32_and_float16_arrays_read_as_floats) {
     std::vector<float> const values{0, -0.0f, 1, 0.5f, -65504, 6.103515625e-05f};
     {
@@ -199,7 +251,7 @@ BOOST_AUTO_TEST_CASE(what_lies_between_the_columns_of_a_struct_does_not_reach_th
 
 BOOST_AUTO_TEST_CASE(arrays_of_doubles_grow_along_their_first_extent) {
     auto created = File::create(file("d.h5"));
-    auto array = created.create_growing_doubles("rates", {2, 2}, 3);
+    auto array = created.create_doubles("rates", {2, 2}, 3);
     array.append_doubles(std::array{1.0, 2.0, 3.0, 4.0});
     array.append_doubles(std::array{5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0});
     BOOST_TEST((array.shape() == std::vector<std::uint64_t>{3, 2, 2}));
