@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "units/error.hpp"
-#include "units/output_file.hpp"
+#include "units/draft.hpp"
 
 namespace skipstone::sweep {
 

@@ -15,7 +15,7 @@
 #include "units/csv.hpp"
 #include "units/error.hpp"
 #include "units/input_files.hpp"
-#include "units/output_file.hpp"
+#include "units/draft.hpp"
 
 namespace skipstone::sweep {
 

@@ -16,7 +16,7 @@
 #include "trace/write_mark.hpp"
 #include "units/error.hpp"
 #include "units/input_files.hpp"
-#include "units/output_file.hpp"
+#include "units/draft.hpp"
 
 namespace skipstone::trace {
 

@@ -15,10 +15,6 @@ namespace skipstone {
 void write_file(std::filesystem::path const& path, std::function<void(std::ostream&)> const& write);
 void write_file(std::filesystem::path const& path, std::string const& text);
 
-// An empty file beside `target`, under a name that nothing had: what is to take the target's place is written there
-// first. A link that lies there is never followed. Throws EnvironmentError when the folder cannot be written to.
-std::filesystem::path new_draft(std::filesystem::path const& target);
-
 // The same into a folder; a link that has this name there is replaced itself, wherever it leads.
 void write_file_in(std::filesystem::path const& folder, std::string const& name,
                    std::function<void(std::ostream&)> const& write);
