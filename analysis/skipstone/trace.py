@@ -9,6 +9,7 @@ import h5py
 import numpy
 import pandas
 
+from .drawn import drawn_rates
 from .errors import TraceError
 from .tables import COLUMNS, MISSING, open_table, read_frame, rows_before, text, units_of
 
@@ -33,7 +34,7 @@ class Trace:
 
     def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
-        self._identity: tuple[int, int] | None = None  # of the file, by the operating system
+        self._run: dict[str, object] | None = None  # what tells this run from others
         with self._open() as file:
             self.attributes: dict[str, object] = {name: _plain(value) for name, value in file.attrs.items()}
             self.provenance: dict[str, object] = {name: _plain(value) for name, value in _group(file, "provenance").attrs.items()}
@@ -95,13 +96,13 @@ class Trace:
         All rounds' rates of a long run need much memory; rates() reads one round's."""
         with self._open() as file:
             dense = _rates(file)
-            if dense is None:
+            if dense is None and not _is_drawn(file):
                 return self._read(file, "links/used")
-            values = dense[: len(self.rounds)]
+            values = self._drawn(file) if dense is None else dense[: len(self.rounds)]
             rounds, devices, peers = (~numpy.isnan(values)).nonzero()
             frame = pandas.DataFrame({"round": rounds.astype(numpy.int32), "device": devices.astype(numpy.int32),
                                       "peer": peers.astype(numpy.int32), "rate_bit_s": values[rounds, devices, peers]})
-            frame.attrs["units"] = units_of(dense)
+            frame.attrs["units"] = {"rate_bit_s": "bit/s"}
             return frame
 
     def rates(self, round: int) -> pandas.DataFrame:
@@ -114,6 +115,9 @@ class Trace:
             dense = _rates(file)
             if dense is not None:
                 return pandas.DataFrame(dense[round], devices.rename("device"), devices.rename("peer"))
+            if _is_drawn(file):
+                rates = drawn_rates(file["links"].attrs, int(self.attributes["seed"]), round, len(devices))
+                return pandas.DataFrame(rates, devices.rename("device"), devices.rename("peer"))
         links = self.links[self.links["round"] == round]
         return links.pivot(index="device", columns="peer", values="rate_bit_s").reindex(index=devices, columns=devices)
 
@@ -121,15 +125,21 @@ class Trace:
         file = _open_file(self.path)
         try:
             _require_format(file)
-            status = os.stat(self.path)
-            identity = status.st_dev, status.st_ino
-            if self._identity not in (None, identity):
-                raise TraceError(f"{self.path}: another file has taken its place since it was loaded; load it again")
-            self._identity = identity
+            # A trace that its run has closed is a new file, with the same rounds and more.
+            run = {name: _plain(value) for group in (file, _group(file, "provenance")) for name, value in group.attrs.items()
+                   if name not in ("complete", "ended")}
+            if self._run not in (None, run):
+                raise TraceError(f"{self.path}: another trace has taken its place since it was loaded; load it again")
+            self._run = run
         except TraceError:
             file.close()
             raise
         return file
+
+    def _drawn(self, file: h5py.File) -> numpy.ndarray:
+        seed = int(self.attributes["seed"])
+        return numpy.array([drawn_rates(file["links"].attrs, seed, number, len(self.devices)) for number in range(len(self.rounds))]
+                           ).reshape(len(self.rounds), len(self.devices), len(self.devices))
 
     def _table(self, name: str) -> pandas.DataFrame:
         with self._open() as file:
@@ -196,7 +206,7 @@ def _group(file: h5py.File, name: str) -> h5py.Group:
 
 
 def _rates(file: h5py.File) -> h5py.Dataset | None:
-    """The array of all rates; none in the trace of a large fleet."""
+    """The array of all rates; none in the trace of a large fleet, or where the trace holds what they are drawn from instead."""
     links = _group(file, "links")
     dense = links.get("rate_bit_s")
     if isinstance(dense, h5py.Dataset):
@@ -205,8 +215,13 @@ def _rates(file: h5py.File) -> h5py.Dataset | None:
         if file.swmr_mode:
             dense.refresh()
         return dense
-    open_table(file, "links/used")
+    if not _is_drawn(file):
+        open_table(file, "links/used")
     return None
+
+
+def _is_drawn(file: h5py.File) -> bool:
+    return "drawn_min_bit_s" in _group(file, "links").attrs and "rate_bit_s" not in file["links"]
 
 
 def _committed(numbers: numpy.ndarray, rates: h5py.Dataset | None) -> int:

@@ -20,6 +20,7 @@
 #include "cli/process_age.hpp"
 #include "cli/run_report.hpp"
 #include "cli/signals.hpp"
+#include "cli/surroundings.hpp"
 #include "cli/this_host.hpp"
 #include "config/file_kind.hpp"
 #include "config/scenario_file.hpp"
@@ -86,6 +87,10 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
     std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
     header.date = date.data();
     header.seed = stage.scenario.seed;
+    auto const& requests = stage.scenario.requests;
+    header.expected_rounds = stage.scenario.rounds.count;
+    header.expected_requests = header.expected_rounds * (requests.count ? *requests.count : requests.rate);
+    header.links = stage.scenario.links;
     auto& provenance = header.provenance;
     provenance.scenario = config::scenario_text(stage.scenario);
     provenance.command_line = request.command_line;
@@ -106,6 +111,8 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
     provenance.weights_hash = stage.weights ? stage.weights->sha256 : std::string(trace::random_weights);
     if (stage.scenario.emulation.kernels)
         provenance.convolutions = choices_text(stage.convolutions);
+    add_surroundings(provenance);
+    if (stage.scenario.emulation.kernels) provenance.threads = kernels::usual_threads();
     if (stage.scenario.emulation.clock == ClockKind::wall)
         provenance.realtime = std::to_string(std::ranges::count(stage.realtime, "yes")) + " of " +
                               std::to_string(stage.realtime.size()) + " ranks";

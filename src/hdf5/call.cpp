@@ -37,6 +37,10 @@ std::string error_message() {
     return text.empty() ? "no message" : text;
 }
 
+void fail_to_read(std::string const& file, std::string const& place) {
+    throw InputError({file, 0, place}, "is damaged: HDF5 cannot read it (" + error_message() + ")");
+}
+
 void fail(std::string_view call, std::string const& what) {
     throw EnvironmentError(std::string(call) + "(" + what + ")", error_message());
 }

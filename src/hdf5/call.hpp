@@ -23,6 +23,18 @@ std::string error_message();
 // Throws EnvironmentError: "call(what): HDF5's message".
 [[noreturn]] void fail(std::string_view call, std::string const& what);
 
+// Throws InputError: what HDF5 could not read of a file, with its message. The file is damaged, or its disk is.
+[[noreturn]] void fail_to_read(std::string const& file, std::string const& place);
+
+// Runs an HDF5 call that reads what an object holds; throws InputError when it says that it failed.
+template <class Call>
+auto checked_read(std::string const& file, std::string const& place, Call&& call) {
+    silence();
+    auto const result = call();
+    if (result < 0) fail_to_read(file, place);
+    return result;
+}
+
 // Runs an HDF5 call; throws EnvironmentError when it says that it failed.
 template <class Call>
 auto checked(std::string_view name, std::string const& what, Call&& call) {
@@ -39,6 +51,9 @@ Handle acquired(std::string_view name, std::string const& what, Handle::Release 
 
 }  // namespace skipstone::hdf5
 
+// HDF5_READ(file, "/events", H5Dread, …): a call that reads what an object of a file holds, checked.
+#define HDF5_READ(file, place, function, ...) \
+    ::skipstone::hdf5::checked_read(file, place, [&] { return function(__VA_ARGS__); })
 // HDF5_CALL(what, H5Dget_space, dataset): the call, checked. HDF5_ACQUIRE(…, H5Sclose, …): its result as a handle.
 #define HDF5_CALL(what, function, ...) \
     ::skipstone::hdf5::checked(#function, what, [&] { return function(__VA_ARGS__); })

@@ -1,6 +1,7 @@
 #include "hdf5/dataset.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <functional>
 #include <numeric>
@@ -103,6 +104,27 @@ ElementType Dataset::element_type() const {
     return {class_of(HDF5_CALL(place(), H5Tget_class, type.get())), size};
 }
 
+void Dataset::require_filters() const {
+    auto const list = HDF5_ACQUIRE(place(), H5Pclose, H5Dget_create_plist, id());
+    auto const count = static_cast<unsigned>(HDF5_CALL(place(), H5Pget_nfilters, list.get()));
+    for (unsigned i = 0; i < count; ++i) {
+        std::array<char, 256> text{};
+        unsigned flags = 0;
+        std::size_t values = 0;
+        auto const number = HDF5_CALL(place(), H5Pget_filter2, list.get(), i, &flags, &values, nullptr, text.size() - 1,
+                                      text.data(), nullptr);
+        if (HDF5_CALL(place(), H5Zfilter_avail, number) > 0) continue;
+        std::string const called(text.data());
+        throw InputError({file(), 0, name()},
+                         "was written with the HDF5 filter " +
+                             (called.empty() ? "" : "\"" + std::string(printable(called)) + "\", ") + "number " +
+                             std::to_string(number) +
+                             ", which is not on this machine. Write the file again with gzip or without a filter "
+                             "(where the filter is: h5repack -f GZIP=4 OLD.h5 NEW.h5), or tell HDF5_PLUGIN_PATH where "
+                             "the filter's plug-in lies");
+    }
+}
+
 void Dataset::require_believable() const {
     constexpr double always = 64 << 20, most_per_byte = 1032;
     // What an element may take in memory: a double, or a row of strings that the file keeps short.
@@ -145,17 +167,17 @@ void Dataset::read_floats(std::span<float> values) const {
     auto const half = half_type(place());
     if (std::endian::native == std::endian::little && HDF5_CALL(place(), H5Tequal, type.get(), half.get()) > 0) {
         std::vector<std::uint16_t> halves(values.size());
-        HDF5_CALL(place(), H5Dread, id(), half.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, halves.data());
+        HDF5_READ(file(), name(), H5Dread, id(), half.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, halves.data());
         widen(halves, values);
         return;
     }
-    HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    HDF5_READ(file(), name(), H5Dread, id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
 }
 
 std::vector<double> Dataset::read_doubles() const {
     require_numbers(*this);
     std::vector<double> values(elements());
-    HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    HDF5_READ(file(), name(), H5Dread, id(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
     return values;
 }
 
@@ -165,7 +187,7 @@ std::vector<double> Dataset::read_doubles(std::uint64_t first, std::uint64_t cou
     auto const space = select_rows(*this, first, count);
     std::vector<double> values(static_cast<std::size_t>(HDF5_CALL(place(), H5Sget_select_npoints, space.get())));
     auto const memory = memory_of_rows(*this, count);
-    HDF5_CALL(place(), H5Dread, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
+    HDF5_READ(file(), name(), H5Dread, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
     return values;
 }
 
@@ -175,8 +197,15 @@ void Dataset::append_doubles(std::span<double const> values) {
     auto const row = std::accumulate(extents.begin() + 1, extents.end(), std::uint64_t{1}, std::multiplies<>());
     SKIPSTONE_EXPECT(row > 0 && values.size() % row == 0);
     if (values.empty()) return;
+    write_doubles(grow(*this, values.size() / row), values);
+}
+
+void Dataset::write_doubles(std::uint64_t first, std::span<double const> values) {
+    auto const extents = shape();
+    auto const row = std::accumulate(extents.begin() + 1, extents.end(), std::uint64_t{1}, std::multiplies<>());
+    SKIPSTONE_EXPECT(row > 0 && values.size() % row == 0);
     auto const count = values.size() / row;
-    auto const first = grow(*this, count);
+    if (count == 0) return;
     auto const space = select_rows(*this, first, count);
     auto const memory = memory_of_rows(*this, count);
     HDF5_CALL(place(), H5Dwrite, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
@@ -223,14 +252,19 @@ void Dataset::read_rows(RowType const& type, std::uint64_t first, std::uint64_t 
     auto const transfer = HDF5_ACQUIRE(place(), H5Pclose, H5Pcreate, H5P_DATASET_XFER);
     auto const buffer = std::clamp<std::size_t>(count * std::max(type.row_size(), element_type().size), 1, 1 << 20);
     HDF5_CALL(place(), H5Pset_buffer, transfer.get(), buffer, nullptr, nullptr);
-    HDF5_CALL(place(), H5Dread, id(), type.id(), memory.get(), space.get(), transfer.get(), rows.data());
+    HDF5_READ(file(), name(), H5Dread, id(), type.id(), memory.get(), space.get(), transfer.get(), rows.data());
 }
 
 void Dataset::append_rows(RowType const& type, std::span<std::byte const> rows) {
     SKIPSTONE_EXPECT(rows.size() % type.row_size() == 0);
     if (rows.empty()) return;
+    write_rows(type, grow(*this, rows.size() / type.row_size()), rows);
+}
+
+void Dataset::write_rows(RowType const& type, std::uint64_t first, std::span<std::byte const> rows) {
+    SKIPSTONE_EXPECT(rows.size() % type.row_size() == 0);
     auto const count = rows.size() / type.row_size();
-    auto const first = grow(*this, count);
+    if (count == 0) return;
     auto const space = select_rows(*this, first, count);
     auto const memory = memory_space(*this, count);
     auto const clean = type.without_padding(rows);

@@ -31,9 +31,13 @@ class Dataset : public Object {
     // The first extent; 1 for a scalar.
     std::uint64_t rows() const;
     // Throws InputError when it says that it holds more than the file can: more than 64 MiB and what the best
-    // compression (1032 : 1) would make of the whole file; or has its elements in another file. Everything that is read was checked so, since a file of a few
-    // bytes may claim any extents.
+    // compression (1032 : 1) would make of the whole file; or has its elements in another file. Everything that is read
+    // was checked so, since a file of a few bytes may claim any extents.
     void require_believable() const;
+
+    // Throws InputError, naming the filter and what to do, when the elements went through a filter (a compression) that
+    // this HDF5 does not have. Everything that is read was checked so.
+    void require_filters() const;
 
     // All elements, row-major, converted from any integer or floating-point type, float16 included.
     std::vector<float> read_floats() const;
@@ -43,6 +47,8 @@ class Dataset : public Object {
     std::vector<double> read_doubles(std::uint64_t first, std::uint64_t count) const;
     // Appends rows along the first extent, which must be unlimited; values: a whole number of rows.
     void append_doubles(std::span<double const> values);
+    // Over the rows that begin at `first`.
+    void write_doubles(std::uint64_t first, std::span<double const> values);
 
     // A one-dimensional array of compounds.
     std::vector<std::string> column_names() const;
@@ -52,6 +58,8 @@ class Dataset : public Object {
     // converted, and each one of `type` must be there.
     void read_rows(RowType const& type, std::uint64_t first, std::uint64_t count, std::span<std::byte> rows) const;
     void append_rows(RowType const& type, std::span<std::byte const> rows);
+    // Over the rows that begin at `first`.
+    void write_rows(RowType const& type, std::uint64_t first, std::span<std::byte const> rows);
 
     // Hands what was written so far to the operating system: raw data first, then what refers to it.
     void flush();

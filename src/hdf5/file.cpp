@@ -103,9 +103,11 @@ std::optional<H5O_type_t> kind_of(Group const& group, std::string const& path) {
 }
 
 Dataset create_growing(Group const& group, std::string const& name, hid_t type,
-                       std::vector<std::uint64_t> const& row_shape, std::uint64_t chunk_rows, void const* fill) {
+                       std::vector<std::uint64_t> const& row_shape, Rows const& rows, void const* fill) {
     auto const what = group.file() + ":" + joined(group.name(), name);
-    std::vector<hsize_t> extent{0}, limit{H5S_UNLIMITED}, chunk{chunk_rows};
+    bool const fixed = rows.storage == Storage::packed && rows.count > 0;
+    std::vector<hsize_t> extent{rows.storage == Storage::packed ? rows.count : 0},
+        limit{fixed ? rows.count : H5S_UNLIMITED}, chunk{rows.in_chunk};
     for (auto const size : row_shape) {
         extent.push_back(size);
         limit.push_back(size);
@@ -115,6 +117,11 @@ Dataset create_growing(Group const& group, std::string const& name, hid_t type,
     auto const space = HDF5_ACQUIRE(what, H5Sclose, H5Screate_simple, rank, extent.data(), limit.data());
     auto const list = HDF5_ACQUIRE(what, H5Pclose, H5Pcreate, H5P_DATASET_CREATE);
     HDF5_CALL(what, H5Pset_chunk, list.get(), rank, chunk.data());
+    if (rows.storage == Storage::packed) {
+        HDF5_CALL(what, H5Pset_shuffle, list.get());
+        HDF5_CALL(what, H5Pset_deflate, list.get(), 4U);
+        HDF5_CALL(what, H5Pset_fletcher32, list.get());
+    }
     if (fill != nullptr) HDF5_CALL(what, H5Pset_fill_value, list.get(), type, fill);
     return {HDF5_ACQUIRE(what, H5Dclose, H5Dcreate2, group.id(), name.c_str(), type, space.get(), H5P_DEFAULT,
                          list.get(), H5P_DEFAULT),
@@ -140,9 +147,9 @@ bool Group::has_group(std::string const& path) const {
 std::optional<Dataset> Group::find_dataset(std::string const& path) const {
     if (!has_dataset(path)) return std::nullopt;
     auto const full = joined(name(), path);
-    Dataset dataset(HDF5_ACQUIRE(file() + ":" + full, H5Dclose, H5Dopen2, id(), path.c_str(), H5P_DEFAULT), file(),
-                    full);
+    Dataset dataset(Handle(HDF5_READ(file(), full, H5Dopen2, id(), path.c_str(), H5P_DEFAULT), H5Dclose), file(), full);
     dataset.require_believable();
+    dataset.require_filters();
     return dataset;
 }
 
@@ -165,17 +172,16 @@ Group Group::create_group(std::string const& child) {
             file(), full};
 }
 
-Dataset Group::create_table(std::string const& child, RowType const& type, std::uint64_t chunk_rows,
+Dataset Group::create_table(std::string const& child, RowType const& type, Rows const& rows,
                             std::span<std::byte const> fill_row) {
     SKIPSTONE_EXPECT(fill_row.empty() || fill_row.size() == type.row_size());
     auto const fill = type.without_padding(fill_row);
-    return create_growing(*this, child, type.id(), {}, chunk_rows, fill.empty() ? nullptr : fill.data());
+    return create_growing(*this, child, type.id(), {}, rows, fill.empty() ? nullptr : fill.data());
 }
 
-Dataset Group::create_growing_doubles(std::string const& child, std::vector<std::uint64_t> const& row_shape,
-                                      std::uint64_t chunk_rows) {
+Dataset Group::create_doubles(std::string const& child, std::vector<std::uint64_t> const& row_shape, Rows const& rows) {
     double const none = std::numeric_limits<double>::quiet_NaN();
-    return create_growing(*this, child, H5T_IEEE_F64LE, row_shape, chunk_rows, &none);
+    return create_growing(*this, child, H5T_IEEE_F64LE, row_shape, rows, &none);
 }
 
 Dataset Group::create_floats(std::string const& child, std::vector<std::uint64_t> const& shape,
@@ -225,7 +231,7 @@ File File::open(std::string const& path, Access access) {
     return {std::move(file), std::move(root), path};
 }
 
-File File::create(std::string const& path) {
+File File::create(std::string const& path, Storage storage) {
     silence();
     // HDF5's own message for a path that cannot be written says little: try it first.
     int const descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -240,8 +246,10 @@ File File::create(std::string const& path) {
     auto const access = access_properties(path);
     // A write that a kill interrupts stops between two pages of memory: a piece of metadata that lies within one is
     // never half written.
-    HDF5_CALL(path, H5Pset_file_space_strategy, creation.get(), H5F_FSPACE_STRATEGY_PAGE, false, hsize_t{1});
-    HDF5_CALL(path, H5Pset_file_space_page_size, creation.get(), hsize_t{4096});
+    if (storage == Storage::growing) {
+        HDF5_CALL(path, H5Pset_file_space_strategy, creation.get(), H5F_FSPACE_STRATEGY_PAGE, false, hsize_t{1});
+        HDF5_CALL(path, H5Pset_file_space_page_size, creation.get(), hsize_t{4096});
+    }
     // The root's attributes stay in its header, where rewriting one is safe under write_swmr.
     HDF5_CALL(path, H5Pset_attr_phase_change, creation.get(), 64, 32);
     auto file = HDF5_ACQUIRE(path, H5Fclose, H5Fcreate, path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get());

@@ -14,6 +14,19 @@ namespace skipstone::hdf5 {
 
 enum class FloatWidth { half, single };  // IEEE binary16, binary32
 
+// growing: rows are appended, and readers follow. packed: all rows are known; they are compressed (shuffled, gzip) and
+// have checksums (Fletcher-32), so that damage is found when they are read.
+enum class Storage { growing, packed };
+
+// How many rows an array will have (packed; a growing one begins with none), and how many are stored together.
+struct Rows {
+    Rows(std::uint64_t rows_in_chunk, std::uint64_t all_rows = 0, Storage stored = Storage::growing)
+        : in_chunk(rows_in_chunk), count(all_rows), storage(stored) {}
+
+    std::uint64_t in_chunk, count;
+    Storage storage;
+};
+
 class Group : public Object {
   public:
     Group(Handle handle, std::string file, std::string name)
@@ -30,13 +43,12 @@ class Group : public Object {
     Group group(std::string const& path) const;
 
     Group create_group(std::string const& name);
-    // An empty table that rows can be appended to. fill_row: what a row reads as before it is written, row_size bytes;
-    // empty: zeros.
-    Dataset create_table(std::string const& name, RowType const& type, std::uint64_t chunk_rows,
+    // A table that rows can be appended to (growing) or written into (packed). fill_row: what a row reads as before it
+    // is written, row_size bytes; empty: zeros.
+    Dataset create_table(std::string const& name, RowType const& type, Rows const& rows,
                          std::span<std::byte const> fill_row);
-    // An empty float64 array [0, extents of a row…] that rows can be appended to; unwritten elements read as NaN.
-    Dataset create_growing_doubles(std::string const& name, std::vector<std::uint64_t> const& row_shape,
-                                   std::uint64_t chunk_rows);
+    // Likewise a float64 array [rows, extents of a row…]; unwritten elements read as NaN.
+    Dataset create_doubles(std::string const& name, std::vector<std::uint64_t> const& row_shape, Rows const& rows);
     // A fixed array with its values, row-major.
     Dataset create_floats(std::string const& name, std::vector<std::uint64_t> const& shape,
                           std::span<float const> values, FloatWidth width = FloatWidth::single);
@@ -52,9 +64,9 @@ class File : public Group {
     // Throws InputError when it is not there, not HDF5 (saying what it is instead), empty, truncated, or cannot be
     // opened this way.
     static File open(std::string const& path, Access access);
-    // Creates a file in the format of HDF5 1.10, which write_swmr needs; one that is there is emptied. Throws
-    // InputError when the path cannot be written.
-    static File create(std::string const& path);
+    // Creates a file in the format of HDF5 1.10, which write_swmr needs; one that is there is emptied. growing: laid
+    // out so that a kill while it is written harms nothing. Throws InputError when the path cannot be written.
+    static File create(std::string const& path, Storage storage = Storage::growing);
 
     File(File&&) noexcept = default;
     File& operator=(File&&) noexcept = default;

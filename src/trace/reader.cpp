@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
 #include <optional>
 
 #include "hdf5/file.hpp"
+#include "trace/drawn_rates.hpp"
 #include "trace/table_type.hpp"
 #include "trace/write_mark.hpp"
 #include "units/error.hpp"
@@ -215,6 +217,10 @@ std::string line_of(hdf5::Object const& object, std::string const& attribute) {
 Provenance provenance_of(hdf5::File const& file) {
     auto const group = file.group("provenance");
     auto const line = [&](std::string const& name) { return line_of(group, name); };
+    auto const later = [&](std::string const& name) { return group.has_attribute(name) ? line(name) : ""; };
+    auto const later_number = [&](std::string const& name) {
+        return group.has_attribute(name) ? group.read_integer(name) : -1;
+    };
     return {group.read_string("scenario"),
             group.read_string("command_line"),
             line("git_revision"),
@@ -225,10 +231,37 @@ Provenance provenance_of(hdf5::File const& file) {
             group.read_double("dilation"),
             line("network"),
             line("weights_hash"),
-            group.has_attribute("convolutions") ? line("convolutions") : "",
-             group.has_attribute("realtime") ? line("realtime") : "",
-             group.has_attribute("images") ? group.read_string("images") : "",
-             group.has_attribute("labels") ? group.read_string("labels") : ""};
+            later("convolutions"),
+            later("job_id"),
+            later("job_array"),
+            later_number("job_restarts"),
+            later("launcher"),
+            later("processor"),
+            later_number("cores"),
+            later_number("threads"),
+            later_number("memory_bytes"),
+            later("realtime"),
+            group.has_attribute("images") ? group.read_string("images") : "",
+            group.has_attribute("labels") ? group.read_string("labels") : ""};
+}
+
+// What the rates are drawn from, where the file says that instead of the rates.
+std::optional<LinkModel> link_model_of(hdf5::File const& file) {
+    if (!file.has_group("links") || file.has_dataset(std::string(rates_path))) return std::nullopt;
+    auto const group = file.group("links");
+    if (!group.has_attribute("drawn_min_bit_s")) return std::nullopt;
+    LinkModel links;
+    links.min = BitRate(group.read_double("drawn_min_bit_s"));
+    links.max = BitRate(group.read_double("drawn_max_bit_s"));
+    links.efficiency = group.read_double("drawn_efficiency");
+    links.symmetric = group.read_integer("drawn_symmetric") != 0;
+    links.redraw = group.read_string("drawn_anew") == "never" ? Redraw::never : Redraw::round;
+    if (!(links.min > BitRate(0) && links.max >= links.min && std::isfinite(links.max.value())))
+        throw InputError({file.path(), 0, "/links@drawn_min_bit_s"},
+                         "and drawn_max_bit_s must be rates above 0, in this order");
+    if (!(links.efficiency > 0 && links.efficiency <= 1))
+        throw InputError({file.path(), 0, "/links@drawn_efficiency"}, "must be above 0 and at most 1");
+    return links;
 }
 
 std::array<Table const*, 9> all_tables() {
@@ -253,13 +286,15 @@ struct Reader::State {
         for (auto const* table : all_tables()) tables.emplace(table->path, open_table(file, *table));
         header.devices = store<DeviceRow>().read<DeviceRow>({0, store<DeviceRow>().rows});
         header.blocks = store<BlockRow>().read<BlockRow>({0, store<BlockRow>().rows});
-        if (header.devices.size() <= dense_rates_limit) {
+        header.links = link_model_of(file);
+        bool const dense = header.devices.size() <= dense_rates_limit;
+        if (dense && !header.links) {
             rates = file.dataset(std::string(rates_path));
             auto const devices = header.devices.size();
             if (rates->shape().size() != 3 || rates->shape()[1] != devices || rates->shape()[2] != devices)
                 throw InputError({path, 0, rates->name()},
                                  "is not an array [round, device, device] of the trace's devices");
-        } else {
+        } else if (!dense) {
             auto const& used = table_of<UsedLinkRow>();
             tables.emplace(used.path, open_table(file, used));
         }
@@ -389,11 +424,12 @@ void Reader::require_block(std::int32_t block, std::string const& table) const {
 }
 
 bool Reader::has_dense_rates() const {
-    return state_->rates.has_value();
+    return header().devices.size() <= dense_rates_limit;
 }
 
 std::vector<double> Reader::rates(RoundId round) const {
     SKIPSTONE_EXPECT(has_dense_rates() && round.value() >= 0 && round.value() < committed_rounds());
+    if (header().links) return drawn_rates(*header().links, header().seed, round, header().devices.size());
     return state_->rates->read_doubles(round.index(), 1);
 }
 

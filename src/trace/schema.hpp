@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "model/event.hpp"
+#include "model/link.hpp"
 #include "model/network.hpp"
 #include "units/id.hpp"
 
@@ -132,14 +134,26 @@ struct Provenance {
     double dilation = 1;
     std::string network;
     std::string weights_hash;
-    std::string convolutions;  // "NAME: ALGORITHM; …" of those that were not computed directly
-    std::string realtime;      // wall clock: ranks that may use SCHED_FIFO, "11 of 11 ranks"; else ""
-    std::string images;        // where they come from, how many, and what was passed over; empty: synthetic
-    std::string labels;        // "0 = cat; 1 = dog; …": class folders by label; empty where there are none
+    std::string convolutions{};         // "NAME: ALGORITHM; …" of those that were not computed directly
+    std::string job_id{}, job_array{};  // of the batch system; array: "JOB_TASK"; empty: none
+    std::int64_t job_restarts = -1;     // how often the batch system has started the job again
+    std::string launcher{};             // what started the ranks; empty: nobody
+    std::string processor{};            // model, of rank 0's host
+    std::int64_t cores = -1;            // that rank 0 may use
+    std::int64_t threads = -1;          // that compute kernels, in each rank
+    std::int64_t memory_bytes = -1;     // of rank 0's host
+    std::string realtime{};  // wall clock: ranks that may use SCHED_FIFO, "11 of 11 ranks"; else ""
+    std::string images{};    // where they come from, how many, and what was passed over; empty: synthetic
+    std::string labels{};    // "0 = cat; 1 = dog; …": class folders by label; empty where there are none
 };
 
 // What is known before the first round.
 struct Header {
+    // How many rounds and requests are expected, which chunks are cut to; 0: nobody knows.
+    double expected_rounds = 0, expected_requests = 0;
+    // What the rates are drawn from, with the seed; none where they are not, or not all. When a trace is read: only
+    // where it holds this instead of the rates.
+    std::optional<LinkModel> links;
     std::string software_version;
     std::string date;  // ISO 8601
     std::uint64_t seed = 0;
@@ -209,7 +223,10 @@ Table const& table_of<ClockRow>();
 template <>
 Table const& table_of<OutageRow>();
 
-// The dense rates, a table of none of the row types: float64 [round, device, device].
+// The dense rates, a table of none of the row types: float64 [round, device, device]. A trace of a run that has ended
+// lacks them where they follow from the seed and the attributes of the group /links, and would take more room than
+// stored_rates_limit.
 inline constexpr std::string_view rates_path = "links/rate_bit_s";
+inline constexpr std::uint64_t stored_rates_limit = 1 << 20;  // bytes
 
 }  // namespace skipstone::trace

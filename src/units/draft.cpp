@@ -51,11 +51,14 @@ fs::path Draft::path() const {
     return nameless_ ? "/proc/self/fd/" + std::to_string(descriptor_) : named_.string();
 }
 
-void Draft::replace_target() {
-    if (nameless_)  // only a rename replaces what is there
-        if (::linkat(AT_FDCWD, path().c_str(), AT_FDCWD, named_.c_str(), AT_SYMLINK_FOLLOW) != 0)
-            throw EnvironmentError::from_errno("linkat(" + target_.string() + ")");
-    if (::rename(named_.c_str(), target_.c_str()) != 0)
+fs::path const& Draft::give_name() {
+    if (nameless_ && ::linkat(AT_FDCWD, path().c_str(), AT_FDCWD, named_.c_str(), AT_SYMLINK_FOLLOW) != 0)
+        throw EnvironmentError::from_errno("linkat(" + target_.string() + ")");
+    return named_;
+}
+
+void Draft::replace_target() {  // only a rename replaces what is there
+    if (::rename(give_name().c_str(), target_.c_str()) != 0)
         throw EnvironmentError::from_errno("rename(" + target_.string() + ")");
 }
 

@@ -18,6 +18,8 @@ class Draft {
 
     // To open it with, empty, for reading and writing.
     std::filesystem::path path() const;
+    // A name beside the target, from which it can be renamed; it lies there from now on. Throws EnvironmentError.
+    std::filesystem::path const& give_name();
     // Replaces what is at the target, a link itself. Throws EnvironmentError. Once only.
     void replace_target();
 

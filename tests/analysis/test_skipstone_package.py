@@ -256,10 +256,17 @@ for count in range(4):
     def test_a_trace_that_another_run_has_replaced(self):
         trace = self.load(traces.example())
         other = self.path.with_suffix(".new")
-        traces.write(other, traces.example(rounds=1))
+        traces.write(other, traces.example(rounds=1), {"date": "another day"})
         other.replace(self.path)
-        with self.assertRaisesRegex(skipstone.TraceError, "another file has taken its place"):
+        with self.assertRaisesRegex(skipstone.TraceError, "another trace has taken its place"):
             trace.events
+
+    def test_a_trace_that_its_own_run_has_written_anew(self):
+        trace = self.load(traces.example(), complete=0, ended="running")
+        other = self.path.with_suffix(".new")
+        traces.write(other, traces.example())
+        other.replace(self.path)
+        self.assertEqual(len(trace.events), len(traces.example()["events"]))
 
 
 class Refuses(PackageCase):

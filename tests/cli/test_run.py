@@ -198,6 +198,21 @@ class Run(ProgramTest):
                 self.assertRegex(result.err, "there is not enough memory|Cannot allocate memory|memory allocation failed")
         self.assertGreater(told, 0)
 
+    def test_provenance_says_what_started_the_run_and_where(self):
+        job = {"SLURM_JOB_ID": "77", "SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "3", "SLURM_RESTART_COUNT": "2"}
+        output = self.new_path(".h5")
+        self.skipstone("run", self.scenario(), "-o", output, environment=job)
+        found = Trace(output).provenance
+        self.assertEqual((found["job_id"], found["job_array"], found["job_restarts"]), ("77", "70_3", 2))
+        self.assertEqual((found["launcher"], found["realtime"], found["threads"]), ("", "", -1))
+        self.assertEqual(found["cores"], len(os.sched_getaffinity(0)))
+        self.assertEqual(found["memory_bytes"], os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        self.assertTrue(found["processor"])
+        self.assertEqual(self.run_scenario().provenance["job_restarts"], -1)
+        wall = self.run_scenario({"emulation.clock": "wall", "rounds.count": 1}, ranks=5).provenance
+        self.assertRegex(wall["realtime"], r"^(granted on [1-5] of 5 ranks|refused)$")
+        self.assertIn("mpirun", wall["launcher"])
+
 
 if __name__ == "__main__":
     unittest.main()

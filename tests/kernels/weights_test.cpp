@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(names_a_tensor_of_wrong_shape_with_both_shapes) {
 
 BOOST_AUTO_TEST_CASE(names_a_tensor_of_wrong_type) {
     auto const add_doubles = [](hdf5::File& file) {
-        auto dataset = file.create_growing_doubles("bn1.bias", {}, 4);
+        auto dataset = file.create_doubles("bn1.bias", {}, 4);
         dataset.append_doubles(std::array{1.0, 2.0, 3.0, 4.0});
     };
     check_complaint({.without = "bn1.bias", .file = add_doubles}, {"bn1.bias", "float64", "float32 or float16"});

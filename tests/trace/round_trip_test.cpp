@@ -3,8 +3,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iomanip>
+#include <sstream>
 
+#include "hdf5/file.hpp"
 #include "sample.hpp"
+#include "trace/check.hpp"
+#include "trace/drawn_rates.hpp"
 #include "trace/reader.hpp"
 #include "trace/writer.hpp"
 #include "units/error.hpp"
@@ -164,6 +169,16 @@ BOOST_AUTO_TEST_CASE(the_attributes_come_back) {
     BOOST_TEST(read.weights_hash == written.weights_hash);
     BOOST_TEST(read.images == written.images);
     BOOST_TEST(read.labels == written.labels);
+    BOOST_TEST(read.convolutions == written.convolutions);
+    BOOST_TEST(read.job_id == written.job_id);
+    BOOST_TEST(read.job_array == written.job_array);
+    BOOST_TEST(read.job_restarts == written.job_restarts);
+    BOOST_TEST(read.launcher == written.launcher);
+    BOOST_TEST(read.processor == written.processor);
+    BOOST_TEST(read.cores == written.cores);
+    BOOST_TEST(read.threads == written.threads);
+    BOOST_TEST(read.memory_bytes == written.memory_bytes);
+    BOOST_TEST(read.realtime == written.realtime);
     auto const units = trace.units("events");
     BOOST_TEST((units == std::vector<std::string>{"begin_s=s", "end_s=s", "host_begin_s=s", "host_end_s=s", "bytes=B",
                                                   "macs=MAC"}));
@@ -220,7 +235,63 @@ BOOST_AUTO_TEST_CASE(a_small_run_is_a_small_file) {
         records.push_back(record);
     }
     sample::write(file("t.h5"), sample::header(10), records);
-    BOOST_TEST(std::filesystem::file_size(file("t.h5")) < 700'000U);
+    BOOST_TEST(std::filesystem::file_size(file("t.h5")) < 300'000U);
+}
+
+BOOST_AUTO_TEST_CASE(rates_that_the_seed_gives_are_not_stored_but_where_they_are_few) {
+    auto header = sample::header();
+    header.links = LinkModel{};
+    header.links->efficiency = 0.7;
+    auto const write = [&](std::int32_t rounds, bool other) {
+        std::vector<RoundRecord> records;
+        for (std::int32_t round = 0; round < rounds; ++round) {
+            RoundRecord record;
+            record.round.round = round;
+            record.rate_bit_s = drawn_rates(*header.links, header.seed, RoundId(round), 3);
+            if (other && round == 7) record.rate_bit_s[1] = 1;
+            records.push_back(record);
+        }
+        sample::write(file("t.h5"), header, records);
+        Reader const trace(file("t.h5"));
+        BOOST_REQUIRE(trace.has_dense_rates());
+        for (auto const& record : records)
+            for (std::size_t i = 0; i < 9; ++i) {
+                auto const rate = trace.rates(RoundId(record.round.round))[i];
+                BOOST_REQUIRE((rate == record.rate_bit_s[i] || i % 4 == 0));
+            }
+        return hdf5::File::open(file("t.h5"), hdf5::Access::read).has_dataset(std::string(rates_path));
+    };
+    BOOST_TEST(write(5, false));
+    BOOST_TEST(!write(1000, false));
+    BOOST_TEST(write(1000, true));
+#ifdef SKIPSTONE_H5PY
+    write(1000, false);
+    double sum = 0;
+    for (double const rate : Reader(file("t.h5")).rates(RoundId(999)))
+        if (!std::isnan(rate)) sum += rate;
+    std::ostringstream command;
+    command << std::setprecision(17) << SKIPSTONE_H5PY << " drawn " << file("t.h5") << " 999 " << sum;
+    BOOST_TEST(std::system(command.str().c_str()) == 0);
+#endif
+}
+
+BOOST_AUTO_TEST_CASE(a_byte_that_changes_in_a_closed_trace_is_noticed) {
+    sample::write(file("t.h5"), sample::header(), sample::records(8));
+    std::ifstream stream(file("t.h5"), std::ios::binary);
+    std::string const whole(std::istreambuf_iterator<char>(stream), {});
+    int noticed = 0, tried = 0;
+    for (std::size_t at = 0; at < whole.size(); at += 97, ++tried) {
+        auto changed = whole;
+        changed[at] = static_cast<char>(changed[at] ^ 0x10);
+        std::ofstream(file("u.h5"), std::ios::binary) << changed;
+        try {
+            noticed += !check(file("u.h5")).empty();
+        } catch (std::runtime_error const&) {
+            ++noticed;
+        }
+    }
+    BOOST_TEST_MESSAGE(noticed << " of " << tried);
+    BOOST_TEST(noticed > 0.6 * tried);  // the rest lies between objects, where nothing is
 }
 
 BOOST_AUTO_TEST_CASE(text_is_cut_between_characters) {

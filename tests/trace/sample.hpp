@@ -46,16 +46,24 @@ inline Header header(std::size_t devices = 3) {
                        "resnet50",
                        "0123",
                        "b0.conv: winograd-4x3",
-                       "",
-                       "",
-                       ""};
+                       "17",
+                       "16_1",
+                       2,
+                       "srun",
+                       "a processor",
+                       8,
+                       1,
+                       1 << 30,
+                       "3 of 4 ranks",
+                       "ten pictures",
+                       "0 = cat"};
     for (std::size_t i = 0; i < devices; ++i) {
         auto const value = static_cast<double>(i);
         made.devices.push_back({static_cast<std::int32_t>(i), "dévice " + std::to_string(i), 1e9 + value, 100, 20'000,
                                 500 + value, 8, 10, 2, 1});
     }
     if (devices > 2) made.devices[2].battery_j = 149;  // is empty while idling in round 3, see below
-    for (std::int32_t i = 0; i < 3; ++i) made.blocks.push_back({i, "b" + std::to_string(i), 10 + i, 20, 30, 40, i, i});
+    for (std::int32_t i = 0; i < 3; ++i) made.blocks.push_back({i, "b" + std::to_string(i), 1000, 20, 77, 40, 1000 * i, i});
     return made;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Reads traces the way an analyst does, for trace_tests. Prints nothing when all is right."""
+import pathlib
 import sys
 
 import h5py
@@ -53,6 +54,18 @@ def check_killed(path, at_least, events_per_round):
         assert trace.attrs["complete"] == 0 and trace.attrs["ended"].decode() == "running"
 
 
+def check_drawn(path, round, expected):
+    """The package draws the rates that the file leaves out."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
+    import skipstone
+    rates = skipstone.load(path).rates(round).to_numpy()
+    total = 0.0
+    for rate in rates.ravel():
+        if rate == rate:
+            total += rate
+    assert total == expected, (total, expected)
+
+
 def rechunk(source, destination):
     """The same rows in other chunks, compressed, with other attributes."""
     with h5py.File(source, "r") as old, h5py.File(destination, "w", libver="latest") as new:
@@ -75,6 +88,8 @@ if __name__ == "__main__":
     elif command == "killed":
         for path, at_least, events in zip(arguments[::3], arguments[1::3], arguments[2::3]):
             check_killed(path, int(at_least), int(events))
+    elif command == "drawn":
+        check_drawn(arguments[0], int(arguments[1]), float(arguments[2]))
     elif command == "rechunk":
         rechunk(*arguments)
     else:

@@ -84,6 +84,16 @@ BOOST_AUTO_TEST_CASE(writes_through_a_link) {
     BOOST_TEST(Reader(file("elsewhere/t.h5")).committed_rounds() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(does_not_follow_a_link_that_waits_for_its_draft) {
+    std::ofstream(file("victim")) << "dear";
+    std::filesystem::create_symlink(path / "victim", path / (".t.h5.new-" + std::to_string(::getpid())));
+    sample::write(file("t.h5"), sample::header(), sample::records(2));
+    std::ifstream victim(file("victim"));
+    BOOST_TEST(std::string(std::istreambuf_iterator<char>(victim), {}) == "dear");
+    BOOST_TEST(files() == 2);
+    BOOST_TEST(Reader(file("t.h5")).complete());
+}
+
 BOOST_AUTO_TEST_CASE(a_path_that_cannot_be_written_is_refused_with_the_reason) {
     auto const refused = [&](std::string const& where, std::string const& reason) {
         BOOST_CHECK_EXCEPTION(Writer(where, sample::header()), InputError,
@@ -116,10 +126,12 @@ BOOST_AUTO_TEST_CASE(writes_to_scratch_where_writes_are_not_ordered_and_moves_at
         BOOST_TEST(says("moved at the end")(std::runtime_error(*writer.warning())));
         auto const scratch = writer.file();
         BOOST_TEST(scratch != file("t.h5"));
+        auto const folder = std::filesystem::path(scratch).parent_path();  // nobody else can plant a link there
+        BOOST_TEST((std::filesystem::status(folder).permissions() == std::filesystem::perms::owner_all));
         for (auto const& record : sample::records(3)) writer.append(record);
         BOOST_TEST(Reader(file("t.h5")).committed_rounds() == 1);
         writer.finish(Ended::finished);
-        BOOST_TEST(!std::filesystem::exists(scratch));
+        BOOST_TEST(!std::filesystem::exists(folder));
         BOOST_TEST(writer.file() == file("t.h5"));
     }
     Reader const trace(file("t.h5"));
