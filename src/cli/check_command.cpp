@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/sweep_program.hpp"
+#include "cli/trace_analysis.hpp"
 #include "config/file_kind.hpp"
 #include "config/instance_json.hpp"
 #include "config/scenario_file.hpp"
@@ -21,6 +22,7 @@
 #include "mpi/communicator.hpp"
 #include "sweep/points.hpp"
 #include "sweep/status.hpp"
+#include "sweep/table_check.hpp"
 #include "trace/check.hpp"
 #include "trace/digest.hpp"
 #include "units/error.hpp"
@@ -68,42 +70,101 @@ std::vector<std::string> check_images(images::ImageSource const& source) {
     return wrong;
 }
 
-bool is_trace(std::string const& file) {
-    return hdf5::File::open(file, hdf5::Access::read_swmr).has_attribute("format");
+enum class Hdf5Kind { trace, sweep_table, weights };
+
+std::string_view to_string(Hdf5Kind kind) {
+    switch (kind) {
+        case Hdf5Kind::trace:
+            return "trace";
+        case Hdf5Kind::sweep_table:
+            return "sweep table";
+        case Hdf5Kind::weights:
+            return "weights";
+    }
+    return "?";
+}
+
+// Throws InputError for an HDF5 file that is none of ours.
+Hdf5Kind hdf5_kind(std::string const& path) {
+    auto const file = hdf5::File::open(path, hdf5::Access::read_swmr);
+    if (file.has_attribute("format")) {
+        auto const format = file.read_string("format");
+        if (format == trace::format) return Hdf5Kind::trace;
+        if (format == sweep::table_format) return Hdf5Kind::sweep_table;
+        throw InputError({path, 0, "/@format"},
+                         "is \"" + format + "\": this is an HDF5 file, but no trace, no weights and no table of ours");
+    }
+    if (file.has_group("provenance") || file.has_dataset("rounds"))
+        throw InputError({path, 0, ""}, "is a damaged trace: its attribute 'format' is missing");
+    if (file.has_attribute("network")) return Hdf5Kind::weights;
+    throw InputError({path, 0, ""},
+                     "is an HDF5 file, but no trace, no weights and no table of ours (it has neither an attribute "
+                     "'format' nor 'network')");
+}
+
+std::optional<trace::Basis> basis_of(trace::Reader const& trace, Invocation const& invocation) try {
+    auto scenario = scenario_of(trace, invocation);
+    if (!scenario) return std::nullopt;
+    auto network = emulator::network_of(*scenario);
+    drop_options(scenario->accuracy, network);
+    return trace::Basis{*std::move(scenario), std::move(network)};
+} catch (InputError const&) {
+    return std::nullopt;
+}
+
+// What kind of file this is, and what does not fit together in it.
+struct Verdict {
+    std::string kind;
+    std::vector<std::string> findings;
+};
+
+Verdict verdict_of_hdf5(std::string const& file, Invocation const& invocation) {
+    auto const kind = hdf5_kind(file);
+    std::string const name(to_string(kind));
+    switch (kind) {
+        case Hdf5Kind::trace:
+            return {name, trace::check(file, [&](trace::Reader const& trace) { return basis_of(trace, invocation); })};
+        case Hdf5Kind::sweep_table:
+            return {name, sweep::check_table(file)};
+        case Hdf5Kind::weights:
+            break;
+    }
+    return {name, check_weights(file, invocation)};
 }
 
 // Throws InputError for what cannot be read, else says what does not fit together.
-std::vector<std::string> findings(std::string const& file, Invocation const& invocation) {
+Verdict verdict_of(std::string const& file, Invocation const& invocation) {
     auto const kind = config::identify(file);
+    Verdict const right{std::string(config::to_string(kind)), {}};
     switch (kind) {
         case config::FileKind::scenario: {
             auto const scenario = emulator::with_weights_metadata(config::load_scenario(file, {}, invocation.profiles));
             emulator::Course(scenario, emulator::network_of(scenario));
-            return {};
+            return right;
         }
         case config::FileKind::network_profile:
             Network(config::load_network_profile(file, invocation.profiles));
-            return {};
+            return right;
         case config::FileKind::device_profile:
             config::load_device_profile(file, invocation.profiles);
-            return {};
+            return right;
         case config::FileKind::link_profile:
             config::load_link_profile(file, invocation.profiles);
-            return {};
+            return right;
         case config::FileKind::fault_profile:
             config::load_fault_profile(file, invocation.profiles);
-            return {};
+            return right;
         case config::FileKind::accuracy_table: {
             auto const table = config::load_accuracy_table(file, invocation.profiles);
             drop_options(table, Network(config::load_network_profile(table.network, invocation.profiles)));
-            return {};
+            return right;
         }
         case config::FileKind::calibration: {
             auto const calibration = config::load_calibration(file, invocation.profiles);
             auto profile = config::load_network_profile(calibration.network, invocation.profiles);
             profile.input = calibration.input;
             check_calibration(calibration, Network(profile));
-            return {};
+            return right;
         }
         case config::FileKind::sweep: {
             std::string wrong;
@@ -112,17 +173,19 @@ std::vector<std::string> findings(std::string const& file, Invocation const& inv
             for (auto const& [message, points] : sweep::expand(sweep, invocation.profiles, resolve).complaints)
                 wrong += (wrong.empty() ? "" : "\n") + message + " (point " + sweep::ranges_text(points) + ")";
             if (!wrong.empty()) throw InputError(wrong);
-            return {};
+            return right;
         }
         case config::FileKind::instance:
             config::load_instance(file);
-            return {};
+            return right;
+        case config::FileKind::sweep_table:
+            if (!hdf5::has_signature(file))
+                throw InputError({file, 0, ""}, config::kind_text(kind, file) + "; `skipstone check` looks into the .h5 beside it");
+            return verdict_of_hdf5(file, invocation);
         case config::FileKind::trace:
-            return trace::check(file);
         case config::FileKind::weights:
-            return check_weights(file, invocation);
         case config::FileKind::hdf5:
-            return is_trace(file) ? trace::check(file) : check_weights(file, invocation);
+            return verdict_of_hdf5(file, invocation);
         case config::FileKind::unknown:
             throw InputError({file, 0, ""},
                              "is neither a scenario, a sweep, a profile, an instance, a weights file, a trace nor images");
@@ -147,14 +210,17 @@ int check(CheckOptions const& options, Invocation const& invocation) {
                 right = right && wrong.empty();
                 continue;
             }
-            auto const found = findings(file, invocation);
+            auto const [kind, found] = verdict_of(file, invocation);
             for (auto const& finding : found) std::fprintf(stderr, "%s: %s\n", file.c_str(), finding.c_str());
             if (found.empty())
-                std::printf("%s: right (%s)\n", file.c_str(), std::string(to_string(config::identify(file))).c_str());
+                std::printf("%s: right (%s)\n", file.c_str(), kind.c_str());
             else
                 right = false;
         } catch (InputError const& error) {
             std::fprintf(stderr, "%s\n", error.what());
+            right = false;
+        } catch (EnvironmentError const& error) {  // the file does not let HDF5 read it
+            std::fprintf(stderr, "%s: cannot be read (%s)\n", file.c_str(), error.what());
             right = false;
         }
     return right ? done : bad_input;

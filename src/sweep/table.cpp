@@ -13,6 +13,7 @@
 #include "config/file_kind.hpp"
 #include "hdf5/file.hpp"
 #include "units/csv.hpp"
+#include "sweep/table_check.hpp"
 #include "units/error.hpp"
 #include "units/input_files.hpp"
 #include "units/draft.hpp"
@@ -111,7 +112,7 @@ void write_hdf5(Table const& table, std::filesystem::path const& path) {
     auto const columns = columns_of(table);
     auto const type = columns.type();
     auto file = hdf5::File::create(path.string());
-    file.write_string("format", "skipstone-sweep-table");
+    file.write_string("format", table_format);
     file.write_integer("format_version", 1);
     {
         auto dataset = file.create_table("points", type, std::max<std::size_t>(1, table.rows.size()), {});

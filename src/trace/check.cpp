@@ -5,7 +5,9 @@
 #include <optional>
 #include <string_view>
 
+#include "trace/check_basis.hpp"
 #include "trace/check_capacity.hpp"
+#include "trace/check_course.hpp"
 #include "trace/check_events.hpp"
 #include "trace/check_ledger.hpp"
 #include "trace/check_requests.hpp"
@@ -125,7 +127,7 @@ void check_rates(Reader const& trace, RoundRow const& row, Findings& findings) {
 
 }  // namespace
 
-std::vector<std::string> check(std::string const& path) {
+std::vector<std::string> check(std::string const& path, BasisOf const& basis_of) {
     Reader const trace(path);
     auto const& header = trace.header();
     Findings findings;
@@ -134,10 +136,15 @@ std::vector<std::string> check(std::string const& path) {
     check_header(trace, findings);
     auto const outages = trace.read<OutageRow>();
     check_outages(outages, header.devices.size(), findings);
+    auto const off = down_times(outages, header.devices.size());
     auto const rows = trace.read<RoundRow>();
+    trace.read<ClockRow>();  // nothing follows from it, but it must be readable
     Ledger ledger(header.devices, outages);
     bool const weights = weights_take_memory(header.provenance);
     bool const knows_accuracy = had_accuracy_table(trace);
+    auto const basis = basis_of ? basis_of(trace) : std::nullopt;
+    std::optional<BasisCheck> basis_check;
+    if (basis) basis_check.emplace(*basis, header, findings);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         RoundId const id(i);
         Round const round{rows[i],
@@ -152,7 +159,12 @@ std::vector<std::string> check(std::string const& path) {
         check_plans(round, header.devices.size(), header.blocks.size(), findings);
         check_capacity(round, header, weights, findings);
         check_events(round, header, findings);
+        check_course(round, header, off, findings);
         ledger.check(round, findings);
+        if (basis_check)
+            basis_check->check(round, trace.has_dense_rates() ? trace.rates(id) : std::vector<double>(),
+                               trace.has_dense_rates() ? std::vector<UsedLinkRow>()
+                                                       : trace.read<UsedLinkRow>(trace.rows_of<UsedLinkRow>(id)));
     }
     return findings.sentences();
 }

@@ -27,6 +27,8 @@ Spending spending_of(std::vector<Event const*> const& events, DeviceRow const& d
     return spending;
 }
 
+}  // namespace
+
 DownTimes down_times(std::vector<OutageRow> const& rows, std::size_t devices) {
     std::vector<Outage> outages;
     for (auto const& row : rows) {
@@ -36,8 +38,6 @@ DownTimes down_times(std::vector<OutageRow> const& rows, std::size_t devices) {
     }
     return DownTimes(outages);
 }
-
-}  // namespace
 
 void check_outages(std::vector<OutageRow> const& outages, std::size_t devices, Findings& findings) {
     for (std::size_t i = 0; i < outages.size(); ++i) {

@@ -10,6 +10,9 @@
 
 namespace skipstone::trace {
 
+// When devices are off, by /outages; what names none is left out.
+DownTimes down_times(std::vector<OutageRow> const& rows, std::size_t devices);
+
 void check_outages(std::vector<OutageRow> const& outages, std::size_t devices, Findings& findings);
 
 // Holds the battery ledger against the events, round after round.
