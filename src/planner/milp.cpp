@@ -93,7 +93,7 @@ enum class Aim { admission, objective, latency };
 
 // The solver's tolerances are absolute: a power of two that brings an amount outside of [least, most] close to 1.
 double unit_of(double amount, double least, double most) {
-    if (!(amount > 0) || std::isinf(amount) || (amount >= least && amount <= most)) return 1;
+    if (!(amount > 0) || (amount >= least && amount <= most)) return 1;
     return std::exp2(std::clamp(-std::round(std::log2(amount)), -300.0, 300.0));
 }
 
@@ -127,8 +127,11 @@ class Formulation {
                                device.energy.value()});
             memory_.push_back(program_.add_row({.upper = factor * mega * static_cast<double>(device.memory.value())}));
             macs_.push_back(program_.add_row({.upper = factor * mega * static_cast<double>(device.macs.value())}));
-            energy_unit_.push_back(unit_of(device.energy.value(), least_energy, most_energy));
-            energy_.push_back(program_.add_row({.upper = factor * energy_unit_[i] * device.energy.value()}));
+            // What does not run out does not count: CBC gives wrong bounds beside rows without limits.
+            bool const endless = std::isinf(device.energy.value());
+            energy_unit_.push_back(endless ? 0 : unit_of(device.energy.value(), least_energy, most_energy));
+            energy_.push_back(
+                program_.add_row({.upper = endless ? 0 : factor * energy_unit_[i] * device.energy.value()}));
             for (std::size_t j = 0; resident && j < instance.blocks.size(); ++j) {
                 weights_.push_back(program_.add_column({.upper = 1}));
                 program_.add(memory_[i], weights_.back(),
