@@ -36,19 +36,22 @@ class Meter {
     Meter(Meter const&) = delete;
     Meter& operator=(Meter const&) = delete;
 
-    // False: the budget is spent.
+    // False: the budget is spent; from then on always.
     bool work(double operations) {
         constexpr double lump = 1e5;
         owed_ += operations;
-        if (owed_ < lump) return true;
-        budget_.spend(owed_);
-        owed_ = 0;
-        return !budget_.spent();
+        if (owed_ >= lump) {
+            budget_.spend(owed_);
+            owed_ = 0;
+            spent_ = budget_.spent();
+        }
+        return !spent_;
     }
 
   private:
     Budget& budget_;
     double owed_ = 0;
+    bool spent_ = false;
 };
 
 }  // namespace skipstone::planner

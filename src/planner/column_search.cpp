@@ -1001,9 +1001,14 @@ class Search {
             double cost = 0;
             for (auto const p : all.taken) cost += all.cost[p];
             if (cost >= best_.value - tolerance()) return true;
+            constexpr double work_of_step = 1500;  // to see whether the plan is valid
             std::vector<Placement> plan;
-            for (auto const p : all.taken) plan.push_back({all.paths[p].choice, all.paths[p].devices});
-            all.meter.work(5000);
+            std::size_t steps = 0;
+            for (auto const p : all.taken) {
+                plan.push_back({all.paths[p].choice, all.paths[p].devices});
+                steps += all.paths[p].devices.size();
+            }
+            all.meter.work(work_of_step * static_cast<double>(steps));
             if (offer(plan)) all.room = std::min(all.room, room());
             return true;
         }

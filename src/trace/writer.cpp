@@ -434,7 +434,7 @@ struct Writer::State {
         constexpr std::uintmax_t at_once = 16 << 20;  // bytes
         try {
             if (ended != Ended::finished && fs::file_size(written) > at_once) return;
-            Draft draft(written);
+            Draft draft(written, Draft::Name::at_once);
             pack_trace(written.string(), draft.path().string(), header, ended, stalled_s, rates_follow);
             take_its_place(draft, written);  // unless a run writes there already
         } catch (std::exception const&) {
@@ -536,7 +536,7 @@ Writer::Writer(std::string path, Header const& header, Placement placement) : st
                                   state.written.string() + " may not be readable";
     }
     state.attempt([&] {
-        Draft draft(state.written);
+        Draft draft(state.written, Draft::Name::at_once);
         try {
             create_trace(draft.path().string(), header);
         } catch (InputError const& error) {

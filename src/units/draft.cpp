@@ -33,10 +33,12 @@ int create(fs::path const& path) {
 
 }  // namespace
 
-Draft::Draft(fs::path target)
+Draft::Draft(fs::path target, Name name)
     : target_(std::move(target)),
       named_(draft_name(target_)),
-      descriptor_(::open(target_.parent_path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666)),
+      descriptor_(name == Name::at_once
+                      ? -1
+                      : ::open(target_.parent_path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666)),
       nameless_(descriptor_ >= 0) {
     if (!nameless_) descriptor_ = create(named_);
 }

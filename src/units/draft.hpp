@@ -10,8 +10,10 @@ namespace skipstone {
 // place.
 class Draft {
   public:
+    enum class Name { when_whole, at_once };  // at once: for libraries that cannot open a file without one (HDF5)
+
     // Throws EnvironmentError when the folder takes no new file.
-    explicit Draft(std::filesystem::path target);
+    explicit Draft(std::filesystem::path target, Name name = Name::when_whole);
     ~Draft();
     Draft(Draft const&) = delete;
     Draft& operator=(Draft const&) = delete;
