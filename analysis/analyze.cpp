@@ -427,6 +427,7 @@ void Reduction::finish_round(trace::RoundRow const& row, double end, RoundFigure
 void Reduction::finish_trace() {
     auto& figures = result_.trace;
     figures.path = trace_.path();
+    figures.scenario = header_.provenance.scenario_name;
     figures.software_version = header_.software_version;
     figures.date = header_.date;
     figures.network = header_.provenance.network;

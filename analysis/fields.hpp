@@ -12,6 +12,7 @@ namespace skipstone::analysis {
 
 void fields(TraceFigures const& row, auto&& visit) {
     FIELD(path);
+    FIELD(scenario);
     FIELD(software_version);
     FIELD(date);
     FIELD(network);

@@ -26,7 +26,7 @@ namespace skipstone::analysis {
 inline constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 struct TraceFigures {
-    std::string path, software_version, date, network, planner, clock;  // planner: of the first round
+    std::string path, scenario, software_version, date, network, planner, clock;  // planner: of the first round
     std::uint64_t seed = 0;
     double dilation = 1;
     bool complete = false;

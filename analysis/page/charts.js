@@ -42,7 +42,7 @@ function latencyChart() {
   const x = d3.scaleLinear([l.from_s, to], [c.left, c.right]).nice();
   const y = d3.scaleLinear([0, d3.max(l.counts)], [c.bottom, c.top]).nice(6);
   yAxis(c, y, "requests", d3.axisLeft(y).tickValues(y.ticks(6).filter(Number.isInteger)).tickFormat(d3.format(",d")));
-  c.svg.append("g").attr("fill", "#3a6ea5").selectAll("rect").data(l.counts).join("rect")
+  c.svg.append("g").style("fill", "var(--bar)").selectAll("rect").data(l.counts).join("rect")
     .attr("x", (_, i) => x(l.from_s + i * l.width_s) + 0.5).attr("width", Math.max(1, x(to) - x(to - l.width_s) - 1))
     .attr("y", (n) => y(n)).attr("height", (n) => c.bottom - y(n))
     .append("title").text((n, i) => `${plural(n, "request")} from ${figure(l.from_s + i * l.width_s, "s")} to ${figure(l.from_s + (i + 1) * l.width_s, "s")}`);
@@ -50,7 +50,7 @@ function latencyChart() {
   const marks = [["p50", t.latency_p50_s], ["p90", t.latency_p90_s], ["p99", t.latency_p99_s]].filter((m) => m[1] !== null);
   marks.forEach(([name, value], i) => {
     const top = 24 + 14 * i, end = x(value) > (c.left + c.right) / 2;
-    c.svg.append("line").attr("x1", x(value)).attr("x2", x(value)).attr("y1", top - 10).attr("y2", c.bottom).attr("stroke", "#1b1f24").attr("stroke-dasharray", "4 3");
+    c.svg.append("line").attr("x1", x(value)).attr("x2", x(value)).attr("y1", top - 10).attr("y2", c.bottom).style("stroke", "var(--ink)").attr("stroke-dasharray", "4 3");
     c.svg.append("text").attr("class", "mark").attr("x", x(value) + (end ? -5 : 5)).attr("y", top).attr("text-anchor", end ? "end" : "start").text(`${name} ${figure(value, "s")}`);
   });
   xAxis(c, x, "latency / s");
@@ -61,14 +61,14 @@ function accuracyChart() {
   if (!dots.length) return nothing("accuracy", trace.latencies ? "No accuracy is known: the run had no accuracy table." : "No request was done.");
   const c = chart("accuracy", 300, { left: 60, right: 24, top: 28, bottom: 44 });
   const radius = d3.scaleSqrt([0, d3.max(dots, (d) => d.requests)], [0, 15]);
-  const spread = (values) => {
+  const spread = (values, least, most) => {
     const [low, high] = d3.extent(values), room = (high - low || Math.abs(high) || 1) * 0.12;
-    return [low - room, high + room];
+    return [Math.max(least, low - room), Math.min(most, high + room)];
   };
-  const x = d3.scaleLinear(spread(dots.map((d) => d.latency_s)), [c.left, c.right]).nice();
-  const y = d3.scaleLinear(spread(dots.map((d) => 100 * d.accuracy)), [c.bottom, c.top]);
+  const x = d3.scaleLinear(spread(dots.map((d) => d.latency_s), 0, Infinity), [c.left, c.right]).nice();
+  const y = d3.scaleLinear(spread(dots.map((d) => 100 * d.accuracy), 0, 100), [c.bottom, c.top]);
   yAxis(c, y, "accuracy / %");
-  c.svg.append("g").attr("fill", "#3a6ea5").attr("fill-opacity", 0.55).attr("stroke", "#1f4e79").selectAll("circle").data(dots).join("circle")
+  c.svg.append("g").style("fill", "var(--bar)").attr("fill-opacity", 0.55).style("stroke", "var(--bar)").selectAll("circle").data(dots).join("circle")
     .attr("cx", (d) => x(d.latency_s)).attr("cy", (d) => y(100 * d.accuracy)).attr("r", (d) => Math.max(2.5, radius(d.requests)))
     .append("title").text((d) => `${plural(d.requests, "request")}: ${percent(d.accuracy, 4)}, ${figure(d.latency_s, "s")}`);
   xAxis(c, x, "latency / s");
@@ -116,7 +116,7 @@ function batteryChart() {
   const lines = b.devices.map((d) => ({ ...d, last: d.left_j[d.left_j.length - 1] })).sort((p, q) => p.last - q.last);
   const named = few ? lines : lines.slice(0, 8); // of many, the emptiest
   const line = d3.line().defined((j) => j !== null).x((_, i) => x(b.rounds[i] + 1)).y((j) => y(j));
-  const colour = (d) => (named.includes(d) ? d3.hcl((d.device * 137.5) % 360, 55, 42).toString() : "#8c959f");
+  const colour = (d) => (named.includes(d) ? d3.hcl((d.device * 137.5) % 360, 55, +shade("battery")).toString() : shade("gone"));
   const group = c.svg.selectAll("g.battery").data(lines.slice().reverse()).join("g").attr("class", "battery");
   group.append("path").attr("d", (d) => line(d.left_j)).attr("stroke", colour).attr("stroke-width", few ? 1.8 : 1.1).attr("opacity", (d) => (named.includes(d) ? 1 : 0.5));
   group.append("title").text((d) => `${deviceName(d.device)}: ${figure(d.last, "J")} left`);

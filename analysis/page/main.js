@@ -12,3 +12,28 @@ plan();
 for (const draw of [latencyChart, accuracyChart, energyChart, batteryChart]) draw();
 chosen.call("round", null, trace.rounds[0] ?? null);
 chosen.call("follow", null, null);
+
+function drawBatteries() {
+  select("battery").replaceChildren();
+  batteryChart();
+}
+function recolour() {
+  chosen.call("colours");
+  drawBatteries();
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+
+// On paper everything is light and whole: as wide as its widest part, scaled to a landscape sheet of A4.
+const sheet = 1040; // pixels between its margins
+addEventListener("beforeprint", () => {
+  const body = document.body;
+  document.documentElement.dataset.theme = "light";
+  recolour();
+  const widest = d3.max([body, ...document.querySelectorAll("#plan, .chart")], (e) => e.scrollWidth);
+  Object.assign(body.style, { width: `${body.offsetWidth}px`, maxWidth: "none", zoom: Math.min(1, sheet / (widest + 60)) });
+});
+addEventListener("afterprint", () => {
+  delete document.documentElement.dataset.theme;
+  Object.assign(document.body.style, { width: "", maxWidth: "", zoom: "" });
+  recolour();
+});

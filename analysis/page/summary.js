@@ -10,6 +10,9 @@ const count = (value) => value.toLocaleString("en");
 const percent = (share, digits = 3) => (share === null ? "–" : figure(100 * share, "%", digits));
 const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
+// A colour of page.css as it is now: light or dark.
+const shade = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
 // A new element with text, never with markup: names from a trace can be anything.
 function element(name, text, attributes = {}) {
   const made = document.createElement(name);
@@ -20,13 +23,13 @@ function element(name, text, attributes = {}) {
 
 function showHeader() {
   const run = trace.trace;
-  const title = `${run.network} on ${plural(run.devices, "device")}`;
+  const title = `${run.scenario ? `${run.scenario}: ` : ""}${run.network} on ${plural(run.devices, "device")}, planner ${run.planner}`;
   document.title = `${title} – Skipstone`;
   select("title").textContent = title;
   const state = { finished: "finished", interrupted: "interrupted", failed: "failed", running: "not finished" }[run.ended];
   select("about").textContent = [
+    run.path.split("/").pop(),
     plural(run.rounds, "round") + (run.rounds_planned > run.rounds ? ` of ${count(run.rounds_planned)}` : ""),
-    `planner ${run.planner}`,
     run.clock === "wall" ? `wall clock, an emulated second takes ${figure(run.dilation, "s")}` : `${run.clock} clock`,
     `${figure(run.span_s, "s")} emulated`, `seed ${run.seed}`, state, run.date.replace("T", " ").replace("Z", " UTC"),
   ].join(" · ");

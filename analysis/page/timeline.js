@@ -1,9 +1,10 @@
-// What is chosen, and who wants to know: "round" with the round or null (the whole run), "follow" with a request or null.
-const chosen = d3.dispatch("round", "follow");
+// What is chosen, and who wants to know: "round" with the round or null (the whole run), "follow" with a request or null;
+// "colours" when light has become dark or dark light.
+const chosen = d3.dispatch("round", "follow", "colours");
 
 const KIND = { compute: 1, transmit: 2, receive: 3, wait: 4 };
 const FLAG = { overrun: 1, failed: 4 };
-const COLOUR = { transmit: "#b5493a", receive: "#e8a598", wait: "#dfe3e8", off: "#8c959f", late: "#d00000" };
+const COLOUR = { transmit: "#b5493a", receive: "#e8a598", late: "#d00000" };
 
 // A block's stage: "s3b2" is in s3, others ("stem", "head") are stages of their own.
 const stageOf = (block) => (block.match(/^(s\d+)b\d+$/) || [block, block])[1];
@@ -27,7 +28,9 @@ function timeline() {
   const radio = { top: processor.top + processor.height + 1, height: (height - 2 * pad - processor.height - 1) / 2 };
 
   const first = d3.min(trace.rounds, (r) => r.start_s) ?? 0;
-  const last = Math.max(first + 1e-6, d3.max(trace.rounds, (r) => r.end_s) ?? 1);
+  const end = d3.max(trace.rounds, (r) => r.end_s) ?? first;
+  const timeless = !(end > first); // every request was rejected: no time passed
+  const last = timeless ? first + 1 : end;
   const base = d3.scaleLinear().domain([first, last]);
   const axis = d3.select("#axis"), rows = select("rows"), canvas = select("events"), tip = select("tip");
   const context = canvas.getContext("2d");
@@ -50,9 +53,10 @@ function timeline() {
   function colourOf(i) {
     if (kind[i] === KIND.transmit) return COLOUR.transmit;
     if (kind[i] === KIND.receive) return COLOUR.receive;
-    return kind[i] === KIND.wait ? COLOUR.wait : stageColour(stageOf(blockName(block[i])));
+    return kind[i] === KIND.wait ? shades.wait : stageColour(stageOf(blockName(block[i])));
   }
 
+  let shades = {}; // of what has no colour of its own
   function drawBars(x, from, to) {
     let drawn = 0, highlighted = 0;
     context.font = "11px system-ui, 'DejaVu Sans', sans-serif";
@@ -67,7 +71,7 @@ function timeline() {
       context.fillStyle = colour;
       context.fillRect(left, top, length, thickness);
       if (length > 5 && kind[i] !== KIND.wait) { // a thin edge parts neighbours of one colour
-        context.fillStyle = "rgb(255 255 255 / 75%)";
+        context.fillStyle = shades.paper;
         context.fillRect(left + length - 0.8, top, 0.8, thickness);
       }
       if (flags[i] & (FLAG.overrun | FLAG.failed)) {
@@ -90,7 +94,7 @@ function timeline() {
 
   // The followed request's ways from a sender to a receiver.
   function drawHops(x) {
-    context.strokeStyle = "#000";
+    context.strokeStyle = shades.ink;
     context.lineWidth = 1.4;
     const way = (from, to, i) => `${from}>${to}:${block[i]}`;
     const sent = new Map(), received = [];
@@ -110,30 +114,30 @@ function timeline() {
       context.stroke();
       context.beginPath();
       context.arc(x2, y2, 3, 0, 2 * Math.PI);
-      context.fillStyle = "#000";
+      context.fillStyle = shades.ink;
       context.fill();
     }
   }
 
   function drawGround(x, from, to) {
     for (let d = 0; d < devices; ++d) {
-      context.fillStyle = d % 2 ? "#fff" : "#f6f8fa";
+      context.fillStyle = d % 2 ? shades.paper : shades.band;
       context.fillRect(0, rowTop(d), width, height);
     }
-    context.fillStyle = COLOUR.off;
+    context.fillStyle = shades.gone;
     for (const outage of trace.outages) {
       const end = outage.end_s === null ? last : outage.end_s;
       if (outage.peer >= 0 || end < from || outage.begin_s > to) continue;
       const left = Math.max(0, x(outage.begin_s));
       context.fillRect(left, rowTop(outage.device) + 1, Math.min(width, x(end)) - left, height - 2);
     }
-    context.fillStyle = "#afb8c1";
+    context.fillStyle = shades.round;
     const seen = trace.rounds.filter((r) => r.start_s >= from && r.start_s <= to);
     if (seen.length < width / 8) for (const r of seen) context.fillRect(x(r.start_s), 0, 1, rowTop(devices));
   }
 
   function drawAxis(x, from, to) {
-    timeAxis.attr("transform", `translate(${labelWidth},43)`).call(d3.axisTop(x).ticks(Math.max(2, width / 110)).tickSize(6))
+    timeAxis.attr("transform", `translate(${labelWidth},43)`).call(timeless ? d3.axisTop(x).tickValues([first]) : d3.axisTop(x).ticks(Math.max(2, width / 110)).tickSize(6))
       .selectAll("text").attr("text-anchor", (time) => (x(time) > width - 20 ? "end" : "middle"));
     const names = trace.rounds.filter((r) => r.end_s > from && r.start_s < to);
     let free = -Infinity; // where the next name has room
@@ -150,6 +154,7 @@ function timeline() {
 
   function draw() {
     const x = transform.rescaleX(base), [from, to] = x.domain();
+    for (const name of ["paper", "band", "ink", "wait", "gone", "round"]) shades[name] = shade(name);
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     context.clearRect(0, 0, width, rowTop(devices));
     drawGround(x, from, to);
@@ -250,7 +255,7 @@ function timeline() {
       const label = element("div", undefined, { title: `${d.name}: ${figure(d.mac_rate / 1e9, "GMAC/s")}` });
       label.append(element("b", String(i)), document.createTextNode(d.name));
       label.style.cssText = `top:${rowTop(i)}px;width:${labelWidth}px;height:${height}px;line-height:${height}px;`
-        + `font-size:${height > 20 ? 13 : 11.5}px;background:${i % 2 ? "#fff" : "#f6f8fa"}`;
+        + `font-size:${height > 20 ? 13 : 11.5}px;background:var(--${i % 2 ? "paper" : "band"})`;
       select("labels").append(label);
     });
     const entry = (colour, text) => {
@@ -260,10 +265,10 @@ function timeline() {
       select("legend").append(item);
     };
     stages.forEach((stage) => entry(stageColour(stage), /^s\d+$/.test(stage) ? `stage ${stage.slice(1)}` : stage));
-    entry(COLOUR.wait, "waits for input");
+    entry("var(--wait)", "waits for input");
     entry(COLOUR.transmit, "sends");
     entry(COLOUR.receive, "receives");
-    if (trace.outages.some((o) => o.peer < 0)) entry(COLOUR.off, "off");
+    if (trace.outages.some((o) => o.peer < 0)) entry("var(--gone)", "off");
     if (flags.some((f) => f & (FLAG.overrun | FLAG.failed))) entry(COLOUR.late, "late or failed");
   }
 
@@ -272,6 +277,8 @@ function timeline() {
     followed = r;
     draw();
   });
+  chosen.on("colours.timeline", draw);
+  if (timeless && trace.rounds.length) select("lanes").before("No time passed: no request was admitted. ");
   showLabels();
   fit();
   show(first, last);

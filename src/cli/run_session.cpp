@@ -118,6 +118,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
                               std::to_string(stage.realtime.size()) + " ranks";
     provenance.images = images.description();
     provenance.labels = images.labels();
+    provenance.scenario_name = std::filesystem::path(stage.scenario.file).stem().string();
     header.devices = device_rows(stage.scenario);
     header.blocks = block_rows(stage.network);
     return header;

@@ -242,7 +242,8 @@ Provenance provenance_of(hdf5::File const& file) {
             later_number("memory_bytes"),
             later("realtime"),
             group.has_attribute("images") ? group.read_string("images") : "",
-            group.has_attribute("labels") ? group.read_string("labels") : ""};
+            group.has_attribute("labels") ? group.read_string("labels") : "",
+            later("scenario_name")};
 }
 
 // What the rates are drawn from, where the file says that instead of the rates.

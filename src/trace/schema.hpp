@@ -145,6 +145,7 @@ struct Provenance {
     std::string realtime{};  // wall clock: ranks that may use SCHED_FIFO, "11 of 11 ranks"; else ""
     std::string images{};    // where they come from, how many, and what was passed over; empty: synthetic
     std::string labels{};    // "0 = cat; 1 = dog; …": class folders by label; empty where there are none
+    std::string scenario_name{};  // its file without folder and ending; empty: not recorded
 };
 
 // What is known before the first round.

@@ -222,6 +222,7 @@ void write_root(hdf5::File& file, Header const& header, Ended ended, double stal
     group.write_string("realtime", provenance.realtime);
     if (!provenance.images.empty()) group.write_string("images", provenance.images);
     if (!provenance.labels.empty()) group.write_string("labels", provenance.labels);
+    if (!provenance.scenario_name.empty()) group.write_string("scenario_name", provenance.scenario_name);
 }
 
 // Closes a file that `write` has written, and abandons it when that failed. Datasets are kept until all is written:

@@ -288,6 +288,73 @@ class Page(ProgramTest):
         self.open({})
         self.assertFalse(self.one("#unfaithful").is_displayed())
 
+    def media(self, kind="", **features):
+        """How the browser shows pages from now on: on a screen or on paper, light or dark."""
+        listed = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": kind, "features": listed})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+    def contrast(self, selector):
+        """Of an element's text and what is behind it (WCAG 2.1)."""
+        return self.run_js("""
+            const shade = (c) => c.match(/[\\d.]+/g).map(Number), light = (c) => shade(c).slice(0, 3)
+              .map((v) => (v /= 255, v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+            let behind = document.querySelector(arguments[0]);
+            const style = getComputedStyle(behind), text = light(behind instanceof SVGElement ? style.fill : style.color);
+            while (behind.parentElement && (shade(getComputedStyle(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
+            const ground = light(getComputedStyle(behind).backgroundColor);
+            return (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);""", selector)
+
+    def test_says_which_scenario_trace_and_planner(self):
+        self.open({"planner.name": "no-drop"})
+        title = self.one("h1").text
+        self.assertEqual(title, "001: resnet20-cifar on 4 devices, planner no-drop")
+        self.assertTrue(self.browser.title.startswith(title))
+        self.assertTrue(self.one("#about").text.startswith("002.h5 ·"), self.one("#about").text)
+
+    def test_is_dark_where_that_is_preferred(self):
+        self.media(prefers_color_scheme="dark")
+        self.open(TEN)
+        for selector in ("h1", "#about", "#summary dd", "#labels div", "#axis text", "#latency .axis text", "#latency .mark", "#battery text[fill]",
+                         "#plan tbody th button", "#plan tbody td", "#plan td.dropped", "#round", "footer"):
+            if self.find(selector):
+                self.assertGreater(self.contrast(selector), 4, selector)
+        self.assertLess(sum(self.run_js("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")), 150)
+        free = self.colour_at((2, 1))  # between rows
+        self.assertLess(sum(free[:3]), 200, free)
+        self.media(prefers_color_scheme="light")  # while the page is open
+        self.until(lambda: sum(self.colour_at((2, 1))[:3]) > 600)
+
+    def test_prints_whole_and_light(self):
+        self.media(prefers_color_scheme="dark")
+        self.open({**HUNDRED, "network.profile": "resnet110-cifar", "accuracy.table.network": "resnet110-cifar"})
+        wide = self.run_js("return document.querySelector('#plan').scrollWidth > document.body.clientWidth")
+        self.assertTrue(wide, "the plan of many blocks is wider than a screen")
+        self.media("print", prefers_color_scheme="dark")
+        self.run_js("dispatchEvent(new Event('beforeprint'))")
+        cut = self.run_js("""return [...document.querySelectorAll("#rows, #plan, .chart, #timeline")]
+            .filter((e) => getComputedStyle(e).overflowY !== "visible" && e.scrollHeight > e.clientHeight + 1).map((e) => e.id)""")
+        self.assertEqual(cut, [])
+        right = self.run_js("return Math.max(...[...document.querySelectorAll('#plan table, .chart svg, #timeline')].map((e) => e.getBoundingClientRect().right))")
+        self.assertLess(right, 1047)  # a landscape A4 sheet without its margins, 96 dpi
+        self.assertGreater(sum(self.colour_at((2, 1))[:3]), 600)
+        self.assertGreater(len(self.browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})["data"]), 10000)
+        self.run_js("dispatchEvent(new Event('afterprint'))")
+        self.assertEqual(self.run_js("return document.body.style.zoom"), "")
+
+    def test_accuracy_ends_at_100_per_cent(self):
+        rows = [{"dropped": [], "accuracy": 0.999}, {"dropped": ["s4b2"], "accuracy": 0.9}]
+        self.open({"accuracy.table.row": rows, "objective.alpha": 1, "requests.count": 6})
+        ticks = [float(t) for t in self.texts("#accuracy .axis:last-of-type text, #accuracy g.axis text") if t]
+        self.assertTrue(ticks)
+        top = self.run_js("return Math.max(...[...document.querySelectorAll('#accuracy g.axis:not([transform*=\",256\"]) text')].map((t) => +t.textContent))")
+        self.assertLessEqual(top, 100)
+
+    def test_a_run_without_time_has_no_axis_of_nothing(self):
+        self.open({"fleet.devices": [{"profile": "khan2023-low", "name": "weak", "macs_per_round": "1 MMAC", "mac_rate": "1 MMAC/s"}]})
+        self.assertIn("No time passed: no request was admitted.", self.one("main").text)
+        self.assertEqual([t for t in self.texts("#axis text") if t not in ("emulated time / s", "0", "0.0") and not t.startswith("round")], [])
+
     def test_what_the_page_is_made_of(self):
         self.open({})
         source = (self.folder / "page.html").read_text()
