@@ -18,6 +18,7 @@
 #include "analysis/round_stream.hpp"
 #include "units/error.hpp"
 #include "units/proportion.hpp"
+#include "units/quantile.hpp"
 
 namespace skipstone::analysis {
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "units/error.hpp"
+#include "units/quantile.hpp"
 
 namespace skipstone::analysis {
 
@@ -25,18 +26,6 @@ double value_of(std::uint64_t order) {
 }
 
 }  // namespace
-
-double quantile(std::vector<double>& values, double q) {
-    SKIPSTONE_EXPECT(q >= 0 && q <= 1);
-    if (values.empty()) return nan_value;
-    double const rank = q * static_cast<double>(values.size() - 1);
-    auto const below = values.begin() + static_cast<std::ptrdiff_t>(rank);
-    std::ranges::nth_element(values, below);
-    double const share = rank - std::floor(rank);
-    if (share == 0) return *below;
-    double const above = *std::min_element(below + 1, values.end());
-    return *below + share * (above - *below);
-}
 
 void Distribution::add(double value) {
     SKIPSTONE_EXPECT(std::isfinite(value));
@@ -70,7 +59,7 @@ double Distribution::max() const {
 double Distribution::quantile(double q) const {
     if (pages_.empty()) {
         auto values = values_;
-        return analysis::quantile(values, q);
+        return skipstone::quantile(values, q);
     }
     auto left = static_cast<std::uint64_t>(std::llround(q * static_cast<double>(count_ - 1)));
     for (std::size_t p = 0; p < pages_.size(); ++p) {

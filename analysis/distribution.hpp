@@ -7,10 +7,6 @@
 
 namespace skipstone::analysis {
 
-// The q-quantile, linearly interpolated between the two nearest ranks of q · (n − 1) (NumPy's default, Hyndman and Fan
-// 1996 type 7); NaN without values. Reorders the values.
-double quantile(std::vector<double>& values, double q);
-
 // Count, mean, largest and quantiles of any number of finite values in bounded memory: exact up to `exact_limit`
 // values; beyond, values are counted in bins 1/512 of their power of two wide, and a quantile is within 0.1 % of the
 // value of its nearest rank.

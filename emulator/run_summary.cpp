@@ -4,19 +4,9 @@
 #include <cmath>
 
 #include "emulator/dilation.hpp"
+#include "units/quantile.hpp"
 
 namespace skipstone::emulator {
-
-namespace {
-
-// The q-quantile by the nearest rank; values must be sorted.
-double quantile(std::vector<double> const& sorted, double q) {
-    if (sorted.empty()) return 0;
-    auto const rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())));
-    return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
-}
-
-}  // namespace
 
 bool AccuracySummary::planned_is_plausible() const {
     constexpr double level = 0.001;
@@ -110,11 +100,12 @@ AccuracySummary RunSummary::accuracy() const {
 
 Fidelity RunSummary::fidelity() const {
     auto sorted = lateness_;
+    double const p50 = quantile(sorted, 0.5), p99 = quantile(sorted, 0.99);
     std::ranges::sort(sorted);
     return {.events = sorted.size(),
             .overruns = overruns_,
-            .p50 = quantile(sorted, 0.5),
-            .p99 = quantile(sorted, 0.99),
+            .p50 = p50,
+            .p99 = p99,
             .max = sorted.empty() ? 0 : sorted.back(),
             .clock_uncertainty_s = worst_uncertainty_s_,
             .sufficient_dilation = sufficient_dilation(sorted, dilation_, 0.01)};

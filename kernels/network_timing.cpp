@@ -15,6 +15,7 @@
 #include "kernels/shared_memory.hpp"
 #include "model/calibration.hpp"
 #include "units/error.hpp"
+#include "units/quantile.hpp"
 
 namespace skipstone::kernels {
 
@@ -24,13 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-Seconds quantile(std::vector<double> values, double share) {
-    auto const last = static_cast<double>(values.size() - 1);
-    auto const at = values.begin() + static_cast<std::ptrdiff_t>(share * last + 0.5);
-    std::ranges::nth_element(values, at);
-    return Seconds(*at);
 }
 
 double resident_bytes() {
@@ -117,13 +111,13 @@ NetworkTiming time_network(Network const& network, TimingSettings const& setting
     timing.batch = settings.batch;
     timing.precision = to_string(network.precision());
     timing.convolutions = settings.convolutions;
-    timing.median = quantile(whole, 0.5);
-    timing.p99 = quantile(whole, 0.99);
+    timing.median = Seconds(quantile(whole, 0.5));
+    timing.p99 = Seconds(quantile(whole, 0.99));
     timing.resident_bytes = resident_bytes();
     for (std::size_t b = 0; b < network.size(); ++b) {
         auto const& block = network.blocks()[b];
-        timing.blocks.push_back({block.name, quantile(within[b], 0.5), quantile(within[b], 0.99),
-                                 quantile(alone[b], 0.5), Seconds(first[b]), block.macs * settings.batch,
+        timing.blocks.push_back({block.name, Seconds(quantile(within[b], 0.5)), Seconds(quantile(within[b], 0.99)),
+                                 Seconds(quantile(alone[b], 0.5)), Seconds(first[b]), block.macs * settings.batch,
                                  bytes_moved(network, BlockId(b), settings.batch, element),
                                  kernels.implementation(BlockId(b))});
     }

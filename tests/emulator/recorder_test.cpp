@@ -145,8 +145,8 @@ BOOST_AUTO_TEST_CASE(fidelity_is_the_distribution_of_lateness) {
     auto const fidelity = summary.fidelity();
     BOOST_TEST(fidelity.events == 100);
     BOOST_TEST(fidelity.overruns == 5);  // 96 … 100
-    BOOST_TEST(fidelity.p50 == 0.00525, boost::test_tools::tolerance(1e-6));
-    BOOST_TEST(fidelity.p99 == 0.010395, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(fidelity.p50 == 0.0053025, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(fidelity.p99 == 0.01039605, boost::test_tools::tolerance(1e-6));
     BOOST_TEST(fidelity.max == 0.0105, boost::test_tools::tolerance(1e-6));
     BOOST_TEST(fidelity.clock_uncertainty_s == 2e-6);
     BOOST_TEST(!fidelity.faithful());
