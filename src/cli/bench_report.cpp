@@ -1,7 +1,10 @@
 #include "cli/bench_report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <cstdlib>
+#include <utility>
 
 #include "cli/console.hpp"
 
@@ -22,10 +25,18 @@ double attainable(double flop_per_byte, HostLimits const& limits, int threads) {
     return std::min(threads * limits.fma_flop_s, flop_per_byte * limits.memory_byte_s);
 }
 
-std::string exact(double value) {
+// Three significant digits, and the unit's largest prefix that leaves at least one before the point: "106 GMAC/s".
+std::string rounded(double value, std::string const& unit) {
+    static constexpr std::array<std::pair<double, char const*>, 8> prefixes{
+        {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}, {1e-3, "m"}, {1e-6, "u"}, {1e-9, "n"}}};
     char text[40];
-    std::snprintf(text, sizeof text, "%.17g", value);
-    return text;
+    std::snprintf(text, sizeof text, "%.2e", value);
+    double const known = std::strtod(text, nullptr);  // so that 999.9 has the next prefix
+    auto const fits = [&](auto const& prefix) { return known >= prefix.first * (1 - 1e-9); };
+    auto const found = std::ranges::find_if(prefixes, fits);
+    auto const& [factor, name] = found == prefixes.end() ? prefixes.back() : *found;
+    double const shown = known / factor;
+    return fixed(shown, shown < 9.995 ? 2 : shown < 99.95 ? 1 : 0) + " " + name + unit;
 }
 
 std::string quoted(std::string const& text) {
@@ -82,19 +93,23 @@ std::string device_profile_text(HostProfile const& profile, NetworkTiming const&
     double macs = 0;
     for (auto const& block : timing.blocks) macs += static_cast<double>(block.macs.value());
     auto const rate = macs / timing.median.value();
-    std::string text = "name = \"this-host\"\nsource = " +
-                       quoted(profile.host.processor + ", " + std::to_string(timing.threads) + " thread(s), " +
-                              profile.host.library + " (" + profile.host.instruction_set + "), " + timing.network +
-                              " with input " + std::to_string(timing.input) + ", measured by skipstone bench") +
-                       "\n# the whole network's: blocks have their own times below\nmac_rate = \"" + exact(rate) +
-                       " MAC/s\"\n# the host's memory\nmemory = \"" + fixed(memory_bytes, 0) +
-                       " B\"\n# assumption: at most ten seconds of computing a round\nmacs_per_round = \"" +
-                       fixed(10 * rate, 0) +
-                       " MAC\"\n# assumption: bench measures no energy; fill in what you know\nbattery = \"1000 Wh\"\n"
-                       "\n[power]\ncompute = \"100 W\"\ntransmit = \"1 W\"\nreceive = \"1 W\"\nidle = \"50 W\"\n"
-                       "\n[compute_seconds]\n";
+    auto const key = [](std::string const& name, std::string const& value, std::string const& remark = "") {
+        return name + " = \"" + value + "\"" + (remark.empty() ? "" : "  # " + remark) + "\n";
+    };
+    std::string const guess = "assumption: bench measures no energy; fill in what you know";
+    std::string text =
+        "name = \"this-host\"\nsource = " +
+        quoted(profile.host.processor + ", " + std::to_string(timing.threads) + " thread(s), " + profile.host.library +
+               " (" + profile.host.instruction_set + "), " + timing.network + " with input " +
+               std::to_string(timing.input) + ", measured by skipstone bench") +
+        "\n" + key("mac_rate", rounded(rate, "MAC/s"), "the whole network's; blocks have their own times below") +
+        key("memory", rounded(memory_bytes, "B"), "assumption: all of the host's memory") +
+        key("macs_per_round", rounded(10 * rate, "MAC"), "assumption: at most ten seconds of computing a round") +
+        key("battery", "1000 Wh", guess) + "\n[power]\n" + key("compute", "100 W", guess) +
+        key("transmit", "1 W", guess) + key("receive", "1 W", guess) + key("idle", "50 W", guess) +
+        "\n[compute_seconds]\n";
     for (auto const& block : timing.blocks)
-        text += block.block + " = \"" + exact(block.median.value() / timing.batch) + " s\"\n";
+        text += key(block.block, rounded(block.median.value() / timing.batch, "s"));
     return text;
 }
 
