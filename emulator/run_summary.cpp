@@ -16,7 +16,7 @@ bool AccuracySummary::planned_is_plausible() const {
 
 RunSummary::RunSummary(Scenario const& scenario, double dilation, std::size_t different_images)
     : different_images_(different_images), dilation_(dilation), accuracy_known_(!scenario.accuracy.none) {
-    for (auto const& device : scenario.fleet) devices_.push_back({.name = device.name, .battery = device.battery});
+    for (auto const& device : scenario.fleet) devices_.push_back({.name = device.name, .battery = device.battery, .capacity = device.battery});
 }
 
 RoundSummary RunSummary::add(RoundResult const& result) {
@@ -35,9 +35,10 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     round.failed = round.admitted - static_cast<int>(course.jobs.size());
     round.revised = static_cast<int>(
         std::ranges::count_if(course.revisions, [](Revision const& revision) { return revision.number == 1; }));
+    for (auto const& plan : plans)
+        if (!plan.devices.empty()) round.dropped_blocks += static_cast<int>(plan.dropped.size());
     for (auto const& job : course.jobs) {
         auto const& plan = plans[job.request.index()];
-        round.dropped_blocks += static_cast<int>(plan.dropped.size());
         round.mean_accuracy += accuracy_known_ ? plan.accuracy / static_cast<double>(course.jobs.size()) : NAN;
     }
     for (std::size_t j = 0; j < course.jobs.size(); ++j)
@@ -71,12 +72,12 @@ RoundSummary RunSummary::add(RoundResult const& result) {
     stalled_s_ += result.stalled_s;
     for (auto const& clock : result.clocks) worst_uncertainty_s_ = std::max(worst_uncertainty_s_, clock.uncertainty_s);
 
-    round.lowest_battery = Joules(INFINITY);
     for (std::size_t i = 0; i < devices_.size(); ++i) {
         devices_[i].energy += course.spent[i];
         devices_[i].battery = course.battery[i];
         round.energy += course.spent[i];
-        if (course.battery[i] < round.lowest_battery) {
+        if (devices_[i].battery_share() < round.lowest_share) {
+            round.lowest_share = devices_[i].battery_share();
             round.lowest_battery = course.battery[i];
             round.lowest_device = devices_[i].name;
         }

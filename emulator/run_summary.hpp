@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -16,6 +17,8 @@ struct DeviceSummary {
     Seconds busy{}, waiting{};  // processor: computing, waiting for input
     Bytes sent{}, received{};
     Joules energy{}, battery{};  // spent, and left at the end
+    Joules capacity{};           // of the battery; infinite on mains supply
+    double battery_share() const { return battery.value() / capacity.value(); }  // NaN on mains supply
 };
 
 struct RoundSummary {
@@ -23,11 +26,13 @@ struct RoundSummary {
     Seconds start{}, length{};
     int requests = 0, admitted = 0;
     int failed = 0, revised = 0;  // of the admitted: lost to failures, and planned anew after one
-    int dropped_blocks = 0;       // over the requests that finish, as they went
-    double mean_accuracy = 0;     // likewise: g(y); NaN where there is no accuracy table
+    int dropped_blocks = 0;       // of the admitted, by their last plans
+    double mean_accuracy = 0;     // of g(y) over the requests that finish; NaN where there is no accuracy table
     Seconds mean_latency{};       // from arrival to the last block's end
     Joules energy{};
-    Joules lowest_battery{};  // infinite where all devices are on mains supply
+    // Of the batteries, that with the smallest share of its capacity; infinite where all devices are on mains supply.
+    double lowest_share = INFINITY;
+    Joules lowest_battery{INFINITY};
     std::string lowest_device;
     Binding binding = Binding::none;
     std::optional<double> objective, gap;
