@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <span>
+#include <filesystem>
 
 #include "analysis/comparison.hpp"
 #include "analysis/device_totals.hpp"
@@ -16,6 +16,7 @@ namespace {
 using namespace analysis;
 
 constexpr std::size_t devices_shown = 24, links_shown = 12, blocks_shown = 60, rounds_shown = 20, requests_shown = 5;
+constexpr std::size_t labels_width = 13;  // of lines that begin "  latency    "
 
 std::string figure(double value, int digits) {
     if (!std::isfinite(value)) return std::isinf(value) ? "∞" : "–";
@@ -51,11 +52,16 @@ std::vector<Row> largest(std::vector<Row> rows, std::size_t count, Value Row::*m
 
 std::string cut(std::size_t shown, std::size_t all, std::string const& what) {
     if (shown >= all) return "";
-    return "  " + what + " of " + std::to_string(all) + "; all are in --json and --csv\n";
+    return wrapped("  " + what + " of " + std::to_string(all) + "; all are in --json and --csv\n");
 }
 
 std::string name_of(Analysis const& analysis, std::int32_t device) {
     return device < 0 ? "–" : analysis.devices[static_cast<std::size_t>(device)].name;
+}
+
+// The name of the file of powers; where it lies, whoever gave it knows.
+std::string powers_name(Analysis const& analysis) {
+    return std::filesystem::path(analysis.powers).filename().string();
 }
 
 std::string title(Analysis const& analysis) {
@@ -67,8 +73,8 @@ std::string title(Analysis const& analysis) {
                        std::to_string(trace.events) + " events" +
                        (trace.failed_events > 0 ? " (" + std::to_string(trace.failed_events) + " failed)" : "") + "\n";
     for (auto const& note : analysis.notes) text += "note: " + note + "\n";
-    if (analysis.powers != "trace") text += "note: energies by the powers of " + analysis.powers + "\n";
-    return text;
+    if (analysis.powers != "trace") text += "note: energies by the powers of " + powers_name(analysis) + "\n";
+    return wrapped(text, 4);
 }
 
 std::string requests_text(Analysis const& analysis) {
@@ -93,7 +99,7 @@ std::string requests_text(Analysis const& analysis) {
                 " (95 %: " + figure(100 * r.accuracy_low, 2) + " to " + share(r.accuracy_high, 2) + ")";
     text += "\n  load       " + giga(static_cast<double>(r.macs)) + " GMAC, " + mega(r.shared_bytes) + " MB shared, " +
             std::to_string(r.dropped_blocks) + " blocks dropped\n";
-    return text;
+    return wrapped(text, labels_width);
 }
 
 std::string energy_text(Analysis const& analysis) {
@@ -109,9 +115,9 @@ std::string energy_text(Analysis const& analysis) {
         text += e.ledger_error <= energy_tolerance
                     ? "; events and battery ledger agree" + powers + " (to " + std::string(error) + ")"
                     : "; EVENTS AND BATTERY LEDGER DISAGREE" + powers + " (by " + std::string(error) + ")";
-        if (other_powers) text += "; these energies are with the powers of " + analysis.powers;
+        if (other_powers) text += "; these energies are with the powers of " + powers_name(analysis);
     }
-    return text + "\n";
+    return wrapped(text + "\n", labels_width);
 }
 
 std::string device_times(Analysis const& analysis, std::vector<DeviceFigures> const& devices) {
@@ -135,7 +141,8 @@ std::string device_times(Analysis const& analysis, std::vector<DeviceFigures> co
         if (any_off) cells.push_back(fixed(d.processor_off_s, 3));
         table.add(cells);
     }
-    return "\ndevices: time (processor: compute + wait + idle; radio: transmit + receive + idle)\n" + table.text();
+    return wrapped("\ndevices: time (processor: compute + wait + idle; radio: transmit + receive + idle)\n") +
+           table.text();
 }
 
 std::string device_energies(Analysis const& analysis, std::vector<DeviceFigures> const& devices) {
@@ -193,7 +200,8 @@ std::string links_text(Analysis const& analysis) {
                      {"queue/ms"},
                      {"max/ms"},
                      {"planned/ms"},
-                     {"emulated/ms"}});
+                     {"emulated/ms"}},
+                    2);
     auto const links = largest(analysis.links, links_shown, &LinkFigures::bytes);
     for (auto const& l : links)
         table.add({name_of(analysis, l.device), name_of(analysis, l.peer), std::to_string(l.transfers), mega(l.bytes),
@@ -242,15 +250,13 @@ std::string rounds_text(Analysis const& analysis) {
                      {"lowest/J"},
                      {"of", Align::left},
                      {"binding", Align::left}});
-    std::span const rounds(analysis.rounds.data(), std::min(rounds_shown, analysis.rounds.size()));
-    for (auto const& r : rounds)
+    for (auto const& r : analysis.rounds)
         table.add({std::to_string(r.round), fixed(r.start_s, 3), fixed(r.length_s, 3),
                    std::to_string(r.done) + "/" + std::to_string(r.requests), std::to_string(r.dropped_blocks),
-                   figure(r.latency_mean_s, 3), figure(r.accuracy_mean, 4), figure(r.objective, 4), figure(r.bound, 4),
+                   figure(r.latency_mean_s, 3), share(r.accuracy_mean, 2), figure(r.objective, 4), figure(r.bound, 4),
                    share(r.gap, 2), milli(r.plan_host_s), fixed(r.energy_j, 2), figure(r.lowest_battery_j, 2),
                    name_of(analysis, r.lowest_device), r.binding});
-    return "\nrounds\n" + table.text() +
-           cut(rounds.size(), analysis.rounds.size(), "the first " + std::to_string(rounds.size()));
+    return "\nrounds\n" + table.text(rounds_shown, "all are in --json and --csv");
 }
 
 std::string paths_text(Analysis const& analysis) {
@@ -270,7 +276,8 @@ std::string paths_text(Analysis const& analysis) {
                      {"link"},
                      {"hops"},
                      {"dropped"},
-                     {"energy/J"}});
+                     {"energy/J"}},
+                    2);
     auto const count = done.size();
     done = largest(std::move(done), requests_shown, &RequestFigures::latency_s);
     for (auto const& r : done)
@@ -311,6 +318,7 @@ std::string fidelity_text(Analysis const& analysis) {
                        share(f.lateness_p90, 4) + ", p99 " + share(f.lateness_p99, 3) + ", max " +
                        share(f.lateness_max, 2) + "; clocks agree to " + figure(1e6 * f.clock_uncertainty_s, 1) +
                        " µs" + (f.faithful() ? "" : "; NOT FAITHFUL, do not trust these times") + "\n";
+    text = wrapped(text);
     TextTable table({{"", Align::left},
                      {"count"},
                      {"requested/ms"},

@@ -104,7 +104,7 @@ void print_table(Instance const& instance, std::vector<PlanResult> const& result
                    std::to_string(result.admitted) + "/" + std::to_string(result.requested),
                    optional_figure(result.objective, 6), optional_figure(result.bound, 6),
                    result.gap ? percent(*result.gap) : "–", any ? fixed(result.mean_latency.value(), 4) : "–",
-                   any ? fixed(result.mean_accuracy, 4) : "–",
+                   any ? percent(result.mean_accuracy) : "–",
                    fixed(static_cast<double>(result.shared.value()) / 1e6, 3), fixed(energy, 2),
                    fixed(1e3 * result.seconds, 2), std::string(to_string(result.binding))});
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/launcher.hpp"
 #include "cli/run_session.hpp"
@@ -30,7 +31,7 @@ struct RunOptions {
     std::string scenario, output;
     std::optional<std::string> clock, dilation, planner, rounds, seed, kernels, weights, images;
     std::vector<std::string> sets;
-    bool strict = false, launch = false, print_config = false, force = false;
+    bool quiet = false, strict = false, launch = false, print_config = false, force = false;
 };
 
 Scenario load(RunOptions const& options, Invocation const& invocation) {
@@ -72,6 +73,8 @@ int launch_ranks(std::size_t devices, RunOptions const& options, Invocation cons
         auto const& word = invocation.arguments[i];
         if (word != "--launch") program.push_back(once && word == options.scenario ? "/dev/stdin" : word);
     }
+    if (auto const width = line_width(); width > 0)  // the ranks write to a pipe
+        ::setenv("COLUMNS", std::to_string(width).c_str(), 1);
     return launch(launch_words("", devices, program), once ? LauncherInput::ours : LauncherInput::none);
 }
 
@@ -81,6 +84,7 @@ int run(RunOptions const& options, Invocation const& invocation) {
     request.output = options.output;
     request.images = options.images;
     request.strict = options.strict;
+    request.quiet = options.quiet;
     request.force = options.force;
     for (auto const& word : invocation.arguments)
         request.command_line += (request.command_line.empty() ? "" : " ") + word;
@@ -132,6 +136,8 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("section.key=value")
         ->take_all()
         ->allow_extra_args(false);
+    app.add_flag("-q,--quiet", options->quiet,
+                 "print nothing but errors, warnings, what cannot be trusted, and where the trace is");
     app.add_flag("--force", options->force,
                  "replace what is there already: a finished trace under the default name, one of a run that took more "
                  "than ten minutes, or a file that is no trace");

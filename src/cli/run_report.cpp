@@ -1,7 +1,10 @@
 #include "cli/run_report.hpp"
 
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "emulator/coordinator.hpp"
 #include "model/plan.hpp"
@@ -11,6 +14,8 @@ namespace skipstone::cli {
 namespace {
 
 constexpr double tolerated_uncertainty_s = 100e-6;  // of clocks, times the dilation (design.md section 6)
+
+constexpr std::size_t rows_shown = 40;
 
 void print(std::string const& text) {
     std::fputs(text.c_str(), stdout);
@@ -25,7 +30,7 @@ std::string rejected_for(emulator::RoundSummary const& round) {
     return round.admitted < round.requests ? std::string(to_string(round.binding)) : "";
 }
 
-std::string device_table(emulator::RunSummary const& summary) {
+std::string device_table(emulator::RunSummary const& summary, std::string const& rest) {
     TextTable table({{"device", Align::left},
                      {"busy/s"},
                      {"busy"},
@@ -33,17 +38,18 @@ std::string device_table(emulator::RunSummary const& summary) {
                      {"sent/MB"},
                      {"received/MB"},
                      {"energy/J"},
+                     {"battery"},
                      {"battery/J"}});
     double const span = summary.emulated().value();
     for (auto const& device : summary.devices())
         table.add({device.name, fixed(device.busy.value(), 3), span > 0 ? percent(device.busy.value() / span, 1) : "–",
                    fixed(device.waiting.value(), 3), fixed(static_cast<double>(device.sent.value()) / 1e6, 2),
                    fixed(static_cast<double>(device.received.value()) / 1e6, 2), fixed(device.energy.value(), 2),
-                   fixed(device.battery.value(), 2)});
-    return table.text();
+                   percent(device.battery_share(), 1), fixed(device.battery.value(), 2)});
+    return table.text(rows_shown, rest);
 }
 
-std::string round_table(emulator::RunSummary const& summary) {
+std::string round_table(emulator::RunSummary const& summary, std::string const& rest) {
     TextTable table({{"round"},
                      {"start/s"},
                      {"length/s"},
@@ -61,12 +67,12 @@ std::string round_table(emulator::RunSummary const& summary) {
         bool const any = round.admitted > round.failed;
         table.add({std::to_string(round.round), fixed(round.start.value(), 3), fixed(round.length.value(), 3),
                    admitted(round), std::to_string(round.dropped_blocks),
-                   any ? fixed(round.mean_latency.value(), 3) : "–", any ? fixed(round.mean_accuracy, 4) : "–",
+                   any ? fixed(round.mean_latency.value(), 3) : "–", any ? percent(round.mean_accuracy) : "–",
                    round.objective ? fixed(*round.objective, 4) : "–", round.gap ? percent(*round.gap) : "–",
                    fixed(round.energy.value(), 2), fixed(1e3 * round.planning_s, 2), std::to_string(round.overruns),
                    rejected_for(round)});
     }
-    return table.text();
+    return table.text(rows_shown, rest);
 }
 
 // What became of requests that lost a device or a link; "" where none did.
@@ -99,74 +105,99 @@ std::string accuracy_line(emulator::AccuracySummary const& accuracy) {
 
 }  // namespace
 
-RunReport::RunReport(Scenario const& scenario, Network const& network, double dilation)
+RunReport::RunReport(Scenario const& scenario, Network const& network, double dilation, bool quiet)
     : title_(network.name() + ", " + std::to_string(scenario.fleet.size()) + " devices, " +
              std::to_string(scenario.rounds.count) + " rounds, planner " + scenario.planner.name + ", seed " +
              std::to_string(scenario.seed) + (scenario.emulation.kernels ? "" : ", kernels off")),
       rounds_(scenario.rounds.count),
       wall_(scenario.emulation.clock == ClockKind::wall),
-      dilation_(dilation),
-      bar_(scenario.rounds.count) {}
+      quiet_(quiet),
+      terminal_(::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0),
+      dilation_(dilation) {
+    if (!quiet) bar_.emplace(scenario.rounds.count);
+}
 
 void RunReport::start(std::string const& trace, std::string const& images, std::optional<std::string> const& warning) {
     trace_ = trace;
-    print(
-        "skipstone: " + title_ + ", " +
-        (wall_ ? "wall clock, an emulated second takes " + fixed(dilation_, 3) + " s" : std::string("virtual clock")) +
-        "\n");
-    if (!images.empty()) print("images: " + images + "\n");
-    if (warning) std::fprintf(stderr, "skipstone: warning: %s\n", warning->c_str());
+    if (!quiet_) {
+        print(wrapped("skipstone: " + title_ + ", " +
+                      (wall_ ? "wall clock, an emulated second takes " + fixed(dilation_, 3) + " s"
+                             : std::string("virtual clock")) +
+                      "\n"));
+        if (!images.empty()) print(wrapped("images: " + images + "\n"));
+        bar_->advance(0, "rounds");
+    }
+    if (!warning) return;
+    if (bar_) bar_->clear();
+    std::fprintf(stderr, "skipstone: warning: %s\n", warning->c_str());
 }
 
 void RunReport::round(emulator::RoundSummary const& round) {
-    bar_.clear();
-    std::string line = "[" + std::to_string(round.round + 1) + "/" + std::to_string(rounds_) + "] round " +
-                       std::to_string(round.round) + "  admitted " + admitted(round);
-    if (round.admitted > round.failed)
-        line += "  latency " + fixed(round.mean_latency.value(), 3) + " s  accuracy " + fixed(round.mean_accuracy, 4) +
-                "  dropped " + std::to_string(round.dropped_blocks);
-    line += "  energy " + fixed(round.energy.value(), 1) + " J  " +
-            (std::isfinite(round.lowest_battery.value())
-                 ? "lowest battery " + fixed(round.lowest_battery.value(), 1) + " J (" + round.lowest_device + ")"
-                 : "no batteries");
-    if (round.admitted < round.requests) line += "  rejected for " + rejected_for(round);
-    if (round.revised > 0) line += "  planned anew " + std::to_string(round.revised);
-    if (round.failed > 0) line += "  FAILED " + std::to_string(round.failed);
-    if (round.overruns > 0) line += "  late events " + std::to_string(round.overruns);
-    print(line + "\n");
-    bar_.advance(round.round + 1, "rounds");
+    if (quiet_) return;
+    if (!terminal_) {
+        bar_->clear();
+        print(flowed(round_line(round), "  ", 4) + "\n");
+    }
+    bar_->advance_timed(round.round + 1, "rounds");
+}
+
+std::vector<std::string> RunReport::round_line(emulator::RoundSummary const& round) const {
+    std::vector<std::string> line = {"[" + std::to_string(round.round + 1) + "/" + std::to_string(rounds_) +
+                                         "] round " + std::to_string(round.round),
+                                     "admitted " + admitted(round)};
+    auto const add = [&](std::string text) { line.push_back(std::move(text)); };
+    if (round.admitted > round.failed) {
+        add("latency " + fixed(round.mean_latency.value(), 3) + " s");
+        add("accuracy " + percent(round.mean_accuracy));
+    }
+    if (round.admitted > 0) add("dropped " + std::to_string(round.dropped_blocks));
+    add("energy " + fixed(round.energy.value(), 1) + " J");
+    add(battery_text(round.lowest_share, round.lowest_battery.value(), round.lowest_device));
+    if (round.admitted < round.requests) add("rejected for " + rejected_for(round));
+    if (round.revised > 0) add("planned anew " + std::to_string(round.revised));
+    if (round.failed > 0) add("FAILED " + std::to_string(round.failed));
+    if (round.overruns > 0) add("late events " + std::to_string(round.overruns));
+    return line;
 }
 
 void RunReport::finish(emulator::RunSummary const& summary, std::string const& remark,
                        std::optional<double> start_up_s) {
-    bar_.clear();
-    print("\ndevices\n" + device_table(summary) + "\nrounds\n" + round_table(summary) + "\n");
-    print(failures_line(summary));
-    if (auto const accuracy = summary.accuracy(); accuracy.labelled > 0) print(accuracy_line(accuracy));
+    if (bar_) bar_->clear();
+    if (!quiet_) {
+        auto const rest = "skipstone analyze --csv DIR has all";
+        print("\ndevices\n" + device_table(summary, rest) + "\n");
+        if (terminal_) print("rounds\n" + round_table(summary, rest) + "\n");  // their lines were not printed
+        print(wrapped(failures_line(summary)));
+    }
+    if (auto const accuracy = summary.accuracy();
+        accuracy.labelled > 0 && (!quiet_ || !(std::isnan(accuracy.planned) || accuracy.planned_is_plausible())))
+        print(wrapped(accuracy_line(accuracy)));
     if (wall_) {
         auto const f = summary.fidelity();
-        print("fidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) +
-              " events late by more than 1 %; lateness p50 " + percent(f.p50, 4) + ", p99 " + percent(f.p99, 3) +
-              ", max " + percent(f.max, 2) + "; clocks agree to " + fixed(1e6 * f.clock_uncertainty_s, 1) + " µs" +
-              (f.faithful() ? ""
-                            : "; NOT FAITHFUL, do not trust these times: try --dilation " +
-                                  fixed(f.sufficient_dilation, 1) + ", fewer ranks per core, or an idle host") +
-              "\n");
+        if (!quiet_ || !f.faithful())
+            print(wrapped(
+                "fidelity: " + std::to_string(f.overruns) + " of " + std::to_string(f.events) +
+                " events late by more than 1 %; lateness p50 " + percent(f.p50, 4) + ", p99 " + percent(f.p99, 3) +
+                ", max " + percent(f.max, 2) + "; clocks agree to " + fixed(1e6 * f.clock_uncertainty_s, 1) + " µs" +
+                (f.faithful() ? ""
+                              : "; NOT FAITHFUL, do not trust these times: try --dilation " +
+                                    fixed(f.sufficient_dilation, 1) + ", fewer ranks per core, or an idle host") +
+                "\n"));
         if (f.clock_uncertainty_s > tolerated_uncertainty_s * dilation_)
             std::fprintf(stderr,
                          "skipstone: warning: the ranks' clocks are known to %.0f µs only; host times of different "
                          "ranks are not comparable\n",
                          1e6 * f.clock_uncertainty_s);
     }
-    if (summary.stalled_s() > 0)
-        print("rank 0 stood still for " + fixed(summary.stalled_s(), 1) +
-              " s (stopped, or no core was free); rounds began later for it, emulated times are not affected\n");
-    print((remark.empty() ? ""
-                          : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
-                                std::to_string(rounds_) + " rounds; ") +
-          fixed(summary.emulated().value(), 3) + " emulated seconds; " +
-          (start_up_s ? "first logits " + fixed(*start_up_s, 2) + " s after the start; " : "") + "trace: " + trace_ +
-          "\n");
+    if (summary.stalled_s() > 0 && !quiet_)
+        print(wrapped("rank 0 stood still for " + fixed(summary.stalled_s(), 1) +
+                      " s (stopped, or no core was free); rounds began later for it, emulated times are not affected\n"));
+    print(wrapped((remark.empty() ? ""
+                                  : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
+                                        std::to_string(rounds_) + " rounds; ") +
+                  fixed(summary.emulated().value(), 3) + " emulated seconds; " +
+                  (start_up_s ? "first logits " + fixed(*start_up_s, 2) + " s after the start; " : "") + "trace: " +
+                  trace_ + "\n"));
 }
 
 }  // namespace skipstone::cli

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/console.hpp"
 #include "emulator/run_summary.hpp"
@@ -10,10 +11,11 @@
 
 namespace skipstone::cli {
 
-// What `run` prints: a line per round as it goes, tables at the end.
+// What `run` prints: a line per round as it goes, a table of devices at the end. On a terminal a bar shows how far it
+// is, and a table of rounds follows instead of their lines. Quiet: warnings, and where the trace is.
 class RunReport {
   public:
-    RunReport(Scenario const& scenario, Network const& network, double dilation);
+    RunReport(Scenario const& scenario, Network const& network, double dilation, bool quiet);
 
     void start(std::string const& trace, std::string const& images, std::optional<std::string> const& warning);
     void round(emulator::RoundSummary const& round);
@@ -21,12 +23,14 @@ class RunReport {
     void finish(emulator::RunSummary const& summary, std::string const& remark, std::optional<double> start_up_s);
 
   private:
+    std::vector<std::string> round_line(emulator::RoundSummary const& round) const;
+
     std::string title_;
     std::string trace_;
     int rounds_;
-    bool wall_;
+    bool wall_, quiet_, terminal_;
     double dilation_;
-    ProgressBar bar_;
+    std::optional<ProgressBar> bar_;  // none when quiet
 };
 
 }  // namespace skipstone::cli

@@ -160,12 +160,13 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
         auto const known = profiled_blocks(stage);
         auto const speed = known ? Coordinator::Speed{*known, usable_cores()} : coordinator.measure_blocks();
-        if (known) std::printf("dilation: from this host's profile (skipstone bench)\n");
+        if (known && !request.quiet) std::printf("dilation: from this host's profile (skipstone bench)\n");
         int const ranks = most_ranks_of_a_host(stage.hosts);
         dilation = automatic_dilation(scenario, stage.network, speed.block_seconds, ranks, speed.cores);
         // Ranks that share cores hinder each other in ways that no sum of their parts tells.
         if (ranks > speed.cores) {
-            std::printf("dilation: %d ranks share %d cores; rehearsing the first round\n", ranks, speed.cores);
+            if (!request.quiet)
+                std::printf("dilation: %d ranks share %d cores; rehearsing the first round\n", ranks, speed.cores);
             std::fflush(stdout);
             dilation = rehearsed_dilation(dilation, [&](double tried) {
                 coordinator.set_dilation(tried);
@@ -175,7 +176,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
         }
         coordinator.set_dilation(dilation);
     }
-    RunReport report(scenario, stage.network, dilation);
+    RunReport report(scenario, stage.network, dilation, request.quiet);
     trace::Writer writer(stage.output, header_of(stage, request, images, dilation));
     report.start(stage.output, images.description(), writer.warning());
     RunSummary summary(scenario, dilation, images.different());

@@ -15,6 +15,7 @@ struct RunRequest {
     bool force = false;                       // a finished trace may be replaced
     std::optional<std::string> images;
     std::string command_line;
+    bool quiet = false;  // tells errors, warnings and where the trace is alone
     bool strict = false;
     std::optional<int> threads;  // of a run without a launcher: nodes that compute; none: as many as cores
 };

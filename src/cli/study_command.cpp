@@ -157,13 +157,6 @@ std::string today() {
     return date;
 }
 
-std::string duration(double seconds) {
-    auto const whole = static_cast<long>(seconds + 0.5);
-    if (whole < 60) return std::to_string(whole) + " s";
-    if (whole < 3600) return std::to_string(whole / 60) + " min " + std::to_string(whole % 60) + " s";
-    return std::to_string(whole / 3600) + " h " + std::to_string(whole / 60 % 60) + " min";
-}
-
 // Seconds that a study takes by what was measured on this host; nothing where its network was not. Other hosts of a job
 // are taken to be like this one.
 std::optional<double> expected_seconds(Workplace const& workplace, ConvolutionPolicy policy, double passes,

@@ -117,12 +117,6 @@ void write_manifest(LoadedSweep const& loaded) {
         loaded.folder.write(loaded.folder.manifest(), sweep::manifest_text(loaded.manifest));
 }
 
-std::string duration(double seconds) {
-    if (seconds < 90) return fixed(seconds, seconds < 10 ? 1 : 0) + " s";
-    if (seconds < 5400) return fixed(seconds / 60, 0) + " min";
-    return fixed(seconds / 3600, 1) + " h";
-}
-
 int expand(SweepOptions const& options, Invocation const& invocation) {
     auto const loaded = load(options, invocation);
     auto const& [sweep, program, manifest, folder] = loaded;

@@ -1,4 +1,3 @@
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -57,17 +56,6 @@ std::string counted(long number, char const* what) {
     return std::to_string(number) + " " + what;
 }
 
-std::string duration(double seconds) {
-    auto const whole = std::lround(seconds);
-    if (whole < 100) return fixed(seconds, seconds < 10 ? 1 : 0) + " s";
-    char text[32];
-    if (whole < 3600)
-        std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
-    else
-        std::snprintf(text, sizeof text, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
-    return text;
-}
-
 void pause() {
     auto const pause = std::chrono::duration_cast<std::chrono::nanoseconds>(poll_interval).count();
     timespec const length{0, static_cast<long>(pause)};
@@ -108,7 +96,7 @@ class Watch {
             for (auto round = progress_.rounds; round < trace_.committed_rounds() && !stop_requested(); ++round) {
                 progress_.add(read_round(trace_, RoundId(round)));
                 news_ = Clock::now();
-                if (!terminal_) say(round_line());
+                if (!terminal_) say(flowed(round_line(), "  ", 4));
             }
             if (stop_requested()) break;
             if (trace_.ended() != trace::Ended::running) return finish();
@@ -139,7 +127,7 @@ class Watch {
         if (scenario) title_ += ", planner " + scenario->planner.name;
         title_ += wall ? ", wall clock, an emulated second takes " + fixed(provenance.dilation, 3) + " s"
                        : ", " + provenance.clock + " clock";
-        say(trace_.path() + ": " + title_);
+        say(wrapped(trace_.path() + ": " + title_));
     }
 
     // Whether this host can know that the writer is gone: it ran here.
@@ -151,25 +139,28 @@ class Watch {
 
     std::string of_all() const { return planned_rounds_ > 0 ? "/" + std::to_string(planned_rounds_) : ""; }
 
-    std::string round_line() const {
+    // In parts.
+    std::vector<std::string> round_line() const {
         auto const& round = *progress_.last;
-        std::string line = "[" + std::to_string(progress_.rounds) + of_all() + "] round " +
-                           std::to_string(round.row.round) + "  admitted " + std::to_string(round.row.admitted) + "/" +
-                           std::to_string(round.row.requests);
-        if (round.done > 0)
-            line += "  latency " + fixed(round.latency_total_s / round.done, 3) + " s  accuracy " +
-                    fixed(round.accuracy_total / round.done, 4) + "  dropped " + std::to_string(round.dropped_blocks);
-        line += "  " + battery_text();
-        if (!round.row.binding.view().empty()) line += "  rejected for " + round.row.binding.str();
-        if (round.overruns > 0) line += "  late events " + std::to_string(round.overruns);
+        std::vector<std::string> line = {
+            "[" + std::to_string(progress_.rounds) + of_all() + "] round " + std::to_string(round.row.round),
+            "admitted " + std::to_string(round.row.admitted) + "/" + std::to_string(round.row.requests)};
+        if (round.done > 0) {
+            line.push_back("latency " + fixed(round.latency_total_s / round.done, 3) + " s");
+            line.push_back("accuracy " + percent(round.accuracy_total / round.done));
+        }
+        if (round.row.admitted > 0) line.push_back("dropped " + std::to_string(round.dropped_blocks));
+        line.push_back(batteries());
+        if (!round.row.binding.view().empty()) line.push_back("rejected for " + round.row.binding.str());
+        if (round.failed > 0) line.push_back("FAILED " + std::to_string(round.failed));
+        if (round.overruns > 0) line.push_back("late events " + std::to_string(round.overruns));
         return line;
     }
 
-    std::string battery_text() const {
+    std::string batteries() const {
         auto const& round = *progress_.last;
-        if (!std::isfinite(round.lowest_battery_j)) return "no batteries";
-        std::string text = "lowest battery " + fixed(round.lowest_battery_j, 1) + " J (" +
-                           trace_.header().devices.at(round.lowest_device).name.str() + ")";
+        auto text = battery_text(round.lowest_share, round.lowest_battery_j,
+                                 trace_.header().devices.at(round.lowest_device).name.str());
         if (round.low_batteries > 0) text += ", " + counted(round.low_batteries, "below 20 %");
         if (round.empty_batteries > 0) text += ", " + counted(round.empty_batteries, "empty");
         return text;
@@ -200,8 +191,7 @@ class Watch {
                     ", about " + duration(host_s / progress_.rounds * (planned_rounds_ - progress_.rounds)) + " left";
             lines.push_back(bar);
             lines.push_back(rate_text());
-            lines.push_back("requests: " + counted(progress_.done, "done, ") + counted(progress_.rejected, "rejected") +
-                            (progress_.failed > 0 ? ", " + counted(progress_.failed, "failed") : ""));
+            lines.push_back("requests: " + counted(progress_.done, "done, ") + rejected_and_failed());
             if (progress_.done > 0)
                 lines.push_back(
                     "latency: mean " + fixed(progress_.latency_total_s / static_cast<double>(progress_.done), 3) +
@@ -209,7 +199,7 @@ class Watch {
                     (progress_.last->done > 0 ? fixed(progress_.last->latency_total_s / progress_.last->done, 3) + " s"
                                               : std::string("–")) +
                     ", worst round " + fixed(progress_.worst_latency_s, 3) + " s");
-            lines.push_back(battery_text());
+            lines.push_back(batteries());
             if (trace_.header().provenance.clock == "wall")
                 lines.push_back(counted(progress_.overruns, "late events of ") + std::to_string(progress_.events) +
                                 (progress_.faithful() ? "" : ": NOT FAITHFUL"));
@@ -218,23 +208,12 @@ class Watch {
         }
         if (silent > 5) lines.push_back("nothing new for " + duration(std::floor(silent)));
 
-        winsize size{};
-        auto const columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80U;
+        auto const known = line_width();
+        auto const columns = known > 0 ? known : 80;
         if (drawn_ > 0) std::printf("\033[%zuA\r\033[J", drawn_);
-        for (auto const& line : lines) std::printf("%s\n", cut(line, columns - 1).c_str());
+        for (auto const& line : lines) std::printf("%s\n", shortened(line, columns - 1).c_str());
         std::fflush(stdout);
         drawn_ = lines.size();
-    }
-
-    // At most so many characters of UTF-8 text.
-    static std::string cut(std::string const& text, std::size_t limit) {
-        std::size_t end = 0, characters = 0;
-        while (end < text.size() && characters < limit) {
-            ++end;
-            while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) ++end;
-            ++characters;
-        }
-        return text.substr(0, end);
     }
 
     // The last state stays on the terminal.
@@ -261,23 +240,29 @@ class Watch {
                (planned_rounds_ > 0 ? " of " + std::to_string(planned_rounds_) : "") + " rounds";
     }
 
+    std::string rejected_and_failed() const {
+        return counted(progress_.rejected, "rejected") +
+               (progress_.failed > 0 ? ", " + counted(progress_.failed, "failed") : "");
+    }
+
     int finish() {
         close_screen();
-        say(std::string(trace::to_string(trace_.ended())) + " " + so_far() + ": " +
-            counted(progress_.done, "requests done, ") + counted(progress_.rejected, "rejected"));
+        say(wrapped(std::string(trace::to_string(trace_.ended())) + " " + so_far() + ": " +
+                    counted(progress_.done, "requests done, ") + rejected_and_failed()));
         bool const faithful = trace_.header().provenance.clock != "wall" || progress_.faithful();
         if (!faithful)
-            say("NOT FAITHFUL, do not trust these times: " + counted(progress_.overruns, "of ") +
-                counted(progress_.events, "events late by more than 1 %"));
+            say(wrapped("NOT FAITHFUL, do not trust these times: " + counted(progress_.overruns, "of ") +
+                        counted(progress_.events, "events late by more than 1 %")));
         if (trace_.ended() != trace::Ended::finished) return failed;
         return faithful ? done : not_faithful;
     }
 
     int gone() {
         close_screen();
-        say("the run is gone " + so_far() +
+        say(wrapped(
+            "the run is gone " + so_far() +
             ": no process writes the trace any more, and it does not say how it ended (killed, or the disk was full); "
-            "the finished rounds can be read");
+            "the finished rounds can be read"));
         return failed;
     }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 
 #include "trace/reader.hpp"
@@ -11,9 +12,10 @@ struct WatchedRound {
     trace::RoundRow row;
     int done = 0, rejected = 0, failed = 0;
     double latency_total_s = 0, accuracy_total = 0;  // of the requests done
-    int dropped_blocks = 0;
+    int dropped_blocks = 0;  // of the admitted, by their last plans
     long events = 0, overruns = 0;
-    double lowest_battery_j = trace::no_value;
+    // Of the batteries, that with the smallest share of its capacity; infinite where all devices are on mains supply.
+    double lowest_share = INFINITY, lowest_battery_j = INFINITY;
     std::size_t lowest_device = 0;
     int low_batteries = 0, empty_batteries = 0;
 };

@@ -124,8 +124,8 @@ class Report:
         rule = next(i for i, line in enumerate(lines) if re.fullmatch(r"\s*-{5,}", line))
         if rule == 2 and lines[0].startswith("fidelity"):
             self.fidelity(lines[0])
-        end = len(lines) - (1 if " all are in --json" in lines[-1] else 0)
-        heading, *rows = columns_of([lines[rule - 1], *lines[rule + 1:end]])
+        whole = not any(" all are in --json" in line for line in lines)
+        heading, *rows = columns_of([lines[rule - 1], *(line for line in lines[rule + 1:] if " all are in --json" not in line)])
         name, finds, figures = TABLES[heading[0], heading[1]]
         for cells in rows:
             row = self.row(name, finds, heading, cells)
@@ -136,7 +136,7 @@ class Report:
                     self.wrong.append(f"{name}: column {column!r} is checked by nothing")
                 else:
                     self.cell(name, row, cell, figures[column], f"{name}, {cells[0]}: {column}")
-        if name in ("devices", "blocks", "rounds", "links") and (end == len(lines)) != (len(rows) == len(self.figures[name])):
+        if name in ("devices", "blocks", "rounds", "links") and whole != (len(rows) == len(self.figures[name])):
             self.wrong.append(f"{name}: {len(rows)} rows of {len(self.figures[name])} are shown")
         return name
 

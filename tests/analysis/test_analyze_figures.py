@@ -200,7 +200,9 @@ class OfATrace(FiguresCase):
 
     def test_other_powers(self):
         path = self.traced("radio")
-        profile = self.write("powers.toml", '[powers]\n"low*" = {compute = "5 W", idle = "1 W"}\nbig = {receive = "7 W"}\n')
+        folder = self.folder / "31" / "4 J"  # numbers in its path are none of the report
+        folder.mkdir(parents=True)
+        profile = self.write("31/4 J/powers.toml", '[powers]\n"low*" = {compute = "5 W", idle = "1 W"}\nbig = {receive = "7 W"}\n')
         powers = figures.Figures(skipstone.load(path)).own_powers
         for device in range(3):
             powers[device] = powers[device] | {"compute": 5.0, "idle": 1.0}

@@ -24,6 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("SKIPSTONE_PROGRAM", str(ROOT / "build" / "skipstone"))
 LAUNCHER = os.environ.get("SKIPSTONE_TEST_LAUNCHER", "mpirun -n {ranks} --oversubscribe --bind-to none --mca mpi_yield_when_idle 1")
 OPEN_MPI = "--mca" in LAUNCHER
+# Lines are as wide as they like, whatever the terminal is that the tests are run from.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
 SANITIZER = os.environ.get("SKIPSTONE_SANITIZE", "")
 LIMIT_S = 120  # for one start of the program
 
@@ -211,7 +213,7 @@ class ProgramTest(unittest.TestCase):
             command = [*launcher(ranks), *command]
         process = subprocess.Popen(
             command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, env={"SKIPSTONE_CACHE": "off", **os.environ, **(environment or {})}, **options)
+            start_new_session=True, env={"SKIPSTONE_CACHE": "off", **ENVIRONMENT, **(environment or {})}, **options)
         self.addCleanup(self._end, process)
         return process
 

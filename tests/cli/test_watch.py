@@ -40,8 +40,10 @@ class Watch(ProgramTest):
             done = where(requests, status=DONE)
             self.assertIn(f"round {row['round']}  admitted {row['admitted']}/{row['requests']}", line)
             if len(done):
-                self.assertIn(f"latency {done['latency_s'].mean():.3f} s  accuracy {done['accuracy'].mean():.4f}", line)
-            self.assertIn(f"lowest battery {where(trace.battery, round=row['round'])['remaining_j'].min():.1f} J", line)
+                self.assertIn(f"latency {done['latency_s'].mean():.3f} s  accuracy {100 * done['accuracy'].mean():.2f} %", line)
+            left = where(trace.battery, round=row["round"])["remaining_j"]
+            share = (left / trace.devices["battery_j"]).min()
+            self.assertIn(f"lowest battery {100 * share:.1f} % (", line)
             late = sum(e["flags"] & OVERRUN != 0 for e in where(trace.events, round=row["round"]))
             self.assertEqual(f"late events {late}" in line, late > 0)
 
