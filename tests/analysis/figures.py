@@ -215,7 +215,8 @@ class Figures:
     def trace_figures(self):
         attributes, provenance = self.trace.attributes, self.trace.provenance
         return {"path": self.trace.path, "software_version": attributes["software_version"], "date": attributes["date"],
-                "network": provenance["network"], "planner": self.rounds[0].planner, "clock": provenance["clock"],
+                "scenario": provenance.get("scenario_name", ""), "network": provenance["network"],
+                "planner": self.rounds[0].planner, "clock": provenance["clock"],
                 "seed": attributes["seed"], "dilation": self.dilation, "complete": self.trace.complete, "ended": self.trace.ended,
                 "devices": len(self.devices), "blocks": len(self.blocks), "rounds": len(self.rounds),
                 "rounds_planned": self.scenario.rounds, "events": len(self.events),
