@@ -14,7 +14,7 @@ import termios
 import time
 import unittest
 
-from support import DONE, OVERRUN, PROGRAM, REJECTED, WAIT, ProgramTest, Trace, h5py, numpy, read_line, where
+from support import DONE, ENVIRONMENT, OVERRUN, PROGRAM, REJECTED, WAIT, ProgramTest, Trace, h5py, numpy, read_line, where
 
 WALL = {"emulation.clock": "wall", "emulation.dilation": 0.25, "rounds.count": 8}
 LONG = {"emulation.kernels": True, "rounds.count": 1_000_000}
@@ -143,7 +143,8 @@ class Watch(ProgramTest):
         """Runs watch on a terminal, types `keys` once something is there; returns the exit status and all it wrote."""
         terminal, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", *rows_columns, 0, 0))
-        process = subprocess.Popen(["setsid", "--ctty", "--wait", PROGRAM, "watch", "t.h5"], cwd=self.folder, stdin=end, stdout=end, stderr=end)
+        process = subprocess.Popen(["setsid", "--ctty", "--wait", PROGRAM, "watch", "t.h5"], cwd=self.folder, stdin=end, stdout=end,
+                                   stderr=end, env=ENVIRONMENT)
         self.addCleanup(lambda: process.poll() is None and process.kill())
         os.close(end)
         written, limit = b"", time.monotonic() + LIMIT_S
