@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "units/input_files.hpp"
+
 namespace skipstone::trace {
 
 namespace {
@@ -13,7 +15,7 @@ struct flock marked_byte() {
     struct flock lock {};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
-    lock.l_start = off_t{1} << 62;
+    lock.l_start = mark_of_writer;
     lock.l_len = 1;
     return lock;
 }
@@ -40,12 +42,7 @@ WriteMark::~WriteMark() {
 }
 
 bool WriteMark::is_on(std::string const& path) {
-    int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    auto lock = marked_byte();
-    bool const found = ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-    ::close(descriptor);
-    return found;
+    return is_being_written(path);
 }
 
 }  // namespace skipstone::trace

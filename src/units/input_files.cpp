@@ -1,5 +1,6 @@
 #include "units/input_files.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +78,19 @@ void protect_folder(fs::path const& folder) {
     known().folders.push_back(std::move(canonical));
 }
 
+bool is_being_written(fs::path const& path) {
+    int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return false;
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = mark_of_writer;
+    lock.l_len = 1;
+    bool const found = ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    ::close(descriptor);
+    return found;
+}
+
 void refuse_to_replace_input(fs::path const& output) {
     auto const inode = inode_of(output);
     if (!inode) return;
@@ -92,6 +106,9 @@ void refuse_to_replace_input(fs::path const& output) {
                              (same_name ? std::string() : " (" + input->second + " is the same file)") +
                              "; name another file");
     }
+    if (is_being_written(output))
+        throw InputError({output.string(), 0, ""},
+                         "a run is writing this trace now; wait for its end, or name another file");
     for (auto const& folder : known().folders)
         if (is_below(canonical, folder))
             throw InputError({output.string(), 0, ""}, "is one of the built-in profiles (" + folder.string() +

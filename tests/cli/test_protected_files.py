@@ -6,10 +6,15 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
 from support import PROGRAM, ROOT, ProgramTest, cifar_batch, h5py, png, scenario_text, write_weights
+
+sys.path.insert(0, str(ROOT / "analysis"))
+
+import output_file  # noqa: E402
 
 CALIBRATION = 'format = "skipstone-calibration"\nversion = 1\nnetwork = "resnet20-cifar"\ninput = 32\n[ranges]\nx = 1.0\n'
 
@@ -150,6 +155,14 @@ class TracesAreKept(ProgramTest):
             for ranks in (None, 2):
                 result = self.skipstone("run", self.scenario(), "-o", output, "--force", code=2, ranks=ranks)
                 self.assertIn("a run is writing this trace now", result.err)
+        os.symlink("t.h5", self.path("link.h5"))
+        before = os.stat(self.path("t.h5")).st_ino
+        sweep = self.write("sw.toml", f'format = "skipstone-sweep"\nversion = 1\nscenario = "{self.scenario()}"\n')
+        for output in ("t.h5", "link.h5"):
+            for words in (["plan", self.scenario(), "--dump-instance", output], ["sweep", "expand", sweep, "--no-estimate", "-o", output]):
+                self.assertIn("a run is writing this trace now", self.skipstone(*words, code=2).err)
+        self.assertIn("a run is writing this trace now", output_file.problem(self.path("link.h5")))
+        self.assertEqual(os.stat(self.path("t.h5")).st_ino, before)
         self.wait_for_rounds(self.path("t.h5"), 3, first)
         os.killpg(first.pid, signal.SIGKILL)
         self.wait(first)
