@@ -87,7 +87,7 @@ class PictureFiles : public ImageSource::Implementation {
     }
     void look_for_cut_off() const override {
         for (std::size_t i = 0; i < size(); ++i)
-            if (!seems_whole(pictures_.files[i].path)) read(i);  // bytes may follow its end: decoding it tells
+            if (!seems_whole(pictures_.files[i].path)) read(i);  // it may be right: decoding it tells
     }
     void check_labels(int count) const override {
         auto const& classes = pictures_.classes;
@@ -101,13 +101,26 @@ class PictureFiles : public ImageSource::Implementation {
     }
 
   private:
+    // Of a JPEG: whether its frame header comes as expected, and is not one of four components (CMYK).
+    static bool has_usual_frame(std::ifstream& stream) {
+        std::array<std::uint8_t, 10> segment{};  // 0xff, marker, length, precision, height, width, components
+        stream.seekg(2);
+        while (stream.read(reinterpret_cast<char*>(segment.data()), segment.size()) && segment[0] == 0xff) {
+            auto const marker = segment[1];
+            bool const tables = marker == 0xc4 || marker == 0xc8 || marker == 0xcc;
+            if (marker >= 0xc0 && marker <= 0xcf && !tables) return segment[9] != 4;
+            auto const length = segment[2] << 8 | segment[3];
+            stream.seekg(length + 2 - static_cast<int>(segment.size()), std::ios::cur);
+        }
+        return false;
+    }
     static bool seems_whole(fs::path const& path) {
         std::ifstream stream(path, std::ios::binary);
         std::array<std::uint8_t, 8> head{}, tail{};
         stream.read(reinterpret_cast<char*>(head.data()), 8);
         stream.seekg(-8, std::ios::end);
         stream.read(reinterpret_cast<char*>(tail.data()), 8);
-        return stream && ends_properly(head, tail);
+        return stream && ends_properly(head, tail) && (head[0] != 0xff || has_usual_frame(stream));
     }
 
     fs::path path_;

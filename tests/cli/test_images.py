@@ -82,6 +82,15 @@ class Images(ProgramTest):
         self.assertIn("z.png: is a damaged or truncated PNG", result.err)
         self.assertEqual(list(self.folder.glob("*.h5")), [])
 
+    def test_pictures_in_cmyk_are_found_at_the_start(self):
+        components = b"".join(bytes([number, 0x11, 0]) for number in range(1, 5))
+        frame = b"\xff\xc0\0\x14\x08\0\x10\0\x10\x04" + components
+        scan = b"\xff\xda\0\x0e\x04" + b"".join(bytes([number, 0]) for number in range(1, 5)) + b"\0\x3f\0"
+        self.pictures("z.jpg", content=b"\xff\xd8\xff\xe0\0\x04ab" + frame + scan + b"\0\xff\xd9")
+        result = self.run_with(self.pictures(*(f"{number}.png" for number in range(9))), code=2)
+        self.assertIn("z.jpg: is a JPEG in CMYK", result.err)
+        self.assertFalse((self.folder / "t.h5").exists())
+
     def test_check_looks_at_every_picture(self):
         folder = self.classes(3)
         self.assertIn(f"{folder}: right (3 pictures of 3 classes)", self.skipstone("check", folder).out)
