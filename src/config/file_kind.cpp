@@ -33,6 +33,7 @@ constexpr std::array descriptions{
                 "a scenario takes it in fleet.devices, {profile = \"FILE\"}"},
     Description{FileKind::link_profile, "link profile", "a scenario takes it as links.profile"},
     Description{FileKind::fault_profile, "fault profile", "a scenario takes it as faults.profile"},
+    Description{FileKind::link_table, "table of links", "a scenario takes it as links.file"},
     Description{FileKind::accuracy_table, "accuracy table",
                 "a scenario takes it as accuracy.table, and `skipstone study --drops FILE`"},
     Description{FileKind::calibration, "calibration",
@@ -171,6 +172,7 @@ Found find_in_text(std::string const& text, fs::path const& path, FileKind wante
         }
     }
     if (text.starts_with("index,id,name,seed")) return {FileKind::sweep_table};
+    if (std::string_view(text).substr(first).starts_with("from,")) return {FileKind::link_table};
     try {
         auto const table = parse_toml(text, origin);
         auto const kind = kind_of(table);
@@ -235,7 +237,8 @@ void refuse_other_kind(FileKind wanted, fs::path const& path) {
         }
     bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights;
     bool const images_wanted = wanted == FileKind::picture;
-    if (found.kind == wanted || found.kind == FileKind::unknown || found.kind == FileKind::empty || !found.sure) return;
+    if (found.kind == wanted || found.kind == FileKind::unknown || !found.sure) return;
+    if ((hdf5_wanted || images_wanted) && found.kind == FileKind::empty) return;  // said by whoever reads it
     if (hdf5_wanted && found.kind == FileKind::hdf5) return;  // it may be the wanted one, damaged
     if (images_wanted && (found.kind == FileKind::folder || found.kind == FileKind::cifar_batch)) return;
     throw InputError({path.string(), 0, ""},

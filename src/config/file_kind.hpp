@@ -15,6 +15,7 @@ enum class FileKind {
     device_profile,
     link_profile,
     fault_profile,
+    link_table,  // CSV
     accuracy_table,
     calibration,
     sweep,

@@ -10,9 +10,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "config/file_kind.hpp"
 #include "config/profiles.hpp"
 #include "config/toml_reader.hpp"
 #include "units/nearest.hpp"
+#include "units/plain_text.hpp"
 
 namespace skipstone::config {
 
@@ -276,6 +278,7 @@ class LinkFile {
 
     Links read() {
         auto const text = read_text_file(path_);
+        if (is_utf16(text)) fail("", "is text in UTF-16; save it as UTF-8");
         std::string_view rest = text;
         if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);
         while (!rest.empty()) {
@@ -434,7 +437,7 @@ Links read_file(TableReader& reader, Names const& names) {
     } catch (InputError const& error) {
         reader.fail("file", error.what());
     }
-    return LinkFile(std::move(path), names).read();
+    return read_as(FileKind::link_table, path, [&] { return LinkFile(path, names).read(); });
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ class Kinds(ProgramTest):
         with h5py.File(self.path("table.h5"), "w") as file:
             file.attrs["format"] = "skipstone-sweep-table"
         self.write("table.csv", "index,id,name,seed\n0,1,x,1\n")
+        self.write("l.csv", "from,to,rate_mbit_s\nx,y,5\n")
         self.write("p.png", png())
         self.write("b.bin", cifar_batch([1]))
         self.write("m.pt", b"PK\x03\x04rest")
@@ -49,7 +50,7 @@ class Kinds(ProgramTest):
         "plans.json": "a plan, as", "plan.json": "a plan, as", "study.json": "a study's JSON (`analysis/plot_study.py", "host.json": "a host profile",
         "t.toml.journal": "a journal of an unfinished study", "t.h5": "a trace (`skipstone analyze t.h5`",
         "w.h5": "a weights file (`skipstone run SCENARIO --weights w.h5`", "table.h5": "a table that `skipstone sweep collect` wrote",
-        "table.csv": "a table that", "p.png": "a picture", "b.bin": "a CIFAR-10 batch", "m.pt": "a file of PyTorch (`analysis/convert_weights.py m.pt",
+        "table.csv": "a table that", "l.csv": "a table of links (a scenario takes it as links.file", "p.png": "a picture", "b.bin": "a CIFAR-10 batch", "m.pt": "a file of PyTorch (`analysis/convert_weights.py m.pt",
         "m.th": "a file of PyTorch", "m.safetensors": "a safetensors file", "m.onnx": "a model in ONNX", "page.html": "a page for a browser", "folder": "a folder"}
 
     TAKERS = [
@@ -67,6 +68,7 @@ class Kinds(ProgramTest):
         (["run", "s.toml", "--print-config", "--set", "accuracy.table=./{}"], ("accuracy.toml",)),
         (["run", "s.toml", "--print-config", "--set", "network.profile=./{}"], ("networks.toml",)),
         (["run", "s.toml", "--print-config", "--set", "links.profile=./{}"], ("links.toml",)),
+        (["run", "s.toml", "--print-config", "--set", "links.file=./{}"], ("l.csv",)),
         (["run", "s.toml", "--print-config", "--set", "faults.profile=./{}"], ("faults.toml",)),
         (["run", "s.toml", "--print-config", "--set", "fleet.devices[0].profile=./{}"], ("devices.toml",)),
         (["run", "s.toml", "--print-config", "--set", "network.precision=int8", "--set", "network.calibration=./{}"], ("c.toml",))]
@@ -81,6 +83,11 @@ class Kinds(ProgramTest):
                     noun, _, taker = said.partition(" (`")
                     self.assertIn("is a folder" if name == "folder" else f"is {noun}", result.err)
                     self.assertIn(taker.split(name)[0].rstrip("`"), result.err)
+
+    def test_an_empty_file_is_called_that(self):
+        self.write("empty.toml", "\n")
+        for words in (["run", "empty.toml"], ["plan", "empty.toml"], ["sweep", "expand", "empty.toml"], ["bench", "--network", "empty.toml"]):
+            self.assertIn("is an empty file; here a", self.skipstone(*words, code=2).err)
 
     def test_a_slip_does_not_make_another_kind(self):
         for old, new in (("[links]", "[lonks]"), ("seed = 7", "sed = 7"), ("[objective]", "[objectiv]")):
