@@ -191,7 +191,7 @@ def dictionaries(content):
             waiting += [((*path, str(place)), inner) for place, inner in enumerate(value)]
             continue
         yield path, value
-        waiting += [((*path, key), inner) for key, inner in value.items() if isinstance(key, str)]
+        waiting += [((*path, str(key)), inner) for key, inner in value.items() if isinstance(key, (str, int))]
 
 
 def candidates(content, expected):

@@ -368,6 +368,7 @@ class Finds(ConverterCase):
 
     def test_in_lists_and_within_itself(self):
         self.assertFinds([3, {"loss": 0.5}, (self.net, "notes")])
+        self.assertFinds({"checkpoints": {10: self.net}, "optimizer": {"state": {0: {"momentum_buffer": numpy.ones(3, numpy.float32)}}}})
         content = {"net": self.net}
         content["all"] = [content, content]
         self.assertFinds(content)
