@@ -63,7 +63,6 @@ int analyze(AnalyzeOptions const& options, Invocation const& invocation) {
         analysis::write_json(std::cout, analyses);
     else
         std::cout << (analyses.size() == 1 ? analysis_text(analyses.front()) : comparison_text(analyses));
-    if (!std::cout.flush()) throw EnvironmentError("write(standard output)", "not all could be written");
     return done;
 }
 

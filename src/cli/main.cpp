@@ -2,10 +2,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +40,8 @@ void refuse_unknown_option(CLI::App const& app) {
         for (auto const& word : option->get_lnames()) known.push_back("--" + word);
     for (auto const& word : app.remaining(true)) {
         auto const given = word.substr(0, word.find('='));
+        if (given.size() > 2 && std::ranges::find(known, given) != known.end())
+            throw InputError(given + ": stands behind \"--\", where no options are; put it before that");
         if (auto const problem = lookalike(given); !problem.empty()) throw InputError(word + ": " + problem);
         if (given.size() > 1 && given.front() == '-' && given.find_first_of("0123456789.") != 1)
             throw InputError("`" + name + "` has no option " + given + "; the nearest is " + nearest(given, known) +
@@ -109,6 +113,13 @@ int run(int argc, char** argv) {
     return cli::bad_input;
 }
 
+// What was printed is whole, or the command has failed: its output may have gone into a file on a full disk.
+void require_all_printed() {
+    bool const streamed = static_cast<bool>(std::cout.flush());
+    if (!streamed || std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+        throw EnvironmentError("write(standard output)", "not all could be written");
+}
+
 // Files that are opened take the lowest free numbers: one that took that of standard output would get what is printed.
 void open_closed_streams() {
     for (int const stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
@@ -121,7 +132,9 @@ int main(int argc, char** argv) {
     open_closed_streams();
     kernels::use_threads(kernels::usual_threads());
     try {
-        return run(argc, argv);
+        int const status = run(argc, argv);
+        if (status == cli::done) require_all_printed();
+        return status;
     } catch (skipstone::InputError const& error) {
         std::fprintf(stderr, "skipstone: %s\n", error.what());
         return skipstone::cli::bad_input;
