@@ -115,7 +115,8 @@ std::vector<std::string> chosen_planners(PlanOptions const& options) {
     auto const fail = [&](std::string const& problem) { throw InputError("--planner " + options.planners + ": " + problem); };
     auto const known = planner::names();
     std::vector<std::string> names;
-    for (auto const& name : CLI::detail::split(options.planners, ',')) {
+    for (auto const& word : CLI::detail::split(plain_text(options.planners), ',')) {
+        auto const name = CLI::detail::trim_copy(word);
         if (name.empty()) continue;
         if (std::ranges::find(known, name) == known.end())
             fail("there is no planner \"" + name + "\"; " + planner::choice_text(name));

@@ -33,11 +33,10 @@ std::string joined(std::vector<std::string_view> const& words) {
 }
 
 // Of a string that stands where a number is needed: what to do if it is one in quotes; throws InputError, saying what is
-// wrong with it, if it looks like one; "" for other values.
+// wrong with it, if it is none; "" for other values.
 std::string without_quotes(Value const& value, std::string const& key, std::string const& expected) {
     if (value.type != Value::Type::text) return "";
     auto const plain = plain_text(value.text);
-    if (plain.find_first_of("0123456789") == std::string::npos && lookalike(plain).empty()) return "";
     try {
         parse_decimal(value.text, expected);
     } catch (InputError const& error) {

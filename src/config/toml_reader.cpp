@@ -221,6 +221,11 @@ Value parse_toml_value(std::string_view text, std::shared_ptr<Origin const> orig
         reason = error.description();
     }
     if (!bare) throw InputError({origin->name, 0, ""}, "the value is not valid TOML: " + reason);
+    try {  // ".5" and "5." are no TOML
+        word.real = parse_decimal(text, "a number");
+        word.type = Value::Type::real;
+    } catch (InputError const&) {
+    }
     return word;
 }
 

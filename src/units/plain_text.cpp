@@ -142,7 +142,9 @@ Parsed parse(std::string_view text, std::string const& expected) {
     auto const end = digits.data() + digits.size();
     if (digits.find_first_not_of("0123456789") == std::string_view::npos) {
         std::int64_t whole = 0;
-        if (std::from_chars(digits.data(), end, whole).ec != std::errc()) throw fail("is out of range");
+        if (std::from_chars(digits.data(), end, whole).ec != std::errc())
+            throw fail("is out of range (whole numbers go to " +
+                       std::to_string(std::numeric_limits<std::int64_t>::max()) + ")");
         parsed.whole = minus ? -whole : whole;
         parsed.value = static_cast<double>(*parsed.whole);
         return parsed;

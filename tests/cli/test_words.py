@@ -27,14 +27,16 @@ class Words(ProgramTest):
             self.assertIn(f"\nseed = {value}\n", "\n" + self.config("--seed", text))
             self.assertIn(f"\nseed = {value}\n", "\n" + self.config("--set", f"seed={text}"))
         self.assertIn("\ncount = 10\nperiod", self.config("--rounds", "010"))
+        for text in (".5", "+.5", "0.5", "00.5", " .5"):
+            self.assertIn("\nalpha = 0.5\n", self.config("--set", f"objective.alpha={text}"))
         for option, key in (("--seed", "seed"), ("--rounds", "rounds.count")):
-            for text, said in (("0x10", "write 16"), ("-1", "is -1"), ("ten", "not a string"), ("1.5", "whole number"), ("1,5", "comma"),
+            for text, said in (("0x10", "write 16"), ("-1", "is -1"), ("ten", "is no number"), ("\u0661\u0662", "is no number"), ("", "holds no number"), ("1.5", "whole number"), ("1,5", "comma"),
                                ("\u22121", "U+2212 (minus sign)"), ("99999999999999999999", "out of range")):
                 with self.subTest(option=option, text=text):
                     err = self.refused("run", self.scenario(), "--print-config", option, text)
                     self.assertIn(said, err)
                     self.assertIn(option, err)
-                    self.assertIn(key, err) if said != "write 16" and text[0] not in "9" else None
+                    self.assertIn(key, err) if said != "write 16" and text[:1] not in "9" else None
 
     def test_every_whole_option_says_its_name_and_range(self):
         weights, images = write_weights(self.path("w.h5")), self.write("i.bin", cifar_batch([0, 1]))
@@ -111,6 +113,8 @@ class Words(ProgramTest):
                 self.assertIn(said, err)
                 self.assertIn("s.toml", err)
         scenario = self.scenario()
+        links = self.write("links.csv", "from,to,rate_mbit_s\nlow-0,low-1,5\n".encode("utf-16"))
+        self.assertIn("UTF-16", self.refused("run", scenario, "--print-config", "--set", f"links.file={links}"))
         self.assertIn("U+2212", self.refused("run", scenario, "--set", "objective.alpha=\u22120.5"))
         self.assertIn("comma", self.refused("run", scenario, "--set", "objective.alpha=0,5"))
         self.assertIn("U+2014 (em dash)", self.refused("run", scenario, "\u2014rounds", "3"))
@@ -123,6 +127,23 @@ class Words(ProgramTest):
                             (["sweep", "run", scenario, "--job", "2"], "--jobs"), (["analyze", "--htlm", "x"], "--html"),
                             (["rnu", scenario], "run"), (["study", "--wieghts", "w"], "--weights")):
             self.assertIn(f"nearest is {said}" if said.startswith("-") else f'nearest is "{said}"', self.refused(*words))
+
+    def test_options_behind_two_dashes_are_told_as_such(self):
+        self.assertIn('--rounds: stands behind "--"', self.refused("run", self.scenario(), "--", "--rounds", "1"))
+
+    def test_blanks_between_planners_do_not_matter(self):
+        scenario = self.scenario()
+        for text in ("greedy, no-drop", " greedy ,no-drop", "greedy,\u00a0no-drop"):
+            out = self.skipstone("plan", scenario, "--planner", text).out
+            self.assertEqual([line.split()[0] for line in out.splitlines()[-2:]], ["greedy", "no-drop"])
+
+    def test_what_cannot_be_printed_is_no_success(self):
+        scenario = self.scenario()
+        for words in (["plan", scenario, "--json"], ["run", scenario, "--print-config"], ["check", scenario], ["--help"]):
+            with open("/dev/full", "w") as full:
+                result = subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(result.returncode, 1, words)
+            self.assertIn("standard output", result.stderr)
 
     def test_a_planner_that_is_none_is_where_it_was_named(self):
         scenario = self.scenario()
