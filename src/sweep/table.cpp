@@ -187,8 +187,8 @@ void check_table_name(std::filesystem::path const& name) {
     for (auto const* const extension : {".h5", ".csv"}) {
         auto const file = name.string() + extension;
         refuse_to_replace_input(file);
-        // A sweep's inputs are not read again when it is collected: weights beside it, say.
-        if (!std::filesystem::exists(file, error)) continue;
+        // A sweep's inputs are not read again when it is collected: weights beside it, say. A link is replaced itself.
+        if (std::filesystem::is_symlink(file, error) || !std::filesystem::exists(file, error)) continue;
         if (auto const kind = config::identify(file); kind != config::FileKind::sweep_table)
             throw InputError({file, 0, ""}, config::kind_text(kind, file) + "; a table of a sweep does not take its place: name another");
     }
