@@ -207,6 +207,11 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     bool const finished = outcome == Coordinator::Outcome::finished;
     writer.finish(finished ? trace::Ended::finished : trace::Ended::interrupted);
     report.finish(summary, finished ? "" : "interrupted", start_up_s);
+    if (!std::filesystem::exists(stage.output)) {
+        std::fprintf(stderr, "skipstone: %s: is not there any more; it was removed or renamed while the run wrote it\n",
+                     stage.output.c_str());
+        return failed;
+    }
     if (!finished) return interrupted + last_signal();
     return request.strict && scenario.emulation.clock == ClockKind::wall && !summary.fidelity().faithful()
                ? not_faithful

@@ -172,6 +172,15 @@ class TracesAreKept(ProgramTest):
             time.sleep(0.1)
         self.fail("a trace of killed ranks is not replaced")
 
+    def test_a_trace_that_was_removed_meanwhile_is_no_success(self):
+        run = self.start("run", self.scenario({"rounds.count": 1000000}), "-o", "t.h5")
+        self.wait_for_rounds(self.path("t.h5"), 1, run)
+        os.unlink(self.path("t.h5"))
+        run.send_signal(signal.SIGINT)
+        result = self.wait(run)
+        self.assertEqual(result.code, 1)
+        self.assertIn("t.h5: is not there any more", result.err)
+
     def test_of_many_runs_at_once_one_writes_the_trace(self):
         scenario = self.scenario({"rounds.count": 200})
         runs = [self.start("run", scenario, "-o", "t.h5") for _ in range(6)]
