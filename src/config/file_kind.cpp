@@ -61,7 +61,7 @@ constexpr std::array descriptions{
     Description{FileKind::archive, "compressed file", ""},
     Description{FileKind::folder, "folder", ""},
     Description{FileKind::empty, "empty file", ""},
-    Description{FileKind::unknown, "unknown", ""},
+    Description{FileKind::unknown, "file of no known kind", ""},
 };
 
 Description const& description(FileKind kind) {
@@ -238,7 +238,8 @@ void refuse_other_kind(FileKind wanted, fs::path const& path) {
     bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights;
     bool const images_wanted = wanted == FileKind::picture;
     if (found.kind == wanted || found.kind == FileKind::unknown || !found.sure) return;
-    if ((hdf5_wanted || images_wanted) && found.kind == FileKind::empty) return;  // said by whoever reads it
+    bool const told = hdf5_wanted || images_wanted || wanted == FileKind::link_table;  // by whoever reads it
+    if (told && found.kind == FileKind::empty) return;
     if (hdf5_wanted && found.kind == FileKind::hdf5) return;  // it may be the wanted one, damaged
     if (images_wanted && (found.kind == FileKind::folder || found.kind == FileKind::cifar_batch)) return;
     throw InputError({path.string(), 0, ""},

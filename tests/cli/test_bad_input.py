@@ -88,7 +88,7 @@ class BadInput(ProgramTest):
         self.assert_refused("missing.toml", "missing.toml")
         self.assert_refused("khan2032", ["khan2032", "khan2023"])
         self.assert_refused(str(self.folder), str(self.folder))
-        self.assert_refused(self.write("empty.toml", ""), ["network.profile", "missing"])
+        self.assert_refused(self.write("empty.toml", ""), ["empty.toml", "is an empty file; here a scenario is needed"])
 
     def test_accuracy_tables(self):
         row = lambda dropped, accuracy=0.9: {"dropped": dropped, "accuracy": accuracy}
