@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(errors_name_the_override) {
         {"objective.alhpa=1",
          "--set objective.alhpa=1: objective.alhpa: unknown key; the nearest known one is \"objective.alpha\""},
         {"objective.alpha=2", "--set objective.alpha=2: objective.alpha: is 2; it must be at least 0 and at most 1"},
-        {"rounds.count=few", "--set rounds.count=few: rounds.count: must be a whole number from 1 to"},
+        {"rounds.count=few", "--set rounds.count=few: rounds.count: \"few\" is no number; it must be a whole number from 1 to"},
         {"rounds", "--set rounds: there is no '='"},
         {"=3", "--set =3: \"\" is no key"},
         {"a..b=3", "is no key"},
