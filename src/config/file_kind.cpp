@@ -33,13 +33,13 @@ constexpr std::array descriptions{
                 "a scenario takes it in fleet.devices, {profile = \"FILE\"}"},
     Description{FileKind::link_profile, "link profile", "a scenario takes it as links.profile"},
     Description{FileKind::fault_profile, "fault profile", "a scenario takes it as faults.profile"},
-    Description{FileKind::link_table, "table of links", "a scenario takes it as links.file"},
     Description{FileKind::accuracy_table, "accuracy table",
                 "a scenario takes it as accuracy.table, and `skipstone study --drops FILE`"},
     Description{FileKind::calibration, "calibration",
                 "a scenario takes it as network.calibration, and `skipstone study --calibration FILE`"},
     Description{FileKind::sweep, "sweep", "`skipstone sweep run FILE` takes it"},
     Description{FileKind::powers, "table of powers", "`skipstone analyze TRACE --power FILE` takes it"},
+    Description{FileKind::link_table, "table of links", "a scenario takes it as links.file"},
     Description{FileKind::instance, "instance", "`skipstone plan --instance FILE` takes it"},
     Description{FileKind::plans, "plan, as `skipstone plan --json` prints it", ""},
     Description{FileKind::study, "study's JSON", "`analysis/plot_study.py FILE` takes it"},
@@ -153,6 +153,25 @@ std::optional<FileKind> kind_of_bytes(std::string_view head, fs::path const& pat
     return std::nullopt;
 }
 
+// The head of a table of links names both ends, in any order.
+bool is_head_of_links(std::string_view text) {
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+    while (text.starts_with('#') || text.starts_with('\r') || text.starts_with('\n'))
+        text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+    auto head = text.substr(0, text.find_first_of("\r\n"));
+    bool from = false, to = false;
+    while (!head.empty()) {
+        auto cell = head.substr(0, head.find(','));
+        head.remove_prefix(std::min(cell.size() + 1, head.size()));
+        auto const first = cell.find_first_not_of(" \t\"");
+        if (first == std::string_view::npos) continue;
+        cell = cell.substr(first, cell.find_last_not_of(" \t\"") + 1 - first);
+        from |= cell == "from";
+        to |= cell == "to";
+    }
+    return from && to;
+}
+
 // What a file is, and whether it surely is not of the wanted kind, if it is another.
 struct Found {
     FileKind kind = FileKind::unknown;
@@ -172,7 +191,7 @@ Found find_in_text(std::string const& text, fs::path const& path, FileKind wante
         }
     }
     if (text.starts_with("index,id,name,seed")) return {FileKind::sweep_table};
-    if (std::string_view(text).substr(first).starts_with("from,")) return {FileKind::link_table};
+    if (is_head_of_links(text)) return {FileKind::link_table};
     try {
         auto const table = parse_toml(text, origin);
         auto const kind = kind_of(table);

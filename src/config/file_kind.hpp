@@ -15,11 +15,11 @@ enum class FileKind {
     device_profile,
     link_profile,
     fault_profile,
-    link_table,  // CSV
     accuracy_table,
     calibration,
     sweep,
     powers,        // TOML with a table [powers]
+    link_table,    // CSV
     instance,      // JSON, "format": "skipstone-instance"
     plans,         // JSON that `plan --json` prints
     study,         // JSON beside an accuracy table

@@ -32,8 +32,8 @@ class Kinds(ProgramTest):
         write_weights(self.path("w.h5"))
         with h5py.File(self.path("table.h5"), "w") as file:
             file.attrs["format"] = "skipstone-sweep-table"
+        self.write("l.csv", '"from", to,rate_mbit_s\nlow-0,big,5\n')
         self.write("table.csv", "index,id,name,seed\n0,1,x,1\n")
-        self.write("l.csv", "from,to,rate_mbit_s\nx,y,5\n")
         self.write("p.png", png())
         self.write("b.bin", cifar_batch([1]))
         self.write("m.pt", b"PK\x03\x04rest")
@@ -46,11 +46,11 @@ class Kinds(ProgramTest):
     KINDS = {
         "s.toml": "a scenario (`skipstone run s.toml`", "sw.toml": "a sweep (`skipstone sweep run sw.toml`", "networks.toml": "a network profile",
         "devices.toml": "a device profile", "links.toml": "a link profile", "faults.toml": "a fault profile", "accuracy.toml": "an accuracy table",
-        "c.toml": "a calibration", "powers.toml": "a table of powers", "i.json": "an instance (`skipstone plan --instance i.json`",
+        "c.toml": "a calibration", "powers.toml": "a table of powers", "l.csv": "a table of links", "i.json": "an instance (`skipstone plan --instance i.json`",
         "plans.json": "a plan, as", "plan.json": "a plan, as", "study.json": "a study's JSON (`analysis/plot_study.py", "host.json": "a host profile",
         "t.toml.journal": "a journal of an unfinished study", "t.h5": "a trace (`skipstone analyze t.h5`",
         "w.h5": "a weights file (`skipstone run SCENARIO --weights w.h5`", "table.h5": "a table that `skipstone sweep collect` wrote",
-        "table.csv": "a table that", "l.csv": "a table of links (a scenario takes it as links.file", "p.png": "a picture", "b.bin": "a CIFAR-10 batch", "m.pt": "a file of PyTorch (`analysis/convert_weights.py m.pt",
+        "table.csv": "a table that", "p.png": "a picture", "b.bin": "a CIFAR-10 batch", "m.pt": "a file of PyTorch (`analysis/convert_weights.py m.pt",
         "m.th": "a file of PyTorch", "m.safetensors": "a safetensors file", "m.onnx": "a model in ONNX", "page.html": "a page for a browser", "folder": "a folder"}
 
     TAKERS = [
