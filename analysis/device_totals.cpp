@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "analysis/device_time.hpp"
@@ -29,10 +30,11 @@ std::vector<trace::OutageRow> outages_of(std::vector<trace::OutageRow> const& ou
     return mine;
 }
 
-// Of a ledger that says `recorded` joules are left where `expected` should be.
-double disagreement(double expected, double recorded, double spent, double battery) {
+// Of a ledger that says `recorded` joules are left where `expected` should be. rounding: joules that late times, of
+// which idle time is a difference, leave unknown.
+double disagreement(double expected, double recorded, double spent, double battery, double rounding) {
     if (expected == recorded) return 0;
-    return std::abs(expected - recorded) / std::max(spent, 1e-6 * battery);
+    return std::abs(expected - recorded) / std::max({spent, 1e-6 * battery, rounding / energy_tolerance});
 }
 
 }  // namespace
@@ -42,6 +44,8 @@ struct DeviceTotals::State {
         DeviceTime time;
         DeviceFigures figures;
         double remaining_j = 0;            // by the ledger
+        double round_events = 0;           // so far
+        double rounding_j = 0;             // of all rounds
         double host_s = 0, host_macs = 0;  // of computations with host times
     };
     std::vector<OneDevice> devices;
@@ -61,7 +65,7 @@ DeviceTotals::DeviceTotals(std::vector<trace::DeviceRow> const& devices, std::ve
         figures.battery_j = row.battery_j;
         figures.mac_rate = row.mac_rate;
         figures.ledger_error = 0;
-        state_->devices.push_back({DeviceTime(outages_of(outages, row.device)), figures, row.battery_j});
+        state_->devices.push_back({.time = DeviceTime(outages_of(outages, row.device)), .figures = figures, .remaining_j = row.battery_j});
     }
     state_->dilation = dilation;
     state_->own_powers = per_state(own);
@@ -80,6 +84,7 @@ void DeviceTotals::add(Event const& event) {
     auto& device = state_->devices[static_cast<std::size_t>(event.device)];
     auto& figures = device.figures;
     device.time.add(event);
+    ++device.round_events;
     if ((event.flags & event_flags::overrun) != 0) ++figures.overruns;
     if (event.kind == EventKind::transmit) figures.sent_bytes += event.bytes;
     if (event.kind == EventKind::receive) figures.received_bytes += event.bytes;
@@ -110,11 +115,16 @@ double DeviceTotals::end_round(double end_s, std::vector<double> const& remainin
     Eigen::ArrayXd const spent = (round_seconds * own_powers).rowwise().sum();
     for (std::size_t i = 0; i < devices.size(); ++i) {
         auto& device = devices[i];
+        auto const events = std::exchange(device.round_events, 0);
         if (!std::isfinite(device.figures.battery_j)) continue;
         double const mine = spent(static_cast<Eigen::Index>(i));
         double const expected = std::max(0.0, device.remaining_j - mine);
-        device.figures.ledger_error = std::max(device.figures.ledger_error,
-                                               disagreement(expected, remaining_j[i], mine, device.figures.battery_j));
+        double const rounding = (events + 1) * std::numeric_limits<double>::epsilon() * std::abs(end_s) *
+                                own_powers(static_cast<Eigen::Index>(i), 3);
+        device.rounding_j += rounding;
+        device.figures.ledger_error =
+            std::max(device.figures.ledger_error,
+                     disagreement(expected, remaining_j[i], mine, device.figures.battery_j, rounding));
         device.remaining_j = remaining_j[i];
     }
     return (round_seconds * powers).sum();
@@ -143,8 +153,9 @@ std::vector<DeviceFigures> DeviceTotals::figures() const {
         if (std::isfinite(figures.battery_j)) {
             figures.ledger_j = figures.battery_j - device.remaining_j;
             double const expected = std::max(0.0, figures.battery_j - own_energy(row));
-            figures.ledger_error = std::max(
-                figures.ledger_error, disagreement(expected, device.remaining_j, own_energy(row), figures.battery_j));
+            figures.ledger_error =
+                std::max(figures.ledger_error, disagreement(expected, device.remaining_j, own_energy(row),
+                                                            figures.battery_j, device.rounding_j));
         } else {
             figures.ledger_error = none;
         }

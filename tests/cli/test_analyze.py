@@ -123,6 +123,18 @@ class Analyze(ProgramTest):
             with self.subTest(text=text):
                 self.assertIn("bad.toml", self.analyze(trace, "--power", self.write("bad.toml", text), code=2).err)
 
+    def test_late_times_may_be_less_exact(self):
+        trace = self.run_scenario({"rounds.count": 4, "rounds.period": "4e9 s", "fleet.devices": [{"profile": "raspberry-pi-4b", "count": 3, "battery": "1.877 J"}]}).path
+        self.skipstone("check", trace)
+        text = self.analyze(trace).out
+        self.assertNotIn("DISAGREE", text)
+        self.assertNotIn("does not agree", text)
+        with h5py.File(trace, "r+") as file:
+            rows = file["battery"][:]
+            rows["remaining_j"] += 1e-3
+            file["battery"][:] = rows
+        self.assertIn("DISAGREE", self.analyze(trace).out)
+
     def test_several_traces_stand_side_by_side(self):
         traces = [self.run_scenario({"planner.name": name}).path for name in ("greedy", "no-drop")]
         found = self.figures(*traces)
