@@ -105,9 +105,8 @@ std::optional<H5O_type_t> kind_of(Group const& group, std::string const& path) {
 Dataset create_growing(Group const& group, std::string const& name, hid_t type,
                        std::vector<std::uint64_t> const& row_shape, Rows const& rows, void const* fill) {
     auto const what = group.file() + ":" + joined(group.name(), name);
-    bool const fixed = rows.storage == Storage::packed && rows.count > 0;
-    std::vector<hsize_t> extent{rows.storage == Storage::packed ? rows.count : 0},
-        limit{fixed ? rows.count : H5S_UNLIMITED}, chunk{rows.in_chunk};
+    std::vector<hsize_t> extent{rows.storage == Storage::packed ? rows.count : 0}, limit{H5S_UNLIMITED},
+        chunk{rows.in_chunk};
     for (auto const size : row_shape) {
         extent.push_back(size);
         limit.push_back(size);

@@ -210,7 +210,7 @@ class Run(ProgramTest):
         self.assertTrue(found["processor"])
         self.assertEqual(self.run_scenario().provenance["job_restarts"], -1)
         wall = self.run_scenario({"emulation.clock": "wall", "rounds.count": 1}, ranks=5).provenance
-        self.assertRegex(wall["realtime"], r"^(granted on [1-5] of 5 ranks|refused)$")
+        self.assertRegex(wall["realtime"], r"^[0-5] of 5 ranks$")
         self.assertIn("mpirun", wall["launcher"])
 
 
