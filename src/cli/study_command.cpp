@@ -363,6 +363,17 @@ void check_same_classes(StudyOptions const& options, std::vector<std::string> co
                                  options.data + " has \"" + first[label] + "\"; name the folders alike in both");
 }
 
+// What a study writes would change its data while they are measured.
+void refuse_output_within(std::string const& data, std::string const& output) {
+    std::error_code error;
+    auto const folder = fs::canonical(data, error);
+    if (error || !fs::is_directory(folder, error)) return;
+    auto const place = fs::weakly_canonical(fs::absolute(output).parent_path(), error);
+    if (std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first == folder.end())
+        throw InputError("--output " + output + ": lies in " + data +
+                         ", where nothing may change while it is measured; name another folder");
+}
+
 // Checks first what costs nothing.
 Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     check_final_options(options);
@@ -380,6 +391,7 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     auto convolutions = convolutions_of(options, network);
     std::vector<DataSet> data;
     auto const add = [&](std::string const& path, std::optional<std::size_t> limit) {
+        refuse_output_within(path, options.output);
         config::read_as(config::FileKind::picture, path, [&] { data.emplace_back(path, limit, info.classes); });
     };
     add(options.data, options.limit);

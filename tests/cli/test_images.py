@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Folders of pictures: how many are used, what is passed over, what a label is, and which are damaged; told before anything runs."""
 
+import pathlib
 import struct
 import unittest
 import zlib
@@ -68,6 +69,15 @@ class Images(ProgramTest):
             (other / str(number) / "a.png").write_bytes(png())
         result = self.skipstone("study", "--weights", weights, "--data", folder, "--final-data", other, "-o", "t.toml", code=2)
         self.assertIn('has "x" as its class folder number 9, and', result.err)
+
+    def test_a_study_does_not_write_into_its_images(self):
+        weights, folder = write_weights(self.path("w.h5")), self.classes(10)
+        (self.folder / "link").symlink_to(folder)
+        for output in ("pets/t.toml", "pets/3/t.toml", "link/t.toml", "pets/../pets/t.toml"):
+            result = self.skipstone("study", "--weights", weights, "--data", folder, "--drops", "none", "-o", output, code=2)
+            self.assertIn("where nothing may change while it is measured", result.err)
+        self.assertEqual([path.name for path in pathlib.Path(folder).rglob("t.*")], [])
+        self.skipstone("study", "--weights", weights, "--data", folder, "--drops", "none", "-o", "pets.toml")
 
     def test_a_batch_with_labels_beyond_the_networks_is_refused(self):
         weights = write_weights(self.path("w.h5"))
