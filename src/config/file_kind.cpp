@@ -61,7 +61,7 @@ constexpr std::array descriptions{
     Description{FileKind::archive, "compressed file", ""},
     Description{FileKind::folder, "folder", ""},
     Description{FileKind::empty, "empty file", ""},
-    Description{FileKind::unknown, "file of no known kind", ""},
+    Description{FileKind::unknown, "file of an unknown kind", ""},
 };
 
 Description const& description(FileKind kind) {

@@ -84,16 +84,16 @@ class Kinds(ProgramTest):
                     self.assertIn("is a folder" if name == "folder" else f"is {noun}", result.err)
                     self.assertIn(taker.split(name)[0].rstrip("`"), result.err)
 
-    def test_an_empty_file_is_called_that(self):
-        self.write("empty.toml", "\n")
-        for words in (["run", "empty.toml"], ["plan", "empty.toml"], ["sweep", "expand", "empty.toml"], ["bench", "--network", "empty.toml"]):
-            self.assertIn("is an empty file; here a", self.skipstone(*words, code=2).err)
-
     def test_a_slip_does_not_make_another_kind(self):
         for old, new in (("[links]", "[lonks]"), ("seed = 7", "sed = 7"), ("[objective]", "[objectiv]")):
             err = self.skipstone("run", self.write("x.toml", scenario_text().replace(old, new)), code=2).err
             self.assertIn("unknown key", err)
             self.assertNotIn("is needed", err)
+
+    def test_an_empty_file_is_called_that(self):
+        self.write("empty.toml", "\n")
+        for words in (["run", "empty.toml"], ["plan", "empty.toml"], ["sweep", "expand", "empty.toml"], ["bench", "--network", "empty.toml"]):
+            self.assertIn("is an empty file; here a", self.skipstone(*words, code=2).err)
 
 
 class Pipes(ProgramTest):
