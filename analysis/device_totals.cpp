@@ -34,7 +34,9 @@ std::vector<trace::OutageRow> outages_of(std::vector<trace::OutageRow> const& ou
 // which idle time is a difference, leave unknown.
 double disagreement(double expected, double recorded, double spent, double battery, double rounding) {
     if (expected == recorded) return 0;
-    return std::abs(expected - recorded) / std::max({spent, 1e-6 * battery, rounding / energy_tolerance});
+    auto const difference = std::abs(expected - recorded);
+    auto const share = difference / std::max(spent, 1e-6 * battery);
+    return difference <= energy_tolerance * spent + rounding ? std::min(share, energy_tolerance) : share;
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ class Report:
         found = {}
         for line in lines:
             name, rest = line.strip().split(maxsplit=1)
-            found[name] = rest
+            found[name] = rest.split("; these energies are with")[0]  # and a path follows
         if found.keys() != expected.keys():
             self.wrong.append(f"lines about {sorted(found)}, expected {sorted(expected)}")
         for name, rest in found.items():
