@@ -671,7 +671,8 @@ Scenario parse_scenario(std::string_view text, std::string const& file, fs::path
 
 Value read_scenario_table(std::string const& name_or_path, ProfileFolders const& folders, fs::path const& folder) {
     auto const path = find_profile(ProfileKind::scenario, name_or_path, folders, folder);
-    return read_as(FileKind::scenario, path, [&] { return read_toml_file(path); });
+    refuse_other_kind(FileKind::scenario, path);  // its keys are only looked at later
+    return read_toml_file(path);
 }
 
 Value with_settings(Value table, std::vector<Setting> const& settings) {

@@ -84,6 +84,14 @@ class Kinds(ProgramTest):
                     self.assertIn("is a folder" if name == "folder" else f"is {noun}", result.err)
                     self.assertIn(taker.split(name)[0].rstrip("`"), result.err)
 
+    def test_a_sweep_of_what_is_no_scenario_is_told(self):
+        for name, said in self.KINDS.items():
+            if name in ("s.toml", "folder"):
+                continue
+            with self.subTest(file=name):
+                self.write("other.toml", SWEEP.replace("s.toml", name))
+                self.assertIn(f"is {said.partition(' (`')[0]}", self.skipstone("sweep", "expand", "--no-estimate", "other.toml", code=2).err)
+
     def test_a_slip_does_not_make_another_kind(self):
         for old, new in (("[links]", "[lonks]"), ("seed = 7", "sed = 7"), ("[objective]", "[objectiv]")):
             err = self.skipstone("run", self.write("x.toml", scenario_text().replace(old, new)), code=2).err
