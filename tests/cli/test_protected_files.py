@@ -140,6 +140,17 @@ class InputsAreKept(ProgramTest):
                 self.assertIn("right", self.skipstone("check", "t.h5").out)
                 self.assertEqual(self.digest("t.h5"), self.digest("whole.h5"))
 
+    def test_output_that_finds_no_room_is_told(self):
+        if not pathlib.Path("/dev/full").exists():
+            self.skipTest("skipped: there is no /dev/full")
+        scenario = self.scenario()
+        self.skipstone("run", scenario, "-o", "t.h5")
+        for words in (["run", scenario, "--print-config"], ["plan", scenario, "--json"], ["check", "--digest", "t.h5"], ["analyze", "t.h5"], ["--help"]):
+            with self.subTest(words=words), open("/dev/full", "w") as full:
+                result = subprocess.run([PROGRAM, *words], cwd=self.folder, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(result.returncode, 1, result)
+                self.assertIn("not all could be written", result.stderr)
+
 
 class TracesAreKept(ProgramTest):
     LONG = {"emulation.clock": "wall", "rounds.count": 1000, "emulation.dilation": 1}
