@@ -24,7 +24,7 @@ function recolour() {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 
 // On paper everything is light and whole: as wide as its widest part, scaled to a landscape sheet of A4.
-const sheet = 1040; // pixels between its margins
+const sheet = 1020; // pixels between its margins, and a little less
 addEventListener("beforeprint", () => {
   const body = document.body;
   document.documentElement.dataset.theme = "light";

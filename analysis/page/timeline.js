@@ -137,7 +137,7 @@ function timeline() {
   }
 
   function drawAxis(x, from, to) {
-    timeAxis.attr("transform", `translate(${labelWidth},43)`).call(timeless ? d3.axisTop(x).tickValues([first]) : d3.axisTop(x).ticks(Math.max(2, width / 110)).tickSize(6))
+    timeAxis.attr("transform", `translate(${labelWidth},43)`).call(timeless ? d3.axisTop(x).tickValues([first]).tickFormat((time) => figure(time)) : d3.axisTop(x).ticks(Math.max(2, width / 110)).tickSize(6))
       .selectAll("text").attr("text-anchor", (time) => (x(time) > width - 20 ? "end" : "middle"));
     const names = trace.rounds.filter((r) => r.end_s > from && r.start_s < to);
     let free = -Infinity; // where the next name has room

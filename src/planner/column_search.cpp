@@ -876,8 +876,16 @@ class Search {
         return found;
     }
 
+    struct Use {
+        std::vector<std::int64_t> macs;      // per device
+        std::vector<double> memory, energy;  // likewise; memory without weights
+        double cost = 0;
+        double loss = 0;  // 1 − accuracy where that is limited
+    };
+
     struct Combination {
         std::vector<PricedPath> const& paths;  // by price
+        std::vector<Use> const& uses;          // of each
         Meter& meter;
         std::vector<double> cost;                          // of each, without duals
         std::size_t lanes;                                 // devices, rounded up to whole vectors
@@ -886,12 +894,6 @@ class Search {
         std::vector<std::vector<std::uint64_t>> partners;  // per path: bits of those from it on that may fit beside it
         std::vector<std::size_t> taken;
         double lowest = 0, room = 0;  // of prices; of the excess over it, all requests together
-    };
-
-    struct Use {
-        std::vector<std::int64_t> macs;  // per device
-        double cost = 0;
-        double loss = 0;  // 1 − accuracy where that is limited
     };
 
     // Drops the paths that no device has room for and, of those that compute the same on every device, all but the
@@ -903,7 +905,7 @@ class Search {
         std::size_t kept = 0;
         for (auto& path : paths) {
             auto const column = column_of({path.choice, path.devices});
-            Use use{std::vector<std::int64_t>(devices_, 0), column.cost,
+            Use use{std::vector<std::int64_t>(devices_, 0), std::vector<double>(devices_, 0), {}, column.cost,
                     task_.aim == Aim::latency ? 1 - choices_[path.choice].accuracy : 0};
             std::ranges::fill(memory, 0);
             std::ranges::fill(energy, 0);
@@ -911,6 +913,7 @@ class Search {
             for (std::size_t s = 0; s < steps.size(); ++s) {
                 auto const i = path.devices[s].index();
                 use.macs[i] += steps[s].macs.value();
+                use.memory[i] += static_cast<double>(steps[s].memory.value());
                 memory[i] += static_cast<double>(
                     (steps[s].memory + instance_.weights_needed(path.devices[s], steps[s].block)).value());
                 energy[i] += instance_.devices[i].power_compute.value() *
@@ -929,6 +932,7 @@ class Search {
                 most_memory[i] = std::max(most_memory[i], memory[i]);
                 most_energy[i] = std::max(most_energy[i], energy[i]);
             }
+            use.energy = energy;
             uses.push_back(std::move(use));
             if (&paths[kept] != &path) paths[kept] = std::move(path);
             ++kept;
@@ -973,7 +977,7 @@ class Search {
         auto const uses = leave_cheapest(paths);
         Budget attempt(most_combining, budget_.seconds_left());
         std::optional<Meter> meter(std::in_place, attempt);
-        Combination all{paths, *meter, {}, (devices_ + vector - 1) / vector * vector, {}, {}, {}, {}};
+        Combination all{paths, uses, *meter, {}, (devices_ + vector - 1) / vector * vector, {}, {}, {}, {}};
         all.lowest = lowest;
         all.room = room;
         all.partners.resize(paths.size());
@@ -993,6 +997,21 @@ class Search {
         return done;
     }
 
+    // Whether devices may have room for the paths that are taken; no, only where they surely have not.
+    bool has_room(Combination const& all) const {
+        for (std::size_t i = 0; i < devices_; ++i) {
+            double memory = 0, energy = 0;
+            for (auto const p : all.taken) {
+                memory += all.uses[p].memory[i];
+                energy += all.uses[p].energy[i];
+            }
+            auto const& device = instance_.devices[i];
+            if (memory > static_cast<double>(device.memory.value()) || energy > device.energy.value() * (1 + 1e-6))
+                return false;
+        }
+        return true;
+    }
+
     // Every way to complete what is taken, from the path `next` on; spent: excess over the lowest price so far.
     bool combine(Combination& all, std::size_t next, std::vector<std::uint64_t> const& allowed, double spent) {
         auto const missing = task_.requests - all.taken.size();
@@ -1001,14 +1020,11 @@ class Search {
             double cost = 0;
             for (auto const p : all.taken) cost += all.cost[p];
             if (cost >= best_.value - tolerance()) return true;
-            constexpr double work_of_step = 1500;  // to see whether the plan is valid
+            if (!all.meter.work(static_cast<double>(3 * devices_ * all.taken.size()))) return false;
+            if (!has_room(all)) return true;
             std::vector<Placement> plan;
-            std::size_t steps = 0;
-            for (auto const p : all.taken) {
-                plan.push_back({all.paths[p].choice, all.paths[p].devices});
-                steps += all.paths[p].devices.size();
-            }
-            all.meter.work(work_of_step * static_cast<double>(steps));
+            for (auto const p : all.taken) plan.push_back({all.paths[p].choice, all.paths[p].devices});
+            all.meter.work(5000);
             if (offer(plan)) all.room = std::min(all.room, room());
             return true;
         }

@@ -159,7 +159,10 @@ std::vector<std::string> check(std::string const& path, BasisOf const& basis_of)
         check_plans(round, header.devices.size(), header.blocks.size(), findings);
         check_capacity(round, header, weights, findings);
         check_events(round, header, findings);
-        check_course(round, header, off, findings);
+        bool const undisturbed = std::ranges::none_of(outages, [&](OutageRow const& outage) {
+            return outage.begin_s <= rows[i].end_s && !(outage.end_s < rows[i].start_s);
+        });
+        check_course(round, header, off, undisturbed, findings);
         ledger.check(round, findings);
         if (basis_check)
             basis_check->check(round, trace.has_dense_rates() ? trace.rates(id) : std::vector<double>(),

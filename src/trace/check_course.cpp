@@ -242,7 +242,8 @@ std::vector<PlansOf> plans_of(Round const& round, std::size_t devices, std::size
     return plans;
 }
 
-void check_course(Round const& round, Header const& header, DownTimes const& off, Findings& findings) {
+void check_course(Round const& round, Header const& header, DownTimes const& off, bool undisturbed,
+                  Findings& findings) {
     for (auto const& event : round.events) check_flags(event, findings);
     auto const deeds = deeds_of(round);
     auto const plans = plans_of(round, header.devices.size(), header.blocks.size());
@@ -254,8 +255,12 @@ void check_course(Round const& round, Header const& header, DownTimes const& off
             course.check_not_done();
     }
     check_failed(round, header, findings);
-    // After a failure a device may have waited for what was then planned elsewhere.
-    if (std::ranges::none_of(deeds, &Deeds::any_failed)) check_waits(round, header.devices.size(), off, findings);
+    // After a failure a device may have waited for what was then planned elsewhere, or came to nothing.
+    bool const whole =
+        undisturbed && std::ranges::none_of(deeds, &Deeds::any_failed) &&
+        std::ranges::none_of(round.plans, [](PlanRow const& row) { return row.revision > 0; }) &&
+        std::ranges::none_of(round.requests, [](RequestRow const& row) { return row.status == RequestStatus::failed; });
+    if (whole) check_waits(round, header.devices.size(), off, findings);
 }
 
 }  // namespace skipstone::trace

@@ -16,7 +16,8 @@ std::vector<PlansOf> plans_of(Round const& round, std::size_t devices, std::size
 
 // Events follow plans: a request that is done has computed the blocks of its last plan, each once, on the planned
 // device, one after the other, and its tensors moved where devices change; others have nothing that was finished; waits
-// end where their block begins.
-void check_course(Round const& round, Header const& header, DownTimes const& off, Findings& findings);
+// end where their block begins, where nothing was down in the round (undisturbed) and nothing failed.
+void check_course(Round const& round, Header const& header, DownTimes const& off, bool undisturbed,
+                  Findings& findings);
 
 }  // namespace skipstone::trace

@@ -537,14 +537,19 @@ Writer::Writer(std::string path, Header const& header, Placement placement) : st
                                   state.written.string() + " may not be readable";
     }
     state.attempt([&] {
-        Draft draft(state.written, Draft::Name::at_once);
+        std::optional<Draft> draft;
         try {
-            create_trace(draft.path().string(), header);
+            draft.emplace(state.written, Draft::Name::at_once);
+        } catch (EnvironmentError const& error) {
+            throw InputError({state.path, 0, ""}, "the trace cannot be written (" + std::string(error.what()) + ")");
+        }
+        try {
+            create_trace(draft->path().string(), header);
         } catch (InputError const& error) {
             throw InputError({state.path, 0, ""}, "the trace cannot be written (" + std::string(error.what()) + ")");
         }
-        state.mark = WriteMark(draft.path().string());
-        if (!take_its_place(draft, state.written)) throw being_written(state.path);
+        state.mark = WriteMark(draft->path().string());
+        if (!take_its_place(*draft, state.written)) throw being_written(state.path);
         state.open();
     });
     state.phase = State::Phase::writing;

@@ -63,7 +63,7 @@ class Recomputation:
     def __init__(self, scenario, path):
         self.scenario, self.trace, self.found = scenario, Trace(path), []
         links, objective = linked(scenario), scenario["objective"]
-        self.links, self.pairs = links, scenario.pairs_of_file or links.get("pair", [])
+        self.links, self.pairs = links, getattr(scenario, "pairs_of_file", None) or links.get("pair", [])
         self.medium = links.get("medium", "links")
         self.paper = objective.get("residual", "fused") == "paper"
         self.resident = objective.get("memory", "paper") == "resident"
