@@ -11,7 +11,7 @@
 
 namespace skipstone::analysis {
 
-inline constexpr double energy_tolerance = 1e-9;  // up to which the battery ledger agrees (design.md section 6)
+inline constexpr double energy_tolerance = 1e-9;  // up to which the battery ledger agrees
 
 // Times, energies and counts of all devices, round after round. Move-only.
 class DeviceTotals {

@@ -19,7 +19,7 @@ using LabelOf = std::function<std::optional<int>(std::int64_t image)>;
 std::vector<trace::DeviceRow> device_rows(Scenario const& scenario);
 std::vector<trace::BlockRow> block_rows(Network const& network);
 
-// One round as rows of the trace (design.md section 7).
+// One round as rows of the trace.
 trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result, LabelOf const& label_of);
 
 }  // namespace skipstone::emulator

@@ -40,7 +40,7 @@ struct RoundSummary {
     std::size_t overruns = 0;
 };
 
-// How exactly the wall clock was kept (design.md section 6).
+// How exactly the wall clock was kept.
 struct Fidelity {
     std::size_t events = 0;  // compute and transfer events
     std::size_t overruns = 0;

@@ -4,8 +4,7 @@
 
 namespace skipstone::kernels {
 
-// The widest instruction set that oneDNN uses here, e.g. "avx512_core"; logits are bit-identical for one of them
-// (design.md section 6).
+// The widest instruction set that oneDNN uses here, e.g. "avx512_core"; logits are bit-identical for one of them.
 std::string instruction_set();
 
 // "2.6.3", of the library at run time.

@@ -13,7 +13,7 @@
 
 namespace skipstone::kernels {
 
-// What a weights file says about itself in its root attributes (design.md section 2).
+// What a weights file says about itself in its root attributes.
 struct WeightsInfo {
     std::string file;
     std::string network;           // name of the profile

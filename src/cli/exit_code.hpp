@@ -2,7 +2,6 @@
 
 namespace skipstone::cli {
 
-// Exit statuses (design.md section 8).
 enum ExitCode : int { done = 0, failed = 1, bad_input = 2, infeasible = 3, not_faithful = 4, interrupted = 128 };
 
 }  // namespace skipstone::cli

@@ -13,7 +13,7 @@ namespace skipstone::cli {
 
 namespace {
 
-constexpr double tolerated_uncertainty_s = 100e-6;  // of clocks, times the dilation (design.md section 6)
+constexpr double tolerated_uncertainty_s = 100e-6;  // of clocks, times the dilation
 
 constexpr std::size_t rows_shown = 40;
 
@@ -190,14 +190,15 @@ void RunReport::finish(emulator::RunSummary const& summary, std::string const& r
                          1e6 * f.clock_uncertainty_s);
     }
     if (summary.stalled_s() > 0 && !quiet_)
-        print(wrapped("rank 0 stood still for " + fixed(summary.stalled_s(), 1) +
-                      " s (stopped, or no core was free); rounds began later for it, emulated times are not affected\n"));
+        print(
+            wrapped("rank 0 stood still for " + fixed(summary.stalled_s(), 1) +
+                    " s (stopped, or no core was free); rounds began later for it, emulated times are not affected\n"));
     print(wrapped((remark.empty() ? ""
                                   : remark + " after " + std::to_string(summary.rounds().size()) + " of " +
                                         std::to_string(rounds_) + " rounds; ") +
                   fixed(summary.emulated().value(), 3) + " emulated seconds; " +
-                  (start_up_s ? "first logits " + fixed(*start_up_s, 2) + " s after the start; " : "") + "trace: " +
-                  trace_ + "\n"));
+                  (start_up_s ? "first logits " + fixed(*start_up_s, 2) + " s after the start; " : "") +
+                  "trace: " + trace_ + "\n"));
 }
 
 }  // namespace skipstone::cli

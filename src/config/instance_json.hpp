@@ -8,13 +8,14 @@
 #include "model/instance.hpp"
 #include "model/plan.hpp"
 
-// Planning problems and their answers as JSON (design.md section 5). Numbers survive the way there and back to the last
+// Planning problems and their answers as JSON. Numbers survive the way there and back to the last
 // bit.
 namespace skipstone::config {
 
-// Reads an instance. Beyond design.md: a device may have "power_receive_w" (0 without it) and, where it is off,
-// "off": "energy" or "outage"; "cut" lists the pairs of devices whose link is down: [["a", "b"], …]. An accuracy set that stands
-// twice counts with the lower accuracy; the set without drops comes first. Throws InputError with the JSON path
+// Reads an instance. A device may have "power_receive_w" (0 without it) and, where it is off,
+// "off": "energy" or "outage"; "cut" lists the pairs of devices whose link is down: [["a", "b"], …]. An accuracy set
+// that stands twice counts with the lower accuracy; the set without drops comes first. Throws InputError with the JSON
+// path
 // ("devices[2].mac_rate") for unknown and missing keys, wrong types, numbers out of range, unknown names, and matrices
 // of another shape. file: what messages call it.
 Instance parse_instance(std::string_view text, std::string const& file);

@@ -10,7 +10,7 @@
 #include "config/value.hpp"
 #include "model/scenario.hpp"
 
-// Scenario files (design.md section 8): TOML to values and back.
+// Scenario files: TOML to values and back.
 //
 // Wherever a scenario names a profile (network.profile, accuracy.table, links.profile, a device's profile) the profile
 // itself may stand instead, as a table with the keys of its file.

@@ -23,7 +23,7 @@ struct AccuracyRow {
     std::optional<Macs> computation_gain{};
 };
 
-// g(y) with provenance (design.md section 3): the first row is the network with nothing dropped. A set that is not in
+// g(y) with provenance: the first row is the network with nothing dropped. A set that is not in
 // it is unknown.
 struct AccuracyTable {
     std::string name;  // profile name or path

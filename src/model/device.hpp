@@ -9,7 +9,7 @@
 namespace skipstone {
 
 struct Powers {
-    Watts compute{}, transmit{}, receive{}, idle{};  // P_c, P_t, P_r, P_idle (design.md section 6)
+    Watts compute{}, transmit{}, receive{}, idle{};  // P_c, P_t, P_r, P_idle
 };
 
 // One emulated device.

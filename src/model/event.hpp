@@ -11,7 +11,7 @@ namespace event_flags {
 inline constexpr std::uint8_t overrun = 1, retransmitted = 2, failed = 4;
 }
 
-// A row of /events (design.md section 7). −1 and NaN stand for none.
+// A row of /events. −1 and NaN stand for none.
 struct Event {
     std::int32_t device = -1, peer = -1, round = -1, request = -1, block = -1;
     EventKind kind = EventKind::compute;
@@ -22,7 +22,7 @@ struct Event {
     std::int64_t bytes = 0, macs = 0;
 };
 
-// Lateness of a compute or transfer event (design.md section 6): above 0.01 it is an overrun.
+// Lateness of a compute or transfer event: above 0.01 it is an overrun.
 inline double lateness(Event const& event, double round_start_s, double round_host_start_s, double dilation) {
     double const length = event.end_s - event.begin_s;
     return ((event.host_end_s - round_host_start_s) / dilation - (event.end_s - round_start_s)) /

@@ -13,7 +13,7 @@
 
 namespace skipstone {
 
-enum class Residual { fused, paper };        // design.md section 4: what a hop after a residual block moves
+enum class Residual { fused, paper };        // what a hop after a residual block moves
 enum class MemoryModel { paper, resident };  // m_j alone, or plus a block's weights once per device
 
 struct InstanceBlock {
@@ -71,7 +71,7 @@ struct CutLinks {
     std::set<std::pair<DeviceId, DeviceId>> pairs;
 };
 
-// One round's planning problem (design.md section 5), complete: planners see nothing else.
+// One round's planning problem, complete: planners see nothing else.
 struct Instance {
     double alpha = 0.7, beta = 0.3;
     double accuracy_threshold = 0;
@@ -86,7 +86,7 @@ struct Instance {
     bool accuracy_known = true;        // false: `accuracy` has the empty set alone, at no loss, and plans promise none
     std::vector<InstanceDevice> devices;
     LinkTable links;
-    std::optional<CutLinks> cut{};// set where some of the links are down, which `links` are then without
+    std::optional<CutLinks> cut{};  // set where some of the links are down, which `links` are then without
     // Where `blocks` are the rest of a network: the output of the block before them. None: the first one has no
     // shortcut.
     std::optional<Bytes> before{};

@@ -16,7 +16,7 @@ namespace skipstone {
 enum class BlockKind { bottleneck, basic };        // bottleneck: 1x1, 3x3, 1x1; basic: 3x3, 3x3
 enum class ShortcutKind { projection, zero_pad };  // of a block whose shape changes: a convolution, or op::Subsample
 enum class StemKind { imagenet, cifar };           // 7x7 stride 2 and a 3x3 max-pool stride 2; or one 3x3
-enum class Variant { v1, v1_5 };  // stage's stride on the first 1x1, or on the 3x3 (design.md section 2)
+enum class Variant { v1, v1_5 };                   // stage's stride on the first 1x1, or on the 3x3
 enum class BlockMode { full = 1, skip = 2, direct = 3 };  // codes of the trace's /plans mode
 
 // What a network is generated from; a file under profiles/networks/.
@@ -67,7 +67,7 @@ struct Block {
 // weighted operator.
 std::vector<Block> blocks_of(Graph const& graph, Precision precision);
 
-// A residual network, generated from a profile (design.md section 2): a graph of operators, and the chain of blocks
+// A residual network, generated from a profile: a graph of operators, and the chain of blocks
 // that it is cut into. Immutable.
 class Network {
   public:

@@ -10,7 +10,7 @@
 
 namespace skipstone {
 
-enum class PlanStatus { optimal, feasible, infeasible };               // "optimal": gap <= 1e-6 and admission proven
+enum class PlanStatus { optimal, feasible, infeasible };  // "optimal": gap <= 1e-6 and admission proven
 // What keeps the rejected requests out; outage: a device or link that is down.
 enum class Binding { none, memory, compute, energy, accuracy, link, outage };
 
@@ -22,7 +22,7 @@ struct RequestPlan {
     std::vector<DeviceId> devices;  // one per block; none: vanished (or not admitted: empty)
 };
 
-// What a planner answers (design.md section 5).
+// What a planner answers.
 struct PlanResult {
     std::string planner;
     PlanStatus status = PlanStatus::infeasible;

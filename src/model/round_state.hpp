@@ -40,7 +40,7 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
 Instance next_instance(Instance instance, Scenario const& scenario, RoundState const& state,
                        std::vector<Joules> const& idle_reserve);
 
-// T_ref of a scenario's objective (design.md section 4).
+// T_ref of a scenario's objective.
 Seconds reference_latency(Scenario const& scenario, Network const& network);
 
 }  // namespace skipstone

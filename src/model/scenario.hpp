@@ -23,7 +23,7 @@ enum class OnReject { drop, retry };
 enum class ClockKind { virtual_time, wall };
 enum class LatencyReference { compute, worst_case, fixed };
 
-// A scenario file, its profiles looked up and its defaults filled in (design.md section 8). Immutable once parsed.
+// A scenario file, its profiles looked up and its defaults filled in. Immutable once parsed.
 struct Scenario {
     std::string file;  // where it was read from
     // Where the keys stand that can be judged only with all others known: a line of a file, or an option.

@@ -32,7 +32,7 @@ struct Placed : Placement {
     double latency = 0;
 };
 
-// Lower objective first, ties broken by latency, then accuracy (design.md section 4).
+// Lower objective first, ties broken by latency, then accuracy.
 bool better(Placed const& a, Placed const& b, std::vector<Choice> const& choices) {
     constexpr double same = 1e-12;
     if (std::abs(a.objective - b.objective) > same) return a.objective < b.objective;

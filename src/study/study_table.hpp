@@ -14,7 +14,7 @@ struct Provenance {
     std::string convolutions, chosen;  // the policy, and what it came to
 };
 
-// An accuracy table (design.md section 3): dataset is the data's name; rows have `correct`, `samples`, `confidence`
+// An accuracy table: dataset is the data's name; rows have `correct`, `samples`, `confidence`
 // (Wilson, 95 %), `memory_gain_bytes` and `computation_gain_macs`, too. What could not run follows as comments.
 std::string table_text(Workplace const& workplace, Measurement const& measurement, std::vector<NotRun> const& not_run,
                        Provenance const& provenance);

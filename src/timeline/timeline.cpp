@@ -17,7 +17,7 @@ namespace skipstone::timeline {
 
 namespace {
 
-// Payload of a TCP segment in an Ethernet frame of 1500 bytes, with timestamps (design.md section 4).
+// Payload of a TCP segment in an Ethernet frame of 1500 bytes, with timestamps.
 constexpr std::int64_t packet_bytes = 1448;
 
 // Who sends the tensor that task `index` needs; none: nobody, it is there.

@@ -14,7 +14,7 @@
 #include "model/link.hpp"
 #include "model/plan.hpp"
 
-// What devices and links do in time (design.md section 6): one pure discrete-event model. Times are emulated seconds
+// What devices and links do in time: one pure discrete-event model. Times are emulated seconds
 // since the run's start.
 namespace skipstone::timeline {
 

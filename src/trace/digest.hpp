@@ -6,7 +6,7 @@ namespace skipstone::trace {
 
 class Reader;
 
-// What "the same trace" means (design.md section 7): SHA-256, as hex, of the committed rows of all tables but the
+// What "the same trace" means: SHA-256, as hex, of the committed rows of all tables but the
 // columns host_*, plan_host_s and /clocks. It depends on names and values alone: not on chunks, attributes or what lies
 // between the columns; −0 is 0, and all NaNs are one. Throws InputError when the path is no trace.
 std::string digest(std::string const& path);

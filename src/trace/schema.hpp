@@ -16,7 +16,7 @@
 #include "model/network.hpp"
 #include "units/id.hpp"
 
-// The rows of a trace, format "skipstone-trace" version 1 (design.md section 7): plain structs whose members are the
+// The rows of a trace, format "skipstone-trace" version 1: plain structs whose members are the
 // columns. Units are in the members' names; −1 and NaN stand for none.
 namespace skipstone::trace {
 
@@ -142,10 +142,10 @@ struct Provenance {
     std::int64_t cores = -1;            // that rank 0 may use
     std::int64_t threads = -1;          // that compute kernels, in each rank
     std::int64_t memory_bytes = -1;     // of rank 0's host
-    std::string realtime{};  // wall clock: ranks that may use SCHED_FIFO, "11 of 11 ranks"; else ""
-    std::string images{};    // where they come from, how many, and what was passed over; empty: synthetic
-    std::string labels{};    // "0 = cat; 1 = dog; …": class folders by label; empty where there are none
-    std::string scenario_name{};  // its file without folder and ending; empty: not recorded
+    std::string realtime{};             // wall clock: ranks that may use SCHED_FIFO, "11 of 11 ranks"; else ""
+    std::string images{};               // where they come from, how many, and what was passed over; empty: synthetic
+    std::string labels{};               // "0 = cat; 1 = dog; …": class folders by label; empty where there are none
+    std::string scenario_name{};        // its file without folder and ending; empty: not recorded
 };
 
 // What is known before the first round.

@@ -1,5 +1,5 @@
-"""The figures of a small trace, computed from its raw tables and its scenario by their definitions (design.md sections 4, 6 and 7, and
-the names' comments in analysis/summary.hpp): the independent side of test_analyze_figures. Plain loops; nothing is streamed.
+"""The figures of a small trace, computed from its raw tables and its scenario by their definitions (the names' comments in
+analysis/summary.hpp): the independent side of test_analyze_figures. Plain loops; nothing is streamed.
 
 figures(trace) has the shape of `skipstone analyze --json`: tables by name, rows as dictionaries; None: there is no such value."""
 

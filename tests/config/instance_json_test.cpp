@@ -17,7 +17,7 @@ using namespace skipstone::config::test;
 
 namespace {
 
-// design.md section 5, with two devices.
+// A whole instance, with two devices.
 std::string const example =
     R"({"format": "skipstone-instance", "version": 1, "alpha": 0.7, "beta": 0.3, "accuracy_threshold": 0.8, "requests": 3,
  "reference_latency_s": 2.754, "residual": "paper", "memory": "resident", "source": "d1", "input_bytes": 602112,

@@ -24,7 +24,7 @@ long weighted_operators(Network const& network) {
 
 BOOST_AUTO_TEST_SUITE(network)
 
-// Oracles of design.md section 2.
+// Costs as the paper prints them.
 BOOST_AUTO_TEST_CASE(resnet50_costs_what_the_paper_prints) {
     Network const network(resnet50());
     BOOST_TEST(network.size() == 18);

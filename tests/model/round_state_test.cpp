@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(worst_case_adds_every_boundary_at_the_lowest_rate) {
     scenario.links.efficiency = 0.95;
     scenario.links.loss = 0.1;
     scenario.links.latency = Seconds(0.003);
-    // K of design.md section 2: the stem's, then stages 2 to 5; the head's output goes nowhere.
+    // K: the stem's, then stages 2 to 5; the head's output goes nowhere.
     double const fused = 802816 + 3 * 3211264.0 + 4 * 1605632.0 + 6 * 802816.0 + 3 * 401408.0;
     double const rate = 7.2e6 * 0.95 * 0.9;
     BOOST_TEST(reference_latency(scenario, network).value() == compute + 17 * 0.003 + 8 * fused / rate,

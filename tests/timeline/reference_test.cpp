@@ -17,7 +17,7 @@ using namespace skipstone::timeline::cases;
 
 namespace {
 
-// The rules of design.md section 6 once more, as slowly and plainly as they read: at every instant look at everything.
+// The timeline's rules once more, as slowly and plainly as they read: at every instant look at everything.
 RoundTimes slow_simulation(std::vector<Job> const& jobs, Conditions const& c) {
     enum class At { home, hop_waits, hop_runs, flies, task_waits, task_runs, done };
     struct State {

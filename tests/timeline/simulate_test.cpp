@@ -18,7 +18,7 @@ void check_close(double value, double expected) {
     BOOST_TEST(value == expected, boost::test_tools::tolerance(tolerance));
 }
 
-// The MACs and output bytes of ResNet-50's first blocks (design.md section 2).
+// The MACs and output bytes of ResNet-50's first blocks.
 constexpr std::int64_t macs[] = {118013952, 231211008, 218365952, 218365952};
 constexpr std::int64_t output[] = {802816, 3211264, 3211264, 3211264};
 
