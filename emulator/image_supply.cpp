@@ -34,7 +34,7 @@ ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::
         if (order == ImageOrder::drawn && source_->label(0)) order_ = shuffled(source_->size(), seed_);
     }
     if (!scenario.network.weights) return;
-    if (source_ && order == ImageOrder::drawn) source_->check_labels(network.profile().classes);
+    if (source_ && order == ImageOrder::drawn) source_->check_labels(network.classes());
     auto const info = kernels::read_weights_attributes(*scenario.network.weights);
     for (std::size_t c = 0; c < 3; ++c) {
         mean_[c] = static_cast<float>(info.mean[c]);
@@ -49,8 +49,7 @@ std::size_t ImageSupply::place(std::int64_t number) const {
 
 Tensor ImageSupply::image(std::int64_t number) const {
     Tensor tensor(shape_);
-    auto const picture = source_ ? source_->read(place(number)).picture
-                                 : images::synthetic(seed_, number, shape_.h);
+    auto const picture = source_ ? source_->read(place(number)).picture : images::synthetic(seed_, number, shape_.h);
     images::preprocess(picture, shape_.h, mean_, deviation_, tensor.values());
     return tensor;
 }

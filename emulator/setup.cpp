@@ -15,8 +15,8 @@ namespace skipstone::emulator {
 Scenario with_weights_metadata(Scenario scenario) {
     if (!scenario.network.weights) return scenario;
     auto const& weights = *scenario.network.weights;
-    auto const info = config::read_as(config::FileKind::weights, weights,
-                                      [&] { return kernels::read_weights_attributes(weights); });
+    auto const info =
+        config::read_as(config::FileKind::weights, weights, [&] { return kernels::read_weights_attributes(weights); });
     return with_weights_metadata(std::move(scenario), info);
 }
 
@@ -32,7 +32,7 @@ Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& in
                          "these weights know " + std::to_string(info.classes) + " classes, network.classes is " +
                              std::to_string(*section.classes) + "; leave network.classes out");
     section.classes = info.classes;
-    if (!section.input) section.input = info.input_size;
+    if (!section.input) section.input = info.input.h;
     return scenario;
 }
 
@@ -61,7 +61,7 @@ Scenario with_calibration(Scenario scenario, std::string const& weights_sha256) 
     section.calibration =
         Calibration{"synthetic",
                     network.name(),
-                    network.profile().input,
+                    network.input_shape().h,
                     "",
                     "synthetic images",
                     images,
@@ -73,10 +73,7 @@ Scenario with_calibration(Scenario scenario, std::string const& weights_sha256) 
 }
 
 Network network_of(Scenario const& scenario) {
-    auto profile = scenario.network.profile;
-    if (scenario.network.input) profile.input = *scenario.network.input;
-    if (scenario.network.classes) profile.classes = *scenario.network.classes;
-    return Network(std::move(profile));
+    return Network(scenario.network.wanted_profile());
 }
 
 }  // namespace skipstone::emulator

@@ -20,7 +20,7 @@ Convolution convolution_of(Network const& network, OperatorId id) {
     Convolution c;
     c.name = op.name;
     c.reads = op.inputs.front();
-    c.precision = precision_of(op, network.precision());
+    c.precision = graph.precision_of(op, network.precision());
     c.in_channels = in.c;
     c.in_height = in.h;
     c.in_width = in.w;

@@ -65,7 +65,8 @@ class Lowering {
 
     ElementType type_of(TensorId tensor) const {
         auto const source = graph_.source(tensor);
-        auto const precision = source ? precision_of(graph_.at(source), network_.precision()) : network_.precision();
+        auto const precision =
+            source ? graph_.precision_of(graph_.at(source), network_.precision()) : network_.precision();
         if (precision == Precision::int8 && graph_.at(tensor).is_negative_somewhere) return ElementType::int8;
         return activation_type(precision);
     }
@@ -75,7 +76,7 @@ class Lowering {
     // A tensor in the type that an operator computes with.
     Value converted(TensorId tensor, Operator const& op) {
         auto from = value(tensor);
-        bool const exact = precision_of(op, network_.precision()) == Precision::float32;
+        bool const exact = graph_.precision_of(op, network_.precision()) == Precision::float32;
         auto const wanted = exact ? ElementType::float32 : type_of(actual(tensor));
         if (from.type == wanted) return from;
         Value const to{from.tensor, wanted};

@@ -55,7 +55,7 @@ Tensor images(TensorShape shape, int batch) {
 Calibration made_up(Network const& network) {
     Calibration calibration;
     calibration.network = network.name();
-    calibration.input = network.profile().input;
+    calibration.input = network.input_shape().h;
     for (auto const& tensor : calibrated_tensors(network)) calibration.ranges.emplace(tensor, 1);
     return calibration;
 }
@@ -106,7 +106,7 @@ NetworkTiming time_network(Network const& network, TimingSettings const& setting
     auto const element = static_cast<double>(element_bytes(network.precision()));
     NetworkTiming timing;
     timing.network = network.name();
-    timing.input = network.profile().input;
+    timing.input = network.input_shape().h;
     timing.threads = settings.threads;
     timing.batch = settings.batch;
     timing.precision = to_string(network.precision());

@@ -16,11 +16,12 @@ namespace skipstone::kernels {
 // What a weights file says about itself in its root attributes.
 struct WeightsInfo {
     std::string file;
-    std::string network;           // name of the profile
-    int input_size = 0;            // height and width that it was trained for
-    std::array<double, 3> mean{};  // of RGB values in 0…1: input = (value − mean) / std
-    std::array<double, 3> std{};
+    std::string network;            // its name; of a profile, unless there is a graph
+    TensorShape input;              // that it was trained for
+    std::vector<double> mean, std;  // of each channel: input = (value − mean) / std
+    double range = 1;               // what the largest value of a pixel is before that
     int classes = 0;
+    std::string graph;            // the network as text (networks/graph_text.hpp); empty: a profile has it
     std::string source, license;  // empty where the file does not say
     std::string sha256;           // of the whole file, 64 hexadecimal digits; empty where it was not asked for
     std::string identity;         // of the file when it was hashed (HashedFile); empty where it was not

@@ -47,19 +47,20 @@ int read_positive(hdf5::File const& file, std::string const& attribute) {
 enum class Zero { allowed, refused };
 
 // Of pixel values in 0 … 1: neither a mean nor a deviation of such values is above 1, or below 0.
-std::array<double, 3> read_rgb(hdf5::File const& file, std::string const& attribute, Zero zero) {
+std::vector<double> read_rgb(hdf5::File const& file, std::string const& attribute, Zero zero) {
     auto const values = file.read_doubles(attribute);
     if (values.size() != 3)
         throw InputError({file.path(), 0, attribute},
                          "must be three numbers (red, green, blue), and is " + std::to_string(values.size()));
     for (double value : values)
         if (!std::isfinite(value) || value < 0 || value > 1 || (value == 0 && zero == Zero::refused))
-            throw InputError({file.path(), 0, attribute},
-                             std::string("is of pixel values in 0…1 and must be ") +
-                                 (zero == Zero::refused ? "above 0 and at most 1" : "from 0 to 1") + ", and has " +
-                                 std::to_string(value) +
-                                 (value > 1 ? "; of values in 0…255, divide by 255: " + std::to_string(value / 255) : ""));
-    return {values[0], values[1], values[2]};
+            throw InputError(
+                {file.path(), 0, attribute},
+                std::string("is of pixel values in 0…1 and must be ") +
+                    (zero == Zero::refused ? "above 0 and at most 1" : "from 0 to 1") + ", and has " +
+                    std::to_string(value) +
+                    (value > 1 ? "; of values in 0…255, divide by 255: " + std::to_string(value / 255) : ""));
+    return values;
 }
 
 std::string read_optional(hdf5::File const& file, std::string const& attribute) {
@@ -70,7 +71,7 @@ WeightsInfo read_attributes(hdf5::File const& file) {
     WeightsInfo info;
     info.file = file.path();
     info.network = file.read_string("network");
-    info.input_size = read_positive(file, "input_size");
+    info.input = image_shape(read_positive(file, "input_size"));
     info.mean = read_rgb(file, "input_mean", Zero::allowed);
     info.std = read_rgb(file, "input_std", Zero::refused);
     info.classes = read_positive(file, "classes");
@@ -112,10 +113,10 @@ FileWeights::FileWeights(std::string const& path, Network const& network)
     if (info.network != network.name())
         throw InputError({path, 0, "network"},
                          "these weights are for \"" + info.network + "\", not for \"" + network.name() + "\"");
-    if (info.classes != network.profile().classes)
+    if (info.classes != network.classes())
         throw InputError({path, 0, "classes"}, "these weights tell " + std::to_string(info.classes) +
                                                    " classes apart, and the network " +
-                                                   std::to_string(network.profile().classes));
+                                                   std::to_string(network.classes()));
     for (auto const& tensor : network.weight_tensors()) {
         auto const dataset = file_.find_dataset(tensor.name);
         if (!dataset)

@@ -45,7 +45,7 @@ struct BenchOptions {
 Network network_of(BenchOptions const& options, Precision precision, Invocation const& invocation) {
     auto profile = config::load_network_profile(options.network, invocation.profiles);
     profile.precision = precision;
-    if (options.input) profile.input = *options.input;
+    if (options.input) profile.input = image_shape(*options.input);
     return Network(profile);
 }
 
@@ -94,7 +94,7 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
     if (options.choose) {
         choices = choose(network, options.passes);
         policy = ConvolutionPolicy::measured;
-        profile.choices.emplace(choices_key(network.profile().name, network.profile().input), choices);
+        profile.choices.emplace(choices_key(network.name(), network.input_shape().h), choices);
     } else {
         choices = choices_of(policy, network);
     }

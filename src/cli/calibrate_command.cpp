@@ -40,10 +40,10 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     auto profile =
         config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
     profile.classes = info.classes;
-    profile.input = info.input_size;
+    profile.input = info.input;
     Network const network(profile);
-    auto const source = config::read_as(config::FileKind::picture, options.data,
-                                        [&] { return images::ImageSource(options.data); });
+    auto const source =
+        config::read_as(config::FileKind::picture, options.data, [&] { return images::ImageSource(options.data); });
     refuse_to_replace_input(options.output);
     auto const count = static_cast<std::size_t>(options.count);
     if (count > source.size())
@@ -61,7 +61,7 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     ProgressBar bar(static_cast<int>(2 * count));
     Calibration calibration{"",
                             network.name(),
-                            info.input_size,
+                            info.input.h,
                             info.sha256,
                             fs::path(options.data).filename().string(),
                             options.count,

@@ -41,7 +41,7 @@ std::vector<std::string> check_weights(std::string const& file, Invocation const
     auto const info = kernels::read_weights_info(file);
     auto profile = config::load_network_profile(info.network, invocation.profiles);
     profile.classes = info.classes;
-    profile.input = info.input_size;
+    profile.input = info.input;
     Network const network(profile);
     kernels::FileWeights weights(file, network);
     for (auto const& tensor : network.weight_tensors()) weights.read(tensor.name);
@@ -162,7 +162,7 @@ Verdict verdict_of(std::string const& file, Invocation const& invocation) {
         case config::FileKind::calibration: {
             auto const calibration = config::load_calibration(file, invocation.profiles);
             auto profile = config::load_network_profile(calibration.network, invocation.profiles);
-            profile.input = calibration.input;
+            profile.input = image_shape(calibration.input);
             check_calibration(calibration, Network(profile));
             return right;
         }
@@ -180,17 +180,20 @@ Verdict verdict_of(std::string const& file, Invocation const& invocation) {
             return right;
         case config::FileKind::sweep_table:
             if (!hdf5::has_signature(file))
-                throw InputError({file, 0, ""}, config::kind_text(kind, file) + "; `skipstone check` looks into the .h5 beside it");
+                throw InputError({file, 0, ""},
+                                 config::kind_text(kind, file) + "; `skipstone check` looks into the .h5 beside it");
             return verdict_of_hdf5(file, invocation);
         case config::FileKind::trace:
         case config::FileKind::weights:
         case config::FileKind::hdf5:
             return verdict_of_hdf5(file, invocation);
         case config::FileKind::unknown:
-            throw InputError({file, 0, ""},
-                             "is neither a scenario, a sweep, a profile, an instance, a weights file, a trace nor images");
+            throw InputError(
+                {file, 0, ""},
+                "is neither a scenario, a sweep, a profile, an instance, a weights file, a trace nor images");
         default:
-            throw InputError({file, 0, ""}, config::kind_text(kind, file) + "; `skipstone check` does not look into those");
+            throw InputError({file, 0, ""},
+                             config::kind_text(kind, file) + "; `skipstone check` does not look into those");
     }
 }
 
@@ -235,9 +238,10 @@ std::string version_text() {
 
 Action add_check_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CheckOptions>();
-    app.add_option("files", options->files,
-                   "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, traces, folders "
-                   "of pictures, CIFAR-10 batches")
+    app.add_option(
+           "files", options->files,
+           "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, traces, folders "
+           "of pictures, CIFAR-10 batches")
         ->required()
         ->type_name("FILE...");
     app.add_flag("--digest", options->digest,

@@ -109,8 +109,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
     provenance.dilation = dilation;
     provenance.network = stage.network.name();
     provenance.weights_hash = stage.weights ? stage.weights->sha256 : std::string(trace::random_weights);
-    if (stage.scenario.emulation.kernels)
-        provenance.convolutions = choices_text(stage.convolutions);
+    if (stage.scenario.emulation.kernels) provenance.convolutions = choices_text(stage.convolutions);
     add_surroundings(provenance);
     if (stage.scenario.emulation.kernels) provenance.threads = kernels::usual_threads();
     if (stage.scenario.emulation.clock == ClockKind::wall)
@@ -220,7 +219,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
 
 void warn_of_foreign_input_size(Scenario const& scenario) {
     if (!scenario.network.weights || !scenario.network.input) return;
-    int const trained = kernels::read_weights_attributes(*scenario.network.weights).input_size;
+    int const trained = kernels::read_weights_attributes(*scenario.network.weights).input.h;
     if (trained != *scenario.network.input)
         std::fprintf(stderr,
                      "skipstone: warning: the weights were trained for %d x %d pixels, network.input is %d: "
@@ -311,9 +310,10 @@ void check_output(Stage const& stage, RunRequest const& request) {
     if (!earlier->trace) refuse("is there already, and is no trace");
     if (earlier->finished && (request.output.empty() || earlier->host_s > long_run_s))
         refuse("is there already: the finished trace of " + std::to_string(earlier->rounds) + " rounds of " +
-               earlier->date + (earlier->host_s > long_run_s
-                                    ? ", which took " + std::to_string(std::lround(earlier->host_s / 60)) + " minutes"
-                                    : ""));
+               earlier->date +
+               (earlier->host_s > long_run_s
+                    ? ", which took " + std::to_string(std::lround(earlier->host_s / 60)) + " minutes"
+                    : ""));
 }
 
 std::string default_output(Scenario const& scenario) {
@@ -381,8 +381,7 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
     if (scenario.emulation.kernels) {
         std::string problem;
         try {
-            auto const convolutions =
-                first ? stage->convolutions : choices_of(scenario.network.convolutions, network);
+            auto const convolutions = first ? stage->convolutions : choices_of(scenario.network.convolutions, network);
             packed.emplace(kernels::PackedNetwork::among(world.split_by_host(), network,
                                                          layout_of(scenario, network, convolutions),
                                                          weights_of(scenario, weights_sha256)));
@@ -439,9 +438,9 @@ int run_alone(RunRequest const& request) {
                           : 0;
     std::optional<kernels::PackedNetwork> packed;
     if (nodes > 0)
-        packed.emplace(
-            kernels::PackedNetwork::alone(stage.network, layout_of(scenario, stage.network, stage.convolutions),
-                                          weights_of(scenario, stage.weights ? stage.weights->sha256 : "")));
+        packed.emplace(kernels::PackedNetwork::alone(stage.network,
+                                                     layout_of(scenario, stage.network, stage.convolutions),
+                                                     weights_of(scenario, stage.weights ? stage.weights->sha256 : "")));
     on_signals(OnSignal::remember);
 
     LoopbackHub hub(nodes + 1);

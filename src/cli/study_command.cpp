@@ -358,9 +358,10 @@ void check_same_classes(StudyOptions const& options, std::vector<std::string> co
                         std::vector<std::string> const& final) {
     for (std::size_t label = 0; label < std::min(first.size(), final.size()); ++label)
         if (first[label] != final[label])
-            throw InputError({*options.final_data, 0, ""},
-                             "has \"" + final[label] + "\" as its class folder number " + std::to_string(label) + ", and " +
-                                 options.data + " has \"" + first[label] + "\"; name the folders alike in both");
+            throw InputError({*options.final_data, 0, ""}, "has \"" + final[label] + "\" as its class folder number " +
+                                                               std::to_string(label) + ", and " + options.data +
+                                                               " has \"" + first[label] +
+                                                               "\"; name the folders alike in both");
 }
 
 // What a study writes would change its data while they are measured.
@@ -380,11 +381,11 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     if (fs::path(options.output).extension() != ".toml")
         throw InputError("--output " + options.output + ": must end in .toml");
     auto info = config::read_as(config::FileKind::weights, options.weights,
-                                      [&] { return kernels::read_weights_info(options.weights); });
+                                [&] { return kernels::read_weights_info(options.weights); });
     auto profile =
         config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
     profile.classes = info.classes;
-    profile.input = info.input_size;
+    profile.input = info.input;
     profile.precision = parse_precision(options.precision);
     Network network(std::move(profile));
     auto calibration = calibration_of(options, network, info, invocation);
@@ -438,8 +439,9 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
     auto const inputs = world.gather(0, hashes_of(*prepared));
     bool const same = std::ranges::all_of(inputs, [&](auto const& rank) { return rank == inputs.front(); });
     if (!same)
-        std::fprintf(stderr, "skipstone: weights or images are other ones on other ranks: they were changed while the "
-                             "study started, or the hosts have different files under these paths\n");
+        std::fprintf(stderr,
+                     "skipstone: weights or images are other ones on other ranks: they were changed while the "
+                     "study started, or the hosts have different files under these paths\n");
     if (!world.all(same)) return first ? bad_input : done;
     auto const host = world.split_by_host();
     std::optional<Workplace> workplace;

@@ -49,7 +49,7 @@ std::optional<std::string> measured_convolutions(Scenario const& scenario, Netwo
     if (!emulation.kernels || emulation.clock == ClockKind::wall ||
         scenario.network.convolutions != ConvolutionPolicy::measured)
         return std::nullopt;
-    auto const key = network.name() + " " + std::to_string(network.profile().input) + " " +
+    auto const key = network.name() + " " + std::to_string(network.input_shape().h) + " " +
                      std::string(to_string(network.precision()));
     auto const [found, fresh] = known.convolutions.try_emplace(key);
     if (fresh) try {
@@ -65,11 +65,11 @@ sweep::Resolved resolve(Scenario scenario, Known& all_known) {
     if (auto const& weights = scenario.network.weights) {
         auto known = files.find(*weights);
         if (known == files.end() || !kernels::is_unchanged(known->second))
-            known = files
-                        .insert_or_assign(*weights,
-                                          config::read_as(config::FileKind::weights, *weights,
-                                                          [&] { return kernels::read_weights_info(*weights); }))
-                        .first;
+            known =
+                files
+                    .insert_or_assign(*weights, config::read_as(config::FileKind::weights, *weights,
+                                                                [&] { return kernels::read_weights_info(*weights); }))
+                    .first;
         resolved.weights_hash = known->second.sha256;
         scenario = emulator::with_weights_metadata(std::move(scenario), known->second);
     }

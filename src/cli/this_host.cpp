@@ -51,7 +51,7 @@ std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Net
     NetworkTiming wanted;
     wanted.batch = batch;
     wanted.network = network.name();
-    wanted.input = network.profile().input;
+    wanted.input = network.input_shape().h;
     wanted.precision = to_string(network.precision());
     wanted.convolutions = policy;
     auto const found = std::ranges::find_if(profile.timings, [&](auto const& t) { return t.same_setting(wanted); });
@@ -83,11 +83,11 @@ ConvolutionChoices choices_of(ConvolutionPolicy policy, Network const& network) 
         case ConvolutionPolicy::measured:
             break;
     }
-    auto const key = choices_key(network.profile().name, network.profile().input);
+    auto const key = choices_key(network.name(), network.input_shape().h);
     auto const refuse = [&](std::string const& why) -> InputError {
         return InputError("network.convolutions (or --convolutions) is \"measured\", but " + why +
-                          "; `skipstone bench --choose --network " + network.profile().name + " --input " +
-                          std::to_string(network.profile().input) + "` does it");
+                          "; `skipstone bench --choose --network " + network.name() + " --input " +
+                          std::to_string(network.input_shape().h) + "` does it");
     };
     auto const profile = profile_of_this_host();
     if (!profile || !profile->choices.contains(key)) throw refuse("nothing was measured on this host for " + key);

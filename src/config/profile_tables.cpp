@@ -24,15 +24,6 @@ std::string quantity_string(Q quantity) {
     return toml_string(quantity_text(quantity));
 }
 
-std::string_view word(BlockKind kind) {
-    return kind == BlockKind::bottleneck ? "bottleneck" : "basic";
-}
-std::string_view word(ShortcutKind shortcut) {
-    return shortcut == ShortcutKind::zero_pad ? "zero-pad" : "projection";
-}
-std::string_view word(StemKind stem) {
-    return stem == StemKind::imagenet ? "imagenet" : "cifar";
-}
 std::string_view word(Redraw redraw) {
     return redraw == Redraw::round ? "round" : "never";
 }
@@ -137,39 +128,6 @@ AccuracyRow read_accuracy_row(TableReader reader) {
 std::optional<Precision> read_precision(TableReader& reader) {
     return reader.choice<Precision>(
         "precision", {{"float32", Precision::float32}, {"bfloat16", Precision::bfloat16}, {"int8", Precision::int8}});
-}
-
-NetworkProfile read_network_profile(TableReader reader) {
-    NetworkProfile profile;
-    profile.name = name_of(reader);
-    reader.text("source");
-    for (std::int64_t const blocks :
-         reader.required("stages", reader.integers("stages", 1, 1000), "the number of blocks of every stage"))
-        profile.stages.push_back(static_cast<int>(blocks));
-    profile.block = reader.required(
-        "block",
-        reader.choice<BlockKind>("block", {{"bottleneck", BlockKind::bottleneck}, {"basic", BlockKind::basic}}),
-        "the kind of its residual blocks, \"bottleneck\" or \"basic\"");
-    profile.width = static_cast<int>(reader.integer("width", 1, 4096).value_or(profile.width));
-    profile.expansion =
-        static_cast<int>(reader.integer("expansion", 1, 64).value_or(profile.block == BlockKind::bottleneck ? 4 : 1));
-    profile.shortcut = reader
-                           .choice<ShortcutKind>("shortcut", {{"projection", ShortcutKind::projection},
-                                                              {"zero-pad", ShortcutKind::zero_pad}})
-                           .value_or(profile.shortcut);
-    profile.stem = reader.choice<StemKind>("stem", {{"imagenet", StemKind::imagenet}, {"cifar", StemKind::cifar}})
-                       .value_or(profile.stem);
-    profile.variant =
-        reader.choice<Variant>("variant", {{"v1", Variant::v1}, {"v1.5", Variant::v1_5}}).value_or(profile.variant);
-    profile.input = static_cast<int>(reader.integer("input", 1, 4096).value_or(profile.input));
-    profile.classes = static_cast<int>(reader.integer("classes", 1, 1'000'000).value_or(profile.classes));
-    reader.finish();
-    try {
-        Network const network(profile);
-    } catch (InputError const& error) {
-        fail_at(reader.value(), reader.path(), error.what());
-    }
-    return profile;
 }
 
 std::map<Precision, double> read_speedup(TableReader reader) {
@@ -309,18 +267,6 @@ std::string toml_key(std::string_view key) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     });
     return bare ? std::string(key) : toml_string(key);
-}
-
-std::string network_lines(NetworkProfile const& profile) {
-    std::string stages = "[";
-    for (std::size_t i = 0; i < profile.stages.size(); ++i)
-        stages += (i > 0 ? ", " : "") + std::to_string(profile.stages[i]);
-    return line("name", toml_string(profile.name)) + line("stages", stages + "]") +
-           line("block", toml_string(word(profile.block))) + line("width", std::to_string(profile.width)) +
-           line("expansion", std::to_string(profile.expansion)) +
-           line("shortcut", toml_string(word(profile.shortcut))) + line("stem", toml_string(word(profile.stem))) +
-           line("variant", toml_string(to_string(profile.variant))) + line("input", std::to_string(profile.input)) +
-           line("classes", std::to_string(profile.classes));
 }
 
 std::string device_lines(Device const& device) {

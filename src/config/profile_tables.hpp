@@ -17,7 +17,6 @@ namespace skipstone::config {
 enum class Keys { all, some };  // whether what has no default must be there, or overrides what a profile gave
 
 // Whole profiles; unknown keys are refused.
-NetworkProfile read_network_profile(TableReader reader);
 Device read_device_profile(TableReader reader);
 LinkModel read_link_profile(TableReader reader);
 // name: what the table is called when it has no `name` of its own.
@@ -34,7 +33,6 @@ LinkModel read_link_keys(TableReader& reader, LinkModel base, Keys keys);
 
 // The lines "key = value" of a table in TOML; those of subtables follow in sections under `section` ("fleet.devices",
 // "" at the top).
-std::string network_lines(NetworkProfile const& profile);
 std::string device_lines(Device const& device);          // without name; power and compute_seconds inline
 std::string link_lines(LinkModel const& links);          // without name
 std::string accuracy_lines(AccuracyTable const& table);  // without name and rows

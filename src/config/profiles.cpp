@@ -7,6 +7,7 @@
 #include "config/calibration_table.hpp"
 #include "config/fault_section.hpp"
 #include "config/file_kind.hpp"
+#include "config/network_profile.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "units/error.hpp"

@@ -15,8 +15,10 @@
 #include "config/fault_section.hpp"
 #include "config/file_kind.hpp"
 #include "config/link_section.hpp"
+#include "config/network_profile.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
+#include "networks/resnet.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
 #include "units/plain_text.hpp"
@@ -206,11 +208,14 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
         reader, "profile", ProfileKind::network, context,
         [&](std::string const& path) { return load_network_profile(path, context.folders); }, read_network_profile);
     network.profile = reader.required("profile", profile, "the network, such as \"resnet50\"");
-    if (auto const variant = reader.choice<Variant>("variant", {{"v1", Variant::v1}, {"v1.5", Variant::v1_5}})) {
-        if (network.profile.block == BlockKind::basic)
-            reader.fail("variant",
-                        "has no effect on basic blocks, which " + network.profile.name + " has; leave it out");
-        network.profile.variant = *variant;
+    if (auto const variant = reader.choice("variant", networks::variant_names)) {
+        auto const* shape = networks::as_resnet(*network.profile.family);
+        if (!shape || shape->block == networks::BlockKind::basic)
+            reader.fail("variant", "has no effect but on residual networks of bottleneck blocks, which " +
+                                       network.profile.name + " is not; leave it out");
+        auto other = *shape;
+        other.variant = *variant;
+        network.profile.family = networks::resnet(std::move(other));
     }
     if (auto const input = reader.integer("input", 1, 4096)) network.input = static_cast<int>(*input);
     if (auto const classes = reader.integer("classes", 1, 1'000'000)) network.classes = static_cast<int>(*classes);
@@ -244,10 +249,7 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
 }
 
 Network network_of(Scenario::NetworkSection const& section) {
-    NetworkProfile profile = section.profile;
-    profile.input = section.input.value_or(profile.input);
-    profile.classes = section.classes.value_or(profile.classes);
-    return Network(profile);
+    return Network(section.wanted_profile());
 }
 
 AccuracyTable read_accuracy(TableReader reader, Context const& context, Network const& network) {
@@ -480,7 +482,8 @@ void refuse_key_without_section(Value const& root) {
         {"network", {"profile", "variant", "input", "classes", "weights", "precision", "convolutions", "calibration"}},
         {"accuracy", {"table"}},
         {"fleet", {"devices"}},
-        {"links", {"model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
+        {"links",
+         {"model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
         {"requests", {"rate", "count", "arrivals", "source", "on_reject"}},
         {"rounds", {"count", "period"}},
         {"objective", {"alpha", "beta", "accuracy_threshold", "latency_reference", "residual", "memory"}},
@@ -495,8 +498,7 @@ void refuse_key_without_section(Value const& root) {
         for (auto const& [section, keys] : sections)
             if (std::ranges::find(keys, key) != keys.end())
                 places += (places.empty() ? "\"" : " or \"") + std::string(section) + "." + key + "\"";
-        if (!places.empty())
-            fail_at(root.items[i], key, "stands without its section; write " + places);
+        if (!places.empty()) fail_at(root.items[i], key, "stands without its section; write " + places);
     }
 }
 
@@ -705,14 +707,13 @@ std::string scenario_text(Scenario const& scenario) {
                 calibration_lines(*network.calibration, "network.calibration.ranges");
 
     bool const has_accuracy = !scenario.accuracy.none;
-    text += has_accuracy
-                ? "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
-                      accuracy_lines(scenario.accuracy) +
-                      (scenario.accuracy.weights_sha256.empty()
-                           ? ""
-                           : line("weights_sha256", toml_string(scenario.accuracy.weights_sha256))) +
-                      accuracy_rows(scenario.accuracy, "accuracy.table.row")
-                : "\n[accuracy]\n" + line("table", toml_string(no_table));
+    text += has_accuracy ? "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
+                               accuracy_lines(scenario.accuracy) +
+                               (scenario.accuracy.weights_sha256.empty()
+                                    ? ""
+                                    : line("weights_sha256", toml_string(scenario.accuracy.weights_sha256))) +
+                               accuracy_rows(scenario.accuracy, "accuracy.table.row")
+                         : "\n[accuracy]\n" + line("table", toml_string(no_table));
     text += fleet_text(scenario.fleet);
     auto const pairs = link_pairs_text(scenario.links.pairs, scenario.fleet);
     bool const inline_links = scenario.links.profile == "inline";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -81,6 +82,15 @@ class TableReader {
         auto const index = chosen(key, words);
         if (!index) return std::nullopt;
         return (choices.begin() + *index)->second;
+    }
+
+    template <class E, std::size_t Size>
+    std::optional<E> choice(std::string_view key, std::array<std::pair<std::string_view, E>, Size> const& choices) {
+        std::vector<std::string_view> words;
+        for (auto const& choice : choices) words.push_back(choice.first);
+        auto const index = chosen(key, words);
+        if (!index) return std::nullopt;
+        return choices[*index].second;
     }
 
     // The value, or an InputError that says that this key is needed, with what it means.

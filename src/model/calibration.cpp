@@ -39,7 +39,7 @@ std::vector<Stored> stored_tensors(Network const& network) {
     };
     add(graph.input());
     for (auto const& block : network.blocks()) {
-        if (precision_of(graph.at(graph.source(block.gives)), Precision::int8) != Precision::int8) continue;
+        if (graph.precision_of(graph.at(graph.source(block.gives)), Precision::int8) != Precision::int8) continue;
         for (auto const id : block.operators) {
             if (!graph.at(id).is_weighted()) continue;
             auto const tensor = stored(graph, graph.at(id).output);
@@ -87,9 +87,9 @@ void check_calibration(Calibration const& calibration, Network const& network) {
     };
     if (calibration.network != network.name())
         fail("is for " + calibration.network + ", the network is " + network.name());
-    if (calibration.input != network.profile().input)
+    if (calibration.input != network.input_shape().h)
         fail("was made at " + std::to_string(calibration.input) + " x " + std::to_string(calibration.input) +
-             " pixels, the network's input is " + std::to_string(network.profile().input) +
+             " pixels, the network's input is " + std::to_string(network.input_shape().h) +
              "; make one at that size with \"skipstone calibrate\"");
     for (auto const& tensor : calibrated_tensors(network)) {
         auto const range = calibration.ranges.find(tensor);

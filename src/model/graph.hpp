@@ -18,7 +18,7 @@ namespace skipstone {
 struct Costs {
     Macs macs{};      // c_j: n_in k_h k_w n_out H_out W_out of convolutions and fully connected operators (Eq. 2)
     Bytes memory{};   // m_j: what these read (Eq. 1)
-    Bytes weights{};  // theirs, without biases
+    Bytes weights{};  // theirs, without biases; shared ones once
 
     bool operator==(Costs const&) const = default;
 };
@@ -32,6 +32,7 @@ class Graph {
         std::string name;  // of the operator that gives it; "input"
         TensorShape shape;
         bool is_negative_somewhere = true;  // it can be
+        bool is_exact = false;              // float32, whatever the network's precision is
     };
     class Builder;
 
@@ -45,8 +46,25 @@ class Graph {
     OperatorId source(TensorId tensor) const;
     // The operators that read it, in order.
     std::vector<OperatorId> const& readers(TensorId tensor) const;
-    // Costs in a precision; fully connected operators always compute in float32.
+    // Type of the numbers that an operator computes with, and of the tensor that it gives: the network's, but float32
+    // for fully connected operators, means over an image, reductions and softmax, and for what only passes on or
+    // changes element by element what these give.
+    Precision precision_of(Operator const& op, Precision network) const {
+        return at(op.output).is_exact ? Precision::float32 : network;
+    }
+    // Costs in a precision.
     Costs costs(std::vector<OperatorId> const& operators, Precision precision) const;
+    // A tensor of a weights file that an operator reads.
+    struct WeightTensor {
+        std::string name;
+        std::vector<std::size_t> shape;
+
+        bool operator==(WeightTensor const&) const = default;
+        std::size_t elements() const;
+    };
+    std::vector<WeightTensor> weight_tensors(OperatorId id) const;
+    // Of all operators; shared ones once.
+    std::vector<WeightTensor> weight_tensors() const;
     // The tensors that alone cross from what is before to what is behind, in order: the input first, the output last.
     std::vector<TensorId> cuts() const;
 
@@ -62,17 +80,15 @@ class Graph::Builder {
     explicit Builder(TensorShape input);
 
     TensorShape shape(TensorId tensor) const;
-    // The tensor that it gives. Throws InputError, naming the operator, when its inputs do not fit.
-    TensorId add(std::string name, Operation operation, std::vector<TensorId> inputs);
-    // output: what the graph gives; every operator must lead to it.
+    // The tensor that it gives. weights: see Operator; empty: the name. Throws InputError, naming the operator, when
+    // its inputs do not fit, its name is taken, or what it gives has more than 2^31 − 1 elements.
+    TensorId add(std::string name, Operation operation, std::vector<TensorId> inputs, std::string weights = {});
+    // output: what the graph gives. Throws InputError, naming an operator that does not lead to it.
     Graph finish(TensorId output) &&;
 
   private:
     std::shared_ptr<Contents> contents_;
     std::unordered_set<std::string> names_;
 };
-
-// Type of the numbers that an operator computes with, and of the tensor that it gives.
-Precision precision_of(Operator const& op, Precision network);
 
 }  // namespace skipstone

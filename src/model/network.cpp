@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "model/resnet.hpp"
 #include "units/error.hpp"
+#include "units/nearest.hpp"
 
 namespace skipstone {
 
@@ -31,12 +31,16 @@ bool is_sum(Operator const& op) {
     return op.as<op::Add>() != nullptr;
 }
 
-// The shortcut of a block whose last operators are a sum and, perhaps, a ReLU: that side of the sum which takes fewer
-// operators, if it has none in common with the other side.
+bool is_activation(Operator const& op) {
+    return op.as<op::Relu>() || op.as<op::Activation>() || op.as<op::Prelu>();
+}
+
+// The shortcut of a block whose last operators are a sum and, perhaps, an activation: that side of the sum which takes
+// fewer operators, if it has none in common with the other side.
 std::optional<Shortcut> shortcut_of(Graph const& graph, Block const& block) {
     auto const& last = graph.at(block.operators.back());
-    auto const sum = last.as<op::Relu>() ? graph.source(last.inputs.front()) : block.operators.back();
-    if (!is_sum(graph.at(sum))) return std::nullopt;
+    auto const sum = is_activation(last) ? graph.source(last.inputs.front()) : block.operators.back();
+    if (std::ranges::find(block.operators, sum) == block.operators.end() || !is_sum(graph.at(sum))) return std::nullopt;
     std::vector<Shortcut> sides;
     for (auto const tensor : graph.at(sum).inputs) sides.push_back({between(graph, block.reads, tensor), tensor, sum});
     auto const& shorter = sides[0].operators.size() < sides[1].operators.size() ? sides[0] : sides[1];
@@ -48,28 +52,63 @@ std::optional<Shortcut> shortcut_of(Graph const& graph, Block const& block) {
     return shorter;
 }
 
+// A block with its costs; its name and stage are its finder's.
+Block block_from(Graph const& graph, Precision precision, TensorId reads, TensorId gives,
+                 std::vector<OperatorId> operators) {
+    Block block;
+    block.operators = std::move(operators);
+    block.reads = reads;
+    block.gives = gives;
+    block.shortcut = shortcut_of(graph, block);
+    block.input = graph.at(block.reads).shape;
+    block.output = graph.at(block.gives).shape;
+    auto const full = graph.costs(block.operators, precision);
+    block.macs = full.macs;
+    block.memory_bytes = full.memory;
+    block.weight_bytes = full.weights;
+    if (block.shortcut) {
+        auto const skip = graph.costs(block.shortcut->operators, precision);
+        block.skip_macs = skip.macs;
+        block.skip_memory_bytes = skip.memory;
+    }
+    auto const& source = graph.at(graph.source(block.gives));
+    block.output_bytes = block.output.bytes(activation_type(graph.precision_of(source, precision)));
+    return block;
+}
+
+struct Piece {
+    TensorId reads, gives;
+    std::vector<OperatorId> operators;
+    bool is_weighted = false;
+
+    void append(Piece const& next) {
+        gives = next.gives;
+        is_weighted = is_weighted || next.is_weighted;
+        std::ranges::copy(next.operators, std::back_inserter(operators));
+    }
+};
+
+// It ends with a sum, or a sum and its activation: with more behind these it could not be dropped.
+bool is_whole(Graph const& graph, Piece const& piece) {
+    auto last = graph.at(piece.operators.back());
+    if (is_activation(last) && graph.source(last.inputs.front())) last = graph.at(graph.source(last.inputs.front()));
+    return is_sum(last);
+}
+
 }  // namespace
 
 std::vector<Block> blocks_of(Graph const& graph, Precision precision) {
-    struct Piece {
-        TensorId reads, gives;
-        std::vector<OperatorId> operators;
-        bool is_weighted = false, is_whole = false;  // whole: it ends with a sum and a ReLU
-    };
     std::vector<Piece> pieces;
     auto const cuts = graph.cuts();
     for (std::size_t i = 1; i < cuts.size(); ++i) {
         Piece piece{cuts[i - 1], cuts[i], between(graph, cuts[i - 1], cuts[i])};
         for (auto const id : piece.operators) piece.is_weighted = piece.is_weighted || graph.at(id).is_weighted();
-        bool const rectifies = piece.operators.size() == 1 && graph.at(piece.operators.back()).as<op::Relu>();
+        bool const activates = piece.operators.size() == 1 && is_activation(graph.at(piece.operators.back()));
         if (!pieces.empty()) {
             auto& before = pieces.back();
-            bool const joins = !before.is_weighted || (!piece.is_weighted && !before.is_whole);
-            if (joins) {
-                before.is_whole = rectifies && is_sum(graph.at(before.operators.back()));
-                before.gives = piece.gives;
-                before.is_weighted = before.is_weighted || piece.is_weighted;
-                std::ranges::copy(piece.operators, std::back_inserter(before.operators));
+            bool const follows_sum = activates && is_sum(graph.at(before.operators.back()));
+            if (!before.is_weighted || follows_sum || (!piece.is_weighted && !is_whole(graph, before))) {
+                before.append(piece);
                 continue;
             }
         }
@@ -78,36 +117,75 @@ std::vector<Block> blocks_of(Graph const& graph, Precision precision) {
     if (pieces.size() > 1 && !pieces.back().is_weighted) {
         auto const tail = std::move(pieces.back());
         pieces.pop_back();
-        pieces.back().gives = tail.gives;
-        std::ranges::copy(tail.operators, std::back_inserter(pieces.back().operators));
+        pieces.back().append(tail);
     }
 
     std::vector<Block> blocks;
     for (auto& piece : pieces) {
-        Block block;
-        block.operators = std::move(piece.operators);
-        block.reads = piece.reads;
-        block.gives = piece.gives;
-        block.shortcut = shortcut_of(graph, block);
-        block.input = graph.at(block.reads).shape;
-        block.output = graph.at(block.gives).shape;
+        auto block = block_from(graph, precision, piece.reads, piece.gives, std::move(piece.operators));
         auto const first =
             std::ranges::find_if(block.operators, [&](OperatorId id) { return graph.at(id).is_weighted(); });
         block.name = graph.at(first == block.operators.end() ? block.operators.front() : *first).name;
-        auto const full = graph.costs(block.operators, precision);
-        block.macs = full.macs;
-        block.memory_bytes = full.memory;
-        block.weight_bytes = full.weights;
-        if (block.shortcut) {
-            auto const skip = graph.costs(block.shortcut->operators, precision);
-            block.skip_macs = skip.macs;
-            block.skip_memory_bytes = skip.memory;
-        }
-        auto const& source = graph.at(graph.source(block.gives));
-        block.output_bytes = block.output.bytes(activation_type(precision_of(source, precision)));
+        auto const size = [](TensorShape shape) { return std::pair(shape.h, shape.w); };
+        block.stage = blocks.empty() ? 1 : blocks.back().stage + (size(block.output) != size(blocks.back().output));
         blocks.push_back(std::move(block));
     }
     return blocks;
+}
+
+std::vector<Block> joined_blocks(Graph const& graph, Precision precision, std::vector<Block> blocks,
+                                 BlockRule const& rule) {
+    using Kind = BlockRule::Kind;
+    if (rule.kind == Kind::finest) return blocks;
+    // Which block of those found a joined one begins with, by block.
+    std::vector<std::size_t> starts(blocks.size());
+    for (std::size_t b = 0; b < blocks.size(); ++b) starts[b] = b;
+    if (rule.kind == Kind::stages)
+        for (std::size_t b = 1; b < blocks.size(); ++b)
+            if (blocks[b].stage == blocks[b - 1].stage) starts[b] = starts[b - 1];
+    auto const index_of = [&](std::string const& name) {
+        for (std::size_t b = 0; b < blocks.size(); ++b) {
+            bool const has = blocks[b].name == name || std::ranges::any_of(blocks[b].operators, [&](OperatorId id) {
+                                 return graph.at(id).name == name;
+                             });
+            if (has) return b;
+        }
+        std::vector<std::string> names;
+        for (auto const& block : blocks) names.push_back(block.name);
+        throw InputError("network.blocks: there is no block or operator \"" + name + "\"; the nearest block is \"" +
+                         nearest(name, names) + "\"");
+    };
+    std::size_t free = 0;  // blocks before it are in a list already
+    for (auto const& list : rule.lists) {
+        if (list.empty()) throw InputError("network.blocks: a list is empty; name the blocks that are one");
+        auto const first = index_of(list.front());
+        auto last = first;
+        for (auto const& name : list) {
+            auto const b = index_of(name);
+            if (b < last || first < free)
+                throw InputError("network.blocks: \"" + name + "\" is out of order, or in two lists");
+            last = b;
+        }
+        free = last + 1;
+        for (auto b = first; b <= last; ++b) starts[b] = first;
+    }
+    std::vector<Block> joined;
+    for (std::size_t b = 0; b < blocks.size();) {
+        auto end = b + 1;
+        while (end < blocks.size() && starts[end] == b) ++end;
+        if (end == b + 1) {
+            joined.push_back(std::move(blocks[b]));
+        } else {
+            std::vector<OperatorId> operators;
+            for (auto i = b; i < end; ++i) std::ranges::copy(blocks[i].operators, std::back_inserter(operators));
+            auto block = block_from(graph, precision, blocks[b].reads, blocks[end - 1].gives, std::move(operators));
+            block.name = blocks[b].name + ".." + blocks[end - 1].name;
+            block.stage = blocks[b].stage;
+            joined.push_back(std::move(block));
+        }
+        b = end;
+    }
+    return joined;
 }
 
 namespace {
@@ -126,11 +204,21 @@ void require_countable(Network const& network) {
 
 }  // namespace
 
-Network::Network(NetworkProfile profile) : profile_(std::move(profile)), graph_(resnet_graph(profile_)) {
+Network::Network(NetworkProfile profile) : Network(profile.family->draw(profile), profile) {}
+
+Network::Network(Blueprint blueprint, NetworkProfile profile)
+    : profile_(std::move(profile)),
+      graph_(std::move(blueprint.graph)),
+      input_axes_(std::move(blueprint.input_axes)),
+      output_axes_(std::move(blueprint.output_axes)) {
     blocks_ = blocks_of(graph_, profile_.precision);
-    auto const names = resnet_block_names(profile_);
-    SKIPSTONE_EXPECT(names.size() == blocks_.size());
+    auto const& names = blueprint.block_names;
+    auto const& stages = blueprint.stages;
+    SKIPSTONE_EXPECT((names.empty() || names.size() == blocks_.size()) &&
+                     (stages.empty() || stages.size() == blocks_.size()));
     for (std::size_t b = 0; b < names.size(); ++b) blocks_[b].name = names[b];
+    for (std::size_t b = 0; b < stages.size(); ++b) blocks_[b].stage = stages[b];
+    blocks_ = joined_blocks(graph_, profile_.precision, std::move(blocks_), profile_.blocks);
     require_countable(*this);
 }
 
@@ -138,25 +226,6 @@ std::optional<BlockId> Network::find(std::string_view name) const {
     auto const found = std::ranges::find(blocks_, name, &Block::name);
     if (found == blocks_.end()) return std::nullopt;
     return BlockId(static_cast<std::size_t>(found - blocks_.begin()));
-}
-
-std::vector<Network::WeightTensor> Network::weight_tensors() const {
-    std::vector<WeightTensor> tensors;
-    auto const size = [](int n) { return static_cast<std::size_t>(n); };
-    for (auto const& op : graph_.operators()) {
-        auto const in = size(graph_.at(op.inputs.front()).shape.c), out = size(graph_.at(op.output).shape.c);
-        if (auto const* convolution = op.as<op::Convolution>()) {
-            auto const kernel = convolution->window.kernel;
-            tensors.push_back({op.name + ".weight", {out, in, size(kernel.h), size(kernel.w)}});
-        } else if (op.as<op::FullyConnected>()) {
-            tensors.push_back({op.name + ".weight", {out, in}});
-            tensors.push_back({op.name + ".bias", {out}});
-        } else if (op.as<op::BatchNorm>()) {
-            for (auto const* statistic : {".weight", ".bias", ".running_mean", ".running_var"})
-                tensors.push_back({op.name + statistic, {out}});
-        }
-    }
-    return tensors;
 }
 
 Macs Network::total_macs() const {
@@ -170,7 +239,7 @@ Bytes Network::input_bytes() const {
 }
 
 ElementType Network::output_type(BlockId id) const {
-    return activation_type(precision_of(graph_.at(graph_.source(block(id).gives)), precision()));
+    return activation_type(graph_.precision_of(graph_.at(graph_.source(block(id).gives)), precision()));
 }
 
 std::string_view to_string(BlockMode mode) {
@@ -183,10 +252,6 @@ std::string_view to_string(BlockMode mode) {
             return "direct";
     }
     return "?";
-}
-
-std::string_view to_string(Variant variant) {
-    return variant == Variant::v1 ? "v1" : "v1.5";
 }
 
 }  // namespace skipstone

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,25 +14,59 @@
 
 namespace skipstone {
 
-enum class BlockKind { bottleneck, basic };        // bottleneck: 1x1, 3x3, 1x1; basic: 3x3, 3x3
-enum class ShortcutKind { projection, zero_pad };  // of a block whose shape changes: a convolution, or op::Subsample
-enum class StemKind { imagenet, cifar };           // 7x7 stride 2 and a 3x3 max-pool stride 2; or one 3x3
-enum class Variant { v1, v1_5 };                   // stage's stride on the first 1x1, or on the 3x3
 enum class BlockMode { full = 1, skip = 2, direct = 3 };  // codes of the trace's /plans mode
 
-// What a network is generated from; a file under profiles/networks/.
+struct NetworkProfile;
+
+// What a network is made of, before its blocks are found.
+struct Blueprint {
+    Graph graph;
+    // Names and stages of the blocks that are found; none: named after operators; a stage for each size of the image.
+    std::vector<std::string> block_names = {};
+    std::vector<int> stages = {};
+    // Axes of the network's own input and output behind [N, …] in their order, of "hwc"; those that are not named have
+    // one element: "hwc", "chw", "c", "w".
+    std::string input_axes = "hwc", output_axes = "c";
+};
+
+// How networks of a kind are made; src/networks has them. Immutable.
+class Family {
+  public:
+    virtual ~Family() = default;
+    // As profiles call it: "resnet".
+    virtual std::string_view name() const = 0;
+    // The network of a profile, with its input and classes. Throws InputError, naming the network, when the profile
+    // makes none.
+    virtual Blueprint draw(NetworkProfile const& profile) const = 0;
+    // False: input and classes are what they are, and a profile cannot have others (a graph that was read).
+    virtual bool is_scalable() const { return true; }
+    // The lines of a profile that are the family's own, "key = value" in TOML.
+    virtual std::string lines() const = 0;
+};
+
+// How neighbouring blocks are joined to larger ones.
+struct BlockRule {
+    enum class Kind { finest, stages, listed } kind = Kind::finest;
+    // Listed: the first to the last of them, names of blocks or of operators in them, are one block.
+    std::vector<std::vector<std::string>> lists = {};
+
+    bool operator==(BlockRule const&) const = default;
+};
+
+// An image's tensor.
+inline TensorShape image_shape(int size, int channels = 3) {
+    return {1, size, size, channels};
+}
+
+// What a network is made from; a file under profiles/networks/, or a graph in a weights file.
 struct NetworkProfile {
-    std::string name;         // "resnet50"
-    std::vector<int> stages;  // blocks per stage, e.g. {3, 4, 6, 3}
-    int width = 64;           // channels of the stem and of the first stage's inner convolutions; doubles every stage
-    int expansion = 4;        // a bottleneck's output channels / its width; 1 for basic blocks
-    BlockKind block = BlockKind::bottleneck;
-    ShortcutKind shortcut = ShortcutKind::projection;
-    StemKind stem = StemKind::imagenet;
-    Variant variant = Variant::v1;
-    int input = 224;  // input height and width, 3 channels
+    std::string name;  // "resnet50"
+    std::shared_ptr<Family const> family;
+    TensorShape input = image_shape(224);
     int classes = 10;
-    Precision precision = Precision::float32;  // the scenario's choice: no key of a profile
+    // The scenario's choice: no keys of a profile.
+    Precision precision = Precision::float32;
+    BlockRule blocks = {};
 };
 
 // S(x) of a block act(F(x) + S(x)).
@@ -44,6 +79,7 @@ struct Shortcut {
 // A piece of the network that is planned as one, with one tensor in and one out: stem, s2b1 … s5b3, head.
 struct Block {
     std::string name;
+    int stage = 0;                      // blocks of one stage have one colour in pictures; from 1 on
     std::vector<OperatorId> operators;  // in the graph's order
     TensorId reads, gives;
     std::optional<Shortcut> shortcut;  // its F(x) may be dropped
@@ -63,12 +99,16 @@ struct Block {
 };
 
 // The pieces of a graph between two cuts, each with one weighted operator at least, in order: what has none joins the
-// one before, or behind a sum and its ReLU the next one. Costs in a precision; a block is named after its first
-// weighted operator.
+// one before, or behind a sum and its activation the next one. Costs in a precision; a block is named after its first
+// weighted operator; its stage is by the size of the image that it gives.
 std::vector<Block> blocks_of(Graph const& graph, Precision precision);
 
-// A residual network, generated from a profile: a graph of operators, and the chain of blocks
-// that it is cut into. Immutable.
+// Neighbours joined by a rule: a joined block is called FIRST..LAST. Throws InputError when a list names what is not
+// there, or not in order.
+std::vector<Block> joined_blocks(Graph const& graph, Precision precision, std::vector<Block> blocks,
+                                 BlockRule const& rule);
+
+// A graph of operators, and the chain of blocks that it is cut into. Immutable.
 class Network {
   public:
     // Throws InputError when the profile makes no network (no stages, input too small, …).
@@ -82,25 +122,30 @@ class Network {
     Block const& block(BlockId id) const { return blocks_.at(id.index()); }
     std::size_t size() const { return blocks_.size(); }
     std::optional<BlockId> find(std::string_view name) const;
-    // Every tensor that a weights file must hold, torchvision's names, with its shape.
-    struct WeightTensor {
-        std::string name;
-        std::vector<std::size_t> shape;
-    };
-    std::vector<WeightTensor> weight_tensors() const;
+    // Every tensor that a weights file must hold, with its shape.
+    using WeightTensor = Graph::WeightTensor;
+    std::vector<WeightTensor> weight_tensors() const { return graph_.weight_tensors(); }
     Macs total_macs() const;
     TensorShape input_shape() const { return blocks_.front().input; }
+    TensorShape output_shape() const { return blocks_.back().output; }
+    // Of a classifier: the elements of what it gives.
+    int classes() const { return static_cast<int>(output_shape().elements()); }
+    // Of input and output, in the network's own order (Blueprint).
+    std::string const& input_axes() const { return input_axes_; }
+    std::string const& output_axes() const { return output_axes_; }
     Bytes input_bytes() const;  // of an image: b per element
     // What a block hands on.
     ElementType output_type(BlockId block) const;
 
   private:
+    Network(Blueprint blueprint, NetworkProfile profile);
+
     NetworkProfile profile_;
     Graph graph_;
     std::vector<Block> blocks_;
+    std::string input_axes_, output_axes_;
 };
 
 std::string_view to_string(BlockMode mode);
-std::string_view to_string(Variant variant);
 
 }  // namespace skipstone

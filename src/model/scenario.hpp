@@ -42,6 +42,14 @@ struct Scenario {
         std::optional<std::string> weights;      // path of a weights file; none: He-initialised from the seed
         std::optional<Calibration> calibration;  // of an int8 network
         ConvolutionPolicy convolutions = ConvolutionPolicy::standard;
+
+        // The profile with the section's input and classes.
+        NetworkProfile wanted_profile() const {
+            auto wanted = profile;
+            if (input) wanted.input = image_shape(*input, wanted.input.c);
+            if (classes) wanted.classes = *classes;
+            return wanted;
+        }
     } network;
 
     AccuracyTable accuracy;

@@ -65,8 +65,8 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
                    weights.sha256 + "), " + provenance.date;
     for (auto const& set : measurement.sets) table.rows.push_back(row_of(set, workplace.network()));
     auto text = config::accuracy_table_text(
-        table, {provenance.date, file_name(weights.file), provenance.software, provenance.remark, provenance.convolutions,
-                workplace.network().profile().input, data.class_folders()});
+        table, {provenance.date, file_name(weights.file), provenance.software, provenance.remark,
+                provenance.convolutions, workplace.network().input_shape().h, data.class_folders()});
     if (!not_run.empty()) text += "\n# Not run:\n";
     for (auto const& block : not_run)
         text += "# " + block.block + ", mode " + std::string(to_string(block.mode)) + ": " + block.reason + "\n";
@@ -83,7 +83,7 @@ std::string json_text(Workplace const& workplace, Measurement const& measurement
               {"network", network.name()},
               {"precision", to_string(network.precision())},
               {"convolutions", {{"policy", provenance.convolutions}, {"chosen", provenance.chosen}}},
-              {"input", network.profile().input},
+              {"input", network.input_shape().h},
               {"classes", weights.classes},
               {"samples", data.size()},
               {"drops", provenance.drops},

@@ -6,6 +6,7 @@
 #include "config/profile_tables.hpp"
 #include "config/profiles.hpp"
 #include "config/toml_reader.hpp"
+#include "networks/resnet.hpp"
 #include "units/error.hpp"
 
 // Files that want to hurt.
@@ -75,12 +76,12 @@ BOOST_AUTO_TEST_CASE(an_object_of_many_keys_is_read_in_time) {
 
 BOOST_AUTO_TEST_CASE(a_network_whose_sums_overflow_is_refused) {
     NetworkProfile profile{.name = "huge",
-                           .stages = {1000, 1000},
-                           .width = 4096,
-                           .expansion = 64,
-                           .block = BlockKind::basic,
-                           .stem = StemKind::cifar,
-                           .input = 4096};
+                           .family = networks::resnet({.stages = {1000, 1000},
+                                                       .width = 4096,
+                                                       .expansion = 64,
+                                                       .block = networks::BlockKind::basic,
+                                                       .stem = networks::StemKind::cifar}),
+                           .input = image_shape(4096)};
     BOOST_TEST(refusal([&] { Network const network(profile); }).find("network huge: it is too large") == 0U);
 }
 

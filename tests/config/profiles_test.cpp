@@ -10,6 +10,7 @@
 
 #include "config/file_kind.hpp"
 #include "config/toml_reader.hpp"
+#include "networks/resnet.hpp"
 #include "support.hpp"
 
 using namespace skipstone;
@@ -28,20 +29,21 @@ BOOST_AUTO_TEST_CASE(every_network_is_there_and_has_the_right_depth) {
         {"resnet44-cifar", {44, 23}}, {"resnet56-cifar", {56, 29}}, {"resnet110-cifar", {110, 56}}};
     auto const names = profile_names(ProfileKind::network, shipped());
     BOOST_TEST(names.size() == expected.size());
-    for (auto const& [name, shape] : expected) {
+    for (auto const& [name, counts] : expected) {
         Network const network(load_network_profile(name, shipped()));
         BOOST_TEST(network.name() == name);
         int layers = 0;
         for (auto const& op : network.graph().operators())
             layers += op.is_weighted() && op.name.find("downsample") == std::string::npos;
-        BOOST_TEST(layers == shape.first, name);
-        BOOST_TEST(static_cast<int>(network.size()) == shape.second, name);
-        BOOST_TEST(network.profile().classes == 10);
-        BOOST_TEST((network.profile().variant == (name == "resnet50-v1.5" ? Variant::v1_5 : Variant::v1)));
+        BOOST_TEST(layers == counts.first, name);
+        BOOST_TEST(static_cast<int>(network.size()) == counts.second, name);
+        BOOST_TEST(network.classes() == 10);
+        auto const& shape = *networks::as_resnet(*network.profile().family);
+        BOOST_TEST((shape.variant == (name == "resnet50-v1.5" ? networks::Variant::v1_5 : networks::Variant::v1)));
         bool const cifar = name.ends_with("-cifar");
-        BOOST_TEST(network.profile().input == (cifar ? 32 : 224));
-        BOOST_TEST((network.profile().stem == (cifar ? StemKind::cifar : StemKind::imagenet)));
-        BOOST_TEST((network.profile().shortcut == (cifar ? ShortcutKind::zero_pad : ShortcutKind::projection)));
+        BOOST_TEST(network.input_shape().h == (cifar ? 32 : 224));
+        BOOST_TEST((shape.stem == (cifar ? networks::StemKind::cifar : networks::StemKind::imagenet)));
+        BOOST_TEST((shape.shortcut == (cifar ? networks::ShortcutKind::zero_pad : networks::ShortcutKind::projection)));
     }
 }
 
@@ -181,8 +183,9 @@ BOOST_AUTO_TEST_CASE(an_accuracy_table_text_loads_as_the_same_table) {
     AccuracyTable table = load_accuracy_table("khan2023-table1", shipped());
     table.weights_sha256 = "abc";
     Folder const folder("accuracy");
-    auto const file = folder.write("t.toml", accuracy_table_text(table, {"2024-01-01", "w.h5", "skipstone 0.1.0",
-                                                                         "a \"remark\"", "direct", 96, {"cat", "dog"}}));
+    auto const file = folder.write(
+        "t.toml", accuracy_table_text(
+                      table, {"2024-01-01", "w.h5", "skipstone 0.1.0", "a \"remark\"", "direct", 96, {"cat", "dog"}}));
     AccuracyTable const again = load_accuracy_table(file.string(), shipped());
     BOOST_TEST(again.network == table.network);
     BOOST_TEST(again.dataset == table.dataset);
@@ -221,7 +224,8 @@ BOOST_AUTO_TEST_CASE(bad_profiles_say_what_is_wrong) {
         std::string text;
         char const* expected;
     } const cases[] = {
-        {ProfileKind::network, "name = \"n\"\nstages = [3]\nblok = \"basic\"\n", ":3: blok: unknown key; the nearest known one is \"block\""},
+        {ProfileKind::network, "name = \"n\"\nstages = [3]\nblok = \"basic\"\n",
+         ":3: blok: unknown key; the nearest known one is \"block\""},
         {ProfileKind::network, "name = \"n\"\nstages = [3]\nblock = \"basic\"\nstag = 1\n",
          ":4: stag: unknown key; the nearest known one is \"stages\""},
         {ProfileKind::network, "name = \"n\"\nstages = []\nblock = \"basic\"\n",

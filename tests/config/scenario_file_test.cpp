@@ -7,6 +7,7 @@
 
 #include "config/toml_reader.hpp"
 #include "config/units_text.hpp"
+#include "networks/resnet.hpp"
 #include "support.hpp"
 #include "units/random.hpp"
 
@@ -21,7 +22,7 @@ BOOST_AUTO_TEST_CASE(a_short_scenario_gets_the_documented_defaults) {
     BOOST_TEST(s.file == "test.toml");
     BOOST_TEST(s.seed == 1U);
     BOOST_TEST(s.network.profile.name == "resnet50");
-    BOOST_TEST((s.network.profile.variant == Variant::v1));
+    BOOST_TEST((networks::as_resnet(*s.network.profile.family)->variant == networks::Variant::v1));
     BOOST_TEST(!s.network.input.has_value());
     BOOST_TEST(!s.network.classes.has_value());
     BOOST_TEST(!s.network.weights.has_value());
@@ -51,16 +52,15 @@ BOOST_AUTO_TEST_CASE(a_short_scenario_gets_the_documented_defaults) {
 
 BOOST_AUTO_TEST_CASE(the_seed_and_the_network_reach_the_scenario) {
     BOOST_TEST(parsed("seed = 77\n" + scenario_with()).seed == 77U);
-    BOOST_TEST(
-        (parsed(scenario_with("network", "profile = \"resnet50\"\nvariant = \"v1.5\"")).network.profile.variant ==
-         Variant::v1_5));
+    auto const other = parsed(scenario_with("network", "profile = \"resnet50\"\nvariant = \"v1.5\""));
+    BOOST_TEST((networks::as_resnet(*other.network.profile.family)->variant == networks::Variant::v1_5));
     BOOST_TEST(parsed(scenario_with("network", "profile = \"resnet50\"\ninput = 96")).network.input.value() == 96);
     BOOST_TEST(parsed(scenario_with("network", "profile = \"resnet50\"\nclasses = 7")).network.classes.value() == 7);
     BOOST_TEST((parsed(scenario_with("network", "profile = \"resnet50\"\nprecision = \"bfloat16\""))
                     .network.profile.precision == Precision::bfloat16));
     Scenario const inline_profile = parsed(scenario_with(
         "network", "[network.profile]\nname = \"resnet50\"\nstages = [3, 4, 6, 3]\nblock = \"bottleneck\"\nwidth = 8"));
-    BOOST_TEST(inline_profile.network.profile.width == 8);
+    BOOST_TEST(networks::as_resnet(*inline_profile.network.profile.family)->width == 8);
 }
 
 BOOST_AUTO_TEST_CASE(weights_are_found_beside_the_scenario_first) {
@@ -255,7 +255,8 @@ BOOST_AUTO_TEST_CASE(errors_name_the_override) {
         {"objective.alhpa=1",
          "--set objective.alhpa=1: objective.alhpa: unknown key; the nearest known one is \"objective.alpha\""},
         {"objective.alpha=2", "--set objective.alpha=2: objective.alpha: is 2; it must be at least 0 and at most 1"},
-        {"rounds.count=few", "--set rounds.count=few: rounds.count: \"few\" is no number; it must be a whole number from 1 to"},
+        {"rounds.count=few",
+         "--set rounds.count=few: rounds.count: \"few\" is no number; it must be a whole number from 1 to"},
         {"rounds", "--set rounds: there is no '='"},
         {"=3", "--set =3: \"\" is no key"},
         {"a..b=3", "is no key"},

@@ -121,10 +121,7 @@ void check(AccuracyTable const& table) {
 }
 
 void check(Scenario const& scenario) {
-    auto profile = scenario.network.profile;
-    profile.input = scenario.network.input.value_or(profile.input);
-    profile.classes = scenario.network.classes.value_or(profile.classes);
-    check(Network(profile));
+    check(Network(scenario.network.wanted_profile()));
     check(scenario.accuracy);
     require(!scenario.fleet.empty(), "there is a device");
     for (auto const& device : scenario.fleet) check(device);

@@ -7,6 +7,7 @@
 #include "kernels/host.hpp"
 #include "kernels/network_kernels.hpp"
 #include "networks.hpp"
+#include "networks/resnet.hpp"
 #include "reference.hpp"
 
 using namespace skipstone;
@@ -55,23 +56,19 @@ void check_blocks(NetworkProfile const& profile, std::vector<int> const& batches
                 auto const expected = reference_block(f.network, BlockId(b), mode, f.weights, input);
                 auto const error = relative_error(f.kernels.run(BlockId(b), mode, input.clone()), expected);
                 worst = std::max(worst, error);
-                BOOST_TEST(error <= tolerance, f.network.name()
-                                                   << " " << to_string(profile.variant) << " input " << profile.input
-                                                   << " batch " << batch << " " << block.name << " " << to_string(mode)
-                                                   << ": relative error " << error);
+                BOOST_TEST(error <= tolerance, f.network.name() << " input " << profile.input.h << " batch " << batch
+                                                                << " " << block.name << " " << to_string(mode)
+                                                                << ": relative error " << error);
             }
         }
     }
-    BOOST_TEST_MESSAGE(f.network.name() << " " << to_string(profile.variant) << " input " << profile.input
-                                        << ": worst relative error " << worst);
+    BOOST_TEST_MESSAGE(f.network.name() << " input " << profile.input.h << ": worst relative error " << worst);
 }
 
 // Two blocks a stage: the one that changes the shape, and one that does not. All block shapes of ResNet-50, 101 and 152
 // are among them.
-NetworkProfile resnet50_shapes(int input, Variant variant) {
-    auto profile = resnet50(input, {2, 2, 2, 2});
-    profile.variant = variant;
-    return profile;
+NetworkProfile resnet50_shapes(int input, networks::Variant variant) {
+    return test::changed(resnet50(input, {2, 2, 2, 2}), [&](auto& shape) { shape.variant = variant; });
 }
 
 }  // namespace
@@ -79,21 +76,21 @@ NetworkProfile resnet50_shapes(int input, Variant variant) {
 BOOST_AUTO_TEST_SUITE(blocks)
 
 BOOST_AUTO_TEST_CASE(resnet50_v1_blocks_equal_the_reference) {
-    check_blocks(resnet50_shapes(64, Variant::v1), {1, 5});
+    check_blocks(resnet50_shapes(64, networks::Variant::v1), {1, 5});
 }
 
 BOOST_AUTO_TEST_CASE(resnet50_v1_blocks_equal_the_reference_at_odd_sizes) {
-    check_blocks(resnet50_shapes(97, Variant::v1), {5, 1});
-    check_blocks(resnet50_shapes(33, Variant::v1), {1});
+    check_blocks(resnet50_shapes(97, networks::Variant::v1), {5, 1});
+    check_blocks(resnet50_shapes(33, networks::Variant::v1), {1});
 }
 
 BOOST_AUTO_TEST_CASE(resnet50_v1_blocks_equal_the_reference_at_225) {
-    check_blocks(resnet50_shapes(225, Variant::v1), {1});
+    check_blocks(resnet50_shapes(225, networks::Variant::v1), {1});
 }
 
 BOOST_AUTO_TEST_CASE(resnet50_v1_5_blocks_equal_the_reference) {
-    check_blocks(resnet50_shapes(64, Variant::v1_5), {5});
-    check_blocks(resnet50_shapes(97, Variant::v1_5), {1});
+    check_blocks(resnet50_shapes(64, networks::Variant::v1_5), {5});
+    check_blocks(resnet50_shapes(97, networks::Variant::v1_5), {1});
 }
 
 BOOST_AUTO_TEST_CASE(resnet20_blocks_equal_the_reference) {
@@ -107,14 +104,16 @@ BOOST_AUTO_TEST_CASE(resnet20_blocks_equal_the_reference_at_odd_sizes) {
 
 BOOST_AUTO_TEST_CASE(channels_that_fill_no_vector_are_right) {
     check_blocks({.name = "odd",
-                  .stages = {1, 2},
-                  .width = 5,
-                  .expansion = 3,
-                  .shortcut = ShortcutKind::zero_pad,
-                  .input = 37,
+                  .family = networks::resnet(
+                      {.stages = {1, 2}, .width = 5, .expansion = 3, .shortcut = networks::ShortcutKind::zero_pad}),
+                  .input = image_shape(37),
                   .classes = 7},
                  {1, 3});
-    check_blocks({.name = "tiny", .stages = {1, 1}, .width = 3, .input = 1, .classes = 1}, {1, 2});
+    check_blocks({.name = "tiny",
+                  .family = networks::resnet({.stages = {1, 1}, .width = 3}),
+                  .input = image_shape(1),
+                  .classes = 1},
+                 {1, 2});
 }
 
 // skip_macs = 0 says that a dropped block costs nothing; with no convolution in it, what it gives is exact.
@@ -137,7 +136,7 @@ BOOST_AUTO_TEST_CASE(an_identity_block_works_in_its_inputs_memory) {
 }
 
 BOOST_AUTO_TEST_CASE(no_kernel_is_oneDNNs_slow_reference) {
-    for (auto const& profile : {resnet50(), resnet50(96), resnet50_shapes(224, Variant::v1_5), resnet20()}) {
+    for (auto const& profile : {resnet50(), resnet50(96), resnet50_shapes(224, networks::Variant::v1_5), resnet20()}) {
         Fixture f(profile);
         for (std::size_t b = 0; b < f.network.size(); ++b) {
             auto const text = f.kernels.implementation(BlockId(b));

@@ -162,10 +162,8 @@ BOOST_AUTO_TEST_CASE(blocks_run_by_different_instances_give_the_bits_of_one) {
 }
 
 BOOST_AUTO_TEST_CASE(he_weights_keep_activations_bounded_over_fifty_blocks) {
-    auto resnet152 = resnet50(64, {3, 8, 36, 3});
-    resnet152.width = 16;
-    auto resnet110 = resnet20();
-    resnet110.stages = {18, 18, 18};
+    auto const resnet152 = test::changed(resnet50(64, {3, 8, 36, 3}), [](auto& shape) { shape.width = 16; });
+    auto const resnet110 = test::changed(resnet20(), [](auto& shape) { shape.stages = {18, 18, 18}; });
     for (auto const& profile : {resnet152, resnet110}) {
         Network const network(profile);
         PackLayout const layout(network);

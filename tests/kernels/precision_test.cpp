@@ -13,6 +13,7 @@
 #include "kernels/network_kernels.hpp"
 #include "kernels/ranges.hpp"
 #include "networks.hpp"
+#include "networks/resnet.hpp"
 #include "reference.hpp"
 #include "units/error.hpp"
 
@@ -70,7 +71,7 @@ Exact run_exactly(NetworkProfile profile, WeightSource& source, int batch) {
     PackLayout const layout(network);
     auto const memory = packed(network, layout, source);
     NetworkKernels kernels(network, layout, memory.bytes());
-    Exact exact{{}, {"measured", network.name(), profile.input, "", "", 1, "", {}}};
+    Exact exact{{}, {"measured", network.name(), profile.input.h, "", "", 1, "", {}}};
     kernels.observe([&](std::string_view tensor, std::span<float const> values) {
         auto& range = exact.calibration.ranges[std::string(tensor)];
         for (float value : values) range = std::max(range, static_cast<double>(std::abs(value)));
@@ -207,14 +208,14 @@ BOOST_AUTO_TEST_CASE(resnet20_blocks_are_near_the_reference_in_every_precision) 
 
 BOOST_AUTO_TEST_CASE(channels_that_fill_no_vector_are_right_in_every_precision) {
     for (auto const precision : short_precisions())
-        check_blocks(in(precision, {.name = "odd",
-                                    .stages = {1, 2},
-                                    .width = 5,
-                                    .expansion = 3,
-                                    .shortcut = ShortcutKind::zero_pad,
-                                    .input = 37,
-                                    .classes = 7}),
-                     {1, 3});
+        check_blocks(
+            in(precision,
+               {.name = "odd",
+                .family = networks::resnet(
+                    {.stages = {1, 2}, .width = 5, .expansion = 3, .shortcut = networks::ShortcutKind::zero_pad}),
+                .input = image_shape(37),
+                .classes = 7}),
+            {1, 3});
 }
 
 // What a dropped block would have computed must not be missed: its input stands in its output's place.

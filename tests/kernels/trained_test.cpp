@@ -17,7 +17,7 @@ using namespace skipstone::kernels;
 
 namespace {
 
-std::array<float, 3> narrowed(std::array<double, 3> const& values) {
+std::array<float, 3> narrowed(std::vector<double> const& values) {
     return {static_cast<float>(values[0]), static_cast<float>(values[1]), static_cast<float>(values[2])};
 }
 
@@ -35,7 +35,7 @@ std::vector<std::ptrdiff_t> classes(Network const& network, ConvolutionChoices c
         Tensor tensor(shape);
         auto const size = network.input_shape().elements();
         for (std::size_t i = 0; i < batch; ++i)
-            images::preprocess(images.read(first + i).picture, info.input_size, narrowed(info.mean), narrowed(info.std),
+            images::preprocess(images.read(first + i).picture, info.input.h, narrowed(info.mean), narrowed(info.std),
                                tensor.values().subspan(i * size, size));
         for (std::size_t b = 0; b < network.size(); ++b)
             tensor = kernels.run(BlockId(b), BlockMode::full, std::move(tensor));
@@ -61,9 +61,9 @@ BOOST_AUTO_TEST_CASE(a_trained_resnet50_recognises_cifar10_images) {
     }
     auto const info = read_weights_info(weights_file.string());
     BOOST_TEST(info.network == "resnet50");
-    BOOST_TEST(info.input_size == 96);
+    BOOST_TEST(info.input.h == 96);
 
-    Network const network(resnet50(info.input_size));
+    Network const network(resnet50(info.input.h));
     FileWeights source(weights_file.string(), network);
     images::ImageSource const images(images_file);
     constexpr std::size_t count = 200, some = 60;  // multiples of a batch

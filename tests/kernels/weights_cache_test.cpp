@@ -64,7 +64,7 @@ struct Fixture {
         file.write_integer("input_size", network.input_shape().h);
         file.write_doubles("input_mean", std::array{0.0, 0.0, 0.0});
         file.write_doubles("input_std", std::array{1.0, 1.0, 1.0});
-        file.write_integer("classes", network.profile().classes);
+        file.write_integer("classes", network.classes());
         HeWeights source(network, seed);
         for (auto const& tensor : network.weight_tensors()) {
             auto const values = source.read(tensor.name);

@@ -1,4 +1,5 @@
 #include "kernels/weights.hpp"
+#include "networks/resnet.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -19,12 +20,12 @@ namespace {
 
 NetworkProfile tiny() {
     return {.name = "tiny",
-            .stages = {1, 1},
-            .width = 4,
-            .expansion = 1,
-            .block = BlockKind::basic,
-            .stem = StemKind::cifar,
-            .input = 8,
+            .family = networks::resnet({.stages = {1, 1},
+                                        .width = 4,
+                                        .expansion = 1,
+                                        .block = networks::BlockKind::basic,
+                                        .stem = networks::StemKind::cifar}),
+            .input = image_shape(8),
             .classes = 3};
 }
 
@@ -48,7 +49,7 @@ void write_weights(std::string const& path, Network const& network, Changes cons
     if (wanted("input_size")) file.write_integer("input_size", 8);
     if (wanted("input_mean")) file.write_doubles("input_mean", std::array{0.1, 0.2, 0.3});
     if (wanted("input_std")) file.write_doubles("input_std", std::array{0.4, 0.5, 0.6});
-    if (wanted("classes")) file.write_integer("classes", network.profile().classes);
+    if (wanted("classes")) file.write_integer("classes", network.classes());
     if (wanted("license")) file.write_string("license", "free");
     for (auto const& tensor : network.weight_tensors()) {
         if (!wanted(tensor.name)) continue;
@@ -95,10 +96,10 @@ BOOST_AUTO_TEST_CASE(reads_what_a_file_says_about_itself) {
     auto const info = read_weights_info(f.path);
     BOOST_TEST(info.file == f.path);
     BOOST_TEST(info.network == "tiny");
-    BOOST_TEST(info.input_size == 8);
+    BOOST_TEST(info.input.h == 8);
     BOOST_TEST(info.classes == 3);
-    BOOST_TEST((info.mean == std::array{0.1, 0.2, 0.3}));
-    BOOST_TEST((info.std == std::array{0.4, 0.5, 0.6}));
+    BOOST_TEST((info.mean == std::vector{0.1, 0.2, 0.3}));
+    BOOST_TEST((info.std == std::vector{0.4, 0.5, 0.6}));
     BOOST_TEST(info.license == "free");
     BOOST_TEST(info.source == "");
     BOOST_TEST(info.sha256 == sha256_of_file(f.path));
@@ -176,15 +177,17 @@ BOOST_AUTO_TEST_CASE(refuses_nonsensical_attributes) {
         {"input_mean", "three"});
     for (double wrong : {123.675, 1.01, -0.1})
         check_complaint({.without = "input_mean",
-                         .file = [&](hdf5::File& file) {
-                             file.write_doubles("input_mean", std::array{0.4, wrong, 0.5});
-                         }},
+                         .file =
+                             [&](hdf5::File& file) {
+                                 file.write_doubles("input_mean", std::array{0.4, wrong, 0.5});
+                             }},
                         {"input_mean", "of pixel values in 0…1", wrong > 1 ? "divide by 255" : "from 0 to 1"});
     for (double wrong : {58.395, -0.2})
         check_complaint({.without = "input_std",
-                         .file = [&](hdf5::File& file) {
-                             file.write_doubles("input_std", std::array{0.4, wrong, 0.5});
-                         }},
+                         .file =
+                             [&](hdf5::File& file) {
+                                 file.write_doubles("input_std", std::array{0.4, wrong, 0.5});
+                             }},
                         {"input_std", "above 0 and at most 1"});
     check_complaint({.without = "input_size", .file = [](hdf5::File& file) { file.write_integer("input_size", 0); }},
                     {"input_size", "0"});

@@ -18,7 +18,7 @@ Network int8(NetworkProfile profile) {
 }
 
 Calibration complete(Network const& network) {
-    Calibration calibration{"mine", network.name(), network.profile().input, "abc", "some", 1, "", {}};
+    Calibration calibration{"mine", network.name(), network.input_shape().h, "abc", "some", 1, "", {}};
     for (auto const& tensor : calibrated_tensors(network)) calibration.ranges[tensor] = 2;
     return calibration;
 }

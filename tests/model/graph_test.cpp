@@ -109,8 +109,7 @@ BOOST_AUTO_TEST_SUITE(blocks)
 BOOST_AUTO_TEST_CASE(blocks_of_a_residual_network_are_found_in_its_graph) {
     auto zero_padded = resnet20();
     auto projected = resnet50(64, {2, 3, 1});
-    auto basic = resnet20();
-    basic.shortcut = ShortcutKind::projection;
+    auto basic = changed(resnet20(), [](auto& shape) { shape.shortcut = networks::ShortcutKind::projection; });
     for (auto const& profile : {zero_padded, projected, basic}) {
         Network const network(profile);
         auto const& graph = network.graph();

@@ -88,9 +88,7 @@ BOOST_AUTO_TEST_CASE(a_dropped_projection_block_keeps_its_projection) {
 }
 
 BOOST_AUTO_TEST_CASE(variant_moves_the_stride_to_the_3x3) {
-    auto profile = resnet50();
-    profile.variant = Variant::v1_5;
-    Network const network(profile);
+    Network const network(changed(resnet50(), [](auto& shape) { shape.variant = networks::Variant::v1_5; }));
     auto const stride = [&](char const* name) {
         auto const& operators = network.graph().operators();
         return std::ranges::find(operators, name, &Operator::name)->as<op::Convolution>()->window.stride.h;
@@ -128,19 +126,16 @@ BOOST_AUTO_TEST_CASE(weight_tensors_carry_torchvision_names) {
 }
 
 BOOST_AUTO_TEST_CASE(deeper_networks_come_from_their_stages) {
-    auto profile = resnet50();
-    profile.stages = {3, 8, 36, 3};
-    Network const network(profile);
+    Network const network(resnet50(224, {3, 8, 36, 3}));
     BOOST_TEST(network.size() == 52);
     BOOST_TEST(weighted_operators(network) == 152 + 4);  // projections are not among the layers that count
 }
 
 BOOST_AUTO_TEST_CASE(refuses_profiles_that_make_no_network) {
-    auto profile = resnet50();
-    profile.stages = {};
+    auto profile = resnet50(224, {});
     BOOST_CHECK_THROW(Network{profile}, InputError);
     profile = resnet50();
-    profile.input = 0;
+    profile.input = image_shape(0);
     BOOST_CHECK_THROW(Network{profile}, InputError);
 }
 

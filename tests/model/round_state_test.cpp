@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "networks/resnet.hpp"
 #include "units/error.hpp"
 
 using namespace skipstone;
@@ -30,8 +31,7 @@ Scenario small_scenario() {
     Scenario scenario;
     scenario.file = "small.toml";
     scenario.network.profile.name = "resnet50";
-    scenario.network.profile.stages = {3, 4, 6, 3};
-    scenario.network.profile.expansion = 4;
+    scenario.network.profile.family = networks::resnet({.stages = {3, 4, 6, 3}});
     scenario.fleet = {device("slow", 1.4e9), device("fast", 2.8e9)};
     return scenario;
 }

@@ -123,8 +123,7 @@ BOOST_AUTO_TEST_CASE(pairs_of_resnet50s_identity_blocks_share_more_than_half_of_
 
 BOOST_AUTO_TEST_CASE(shared_prefixes_give_the_classes_of_each_set_alone) {
     compare_with_one_by_one(Network(test::resnet20(16)), Sharing::prefixes);
-    auto with_projections = test::resnet50(32, {2, 2, 2});
-    with_projections.width = 16;
+    auto const with_projections = test::changed(test::resnet50(32, {2, 2, 2}), [](auto& shape) { shape.width = 16; });
     compare_with_one_by_one(Network(with_projections), Sharing::prefixes);
 }
 

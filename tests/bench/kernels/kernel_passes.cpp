@@ -37,7 +37,7 @@ int serve(std::vector<std::string> const& words) {
     config::ProfileFolders const folders{{words[0]}};
     auto profile = config::load_network_profile(words[1], folders);
     auto const info = kernels::read_weights_attributes(words[5]);
-    profile.input = std::stoi(words[2]);
+    profile.input = image_shape(std::stoi(words[2]));
     profile.classes = info.classes;
     profile.precision = parse_precision(words[3]);
     Network const network(profile);

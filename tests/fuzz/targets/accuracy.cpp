@@ -2,6 +2,7 @@
 // again.
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
+#include "networks/resnet.hpp"
 #include "tests/fuzz/quantities.hpp"
 #include "tests/fuzz/target.hpp"
 
@@ -23,7 +24,8 @@ std::string print(AccuracyTable const& table) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    static Network const resnet50(NetworkProfile{.name = "resnet50", .stages = {3, 4, 6, 3}});
+    static Network const resnet50(
+        NetworkProfile{.name = "resnet50", .family = networks::resnet({.stages = {3, 4, 6, 3}})});
     AccuracyTable table;
     if (!fuzz::accepts([&] { table = read(fuzz::text_of(data, size)); })) return 0;
     fuzz::check(table);

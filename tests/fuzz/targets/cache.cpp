@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/weights_cache.hpp"
+#include "networks/resnet.hpp"
 #include "tests/fuzz/memory_file.hpp"
 #include "tests/fuzz/target.hpp"
 #include "units/file_memo.hpp"
@@ -35,12 +36,12 @@ class Cache {
     Cache() {
         ::setenv("SKIPSTONE_CACHE", (place_.path().parent_path() / "cache").c_str(), 1);
         Network const network({.name = "tiny",
-                               .stages = {1},
-                               .width = 2,
-                               .expansion = 1,
-                               .block = BlockKind::basic,
-                               .stem = StemKind::cifar,
-                               .input = 8,
+                               .family = networks::resnet({.stages = {1},
+                                                           .width = 2,
+                                                           .expansion = 1,
+                                                           .block = networks::BlockKind::basic,
+                                                           .stem = networks::StemKind::cifar}),
+                               .input = image_shape(8),
                                .classes = 3});
         kernels::PackLayout const layout(network);
         Bytes packed(layout.bytes());

@@ -1,5 +1,6 @@
 // A calibration: read, held against a network, written and read again.
 #include "config/calibration_table.hpp"
+#include "networks/resnet.hpp"
 
 #include <cmath>
 
@@ -18,13 +19,13 @@ Calibration read(std::string_view text) {
 
 Network network_of(int input) {
     return Network({.name = "resnet20-cifar",
-                    .stages = {3, 3, 3},
-                    .width = 16,
-                    .expansion = 1,
-                    .block = BlockKind::basic,
-                    .shortcut = ShortcutKind::zero_pad,
-                    .stem = StemKind::cifar,
-                    .input = input,
+                    .family = networks::resnet({.stages = {3, 3, 3},
+                                                .width = 16,
+                                                .expansion = 1,
+                                                .block = networks::BlockKind::basic,
+                                                .shortcut = networks::ShortcutKind::zero_pad,
+                                                .stem = networks::StemKind::cifar}),
+                    .input = image_shape(input),
                     .classes = 10});
 }
 

@@ -1,5 +1,6 @@
 // A profile: the text is tried as each kind of profile there is.
 #include "config/fault_section.hpp"
+#include "config/network_profile.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "tests/fuzz/quantities.hpp"

@@ -1,4 +1,5 @@
 // What a study reads beside weights and images: a file of drop sets, and the journal of what was finished.
+#include "networks/resnet.hpp"
 #include "study/drop_set.hpp"
 #include "study/journal.hpp"
 #include "tests/fuzz/memory_file.hpp"
@@ -7,7 +8,8 @@
 using namespace skipstone;
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    static Network const network({.name = "tiny", .stages = {2, 2}, .width = 2, .input = 32});
+    static Network const network(
+        {.name = "tiny", .family = networks::resnet({.stages = {2, 2}, .width = 2}), .input = image_shape(32)});
     {
         fuzz::MemoryFile const file("drops.toml", data, size);
         study::DropSets sets;

@@ -1,6 +1,7 @@
 // A weights file: bytes that begin with HDF5's signature are the file itself, others a script that changes a valid one
 // (hdf5_edits.hpp).
 #include "kernels/weights.hpp"
+#include "networks/resnet.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,12 +20,12 @@ using namespace skipstone;
 
 Network const& network() {
     static Network const tiny({.name = "tiny",
-                               .stages = {1, 1},
-                               .width = 2,
-                               .expansion = 1,
-                               .block = BlockKind::basic,
-                               .stem = StemKind::cifar,
-                               .input = 8,
+                               .family = networks::resnet({.stages = {1, 1},
+                                                           .width = 2,
+                                                           .expansion = 1,
+                                                           .block = networks::BlockKind::basic,
+                                                           .stem = networks::StemKind::cifar}),
+                               .input = image_shape(8),
                                .classes = 3});
     return tiny;
 }
@@ -54,7 +55,7 @@ std::vector<char> valid_file() {
 
 void read(std::string const& path) try {
     auto const info = kernels::read_weights_attributes(path);
-    fuzz::require(info.input_size > 0 && info.classes > 0, "sizes are above 0");
+    fuzz::require(info.input.h > 0 && info.classes > 0, "sizes are above 0");
     for (std::size_t c = 0; c < 3; ++c)
         fuzz::require(std::isfinite(info.mean[c]) && std::isfinite(info.std[c]) && info.std[c] > 0,
                       "means and deviations are numbers, deviations above 0");
