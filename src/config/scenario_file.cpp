@@ -210,9 +210,12 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
     network.profile = reader.required("profile", profile, "the network, such as \"resnet50\"");
     if (auto const variant = reader.choice("variant", networks::variant_names)) {
         auto const* shape = networks::as_resnet(*network.profile.family);
-        if (!shape || shape->block == networks::BlockKind::basic)
-            reader.fail("variant", "has no effect but on residual networks of bottleneck blocks, which " +
-                                       network.profile.name + " is not; leave it out");
+        if (!shape)
+            reader.fail("variant",
+                        "has no effect on " + network.profile.name + ", which is no residual network; leave it out");
+        if (shape->block == networks::BlockKind::basic)
+            reader.fail("variant",
+                        "has no effect on basic blocks, which " + network.profile.name + " has; leave it out");
         auto other = *shape;
         other.variant = *variant;
         network.profile.family = networks::resnet(std::move(other));

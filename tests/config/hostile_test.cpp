@@ -81,8 +81,11 @@ BOOST_AUTO_TEST_CASE(a_network_whose_sums_overflow_is_refused) {
                                                        .expansion = 64,
                                                        .block = networks::BlockKind::basic,
                                                        .stem = networks::StemKind::cifar}),
-                           .input = image_shape(4096)};
+                           .input = image_shape(64)};
     BOOST_TEST(refusal([&] { Network const network(profile); }).find("network huge: it is too large") == 0U);
+    profile.input = image_shape(4096);
+    BOOST_TEST(refusal([&] { Network const network(profile); }) ==
+               "operator conv1: gives 4096 x 4096 x 4096, more than 2^31 - 1 elements");
 }
 
 BOOST_AUTO_TEST_CASE(a_device_with_more_than_can_be_counted_is_refused) {
