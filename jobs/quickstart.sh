@@ -54,5 +54,5 @@ run_scenario khan2023 --clock wall "$@"
 run_scenario khan2023-tight --clock virtual "$@"
 
 echo
-echo "Traces:   quickstart/khan2023.h5, quickstart/khan2023-tight.h5 (h5py, pandas; format: README.md)"
+echo "Traces:   quickstart/khan2023.h5, quickstart/khan2023-tight.h5 (h5py, pandas; format: analysis/README.md)"
 echo "Pictures: quickstart/khan2023.png, quickstart/khan2023-tight.png"

@@ -14,8 +14,8 @@
     energy = (busy * powers).set_axis(trace.devices.name.rename("device"))
     energy.plot.barh(stacked=True, xlabel="energy (J)").figure.savefig("energy.png", bbox_inches="tight")
 
-Needs Debian's python3-h5py and python3-pandas, and python3-matplotlib for plots. The columns, and what they mean, are README's
-"The trace"."""
+Needs Debian's python3-h5py and python3-pandas, and python3-matplotlib for plots. The tables, and what they mean, are in
+the README beside this package's folder."""
 
 from .errors import TraceError
 from .trace import FAILED, OVERRUN, RETRANSMITTED, Trace, load

@@ -188,7 +188,7 @@ class Claims(FolderTest):
         self.assertTrue(claims.ninety_one_percent(table, "exact").startswith("near: 91.0 to 91.0 %"))
 
     def test_the_readme_has_the_table_of_the_sweeps_that_are_kept(self):
-        readme = (FIGURES.parents[1] / "README.md").read_text(encoding="utf-8")
+        readme = (FIGURES.parents[1] / "jobs" / "README.md").read_text(encoding="utf-8")
         table = list(claims.lines(claims.load(FIGURES / "section5")))
         self.assertEqual(len(table), 2 + 18)
         first = readme.splitlines().index(table[0])

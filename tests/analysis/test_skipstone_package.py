@@ -139,11 +139,12 @@ class Frames(PackageCase):
 
 class Example(PackageCase):
     def examples(self):
-        """The one in the package's description, and those of README that use the package."""
+        """The one in the package's description, and those of the READMEs that use the package."""
         yield "package", textwrap.dedent(re.search(r"\n\n(    import skipstone\n.*?)\n\n(?=\S)", skipstone.__doc__, re.DOTALL).group(1))
-        for block in re.findall(r"```python\n(.*?)```", (ANALYSIS.parent / "README.md").read_text(), re.DOTALL):
-            if "import skipstone" in block:
-                yield "README", block
+        for readme in (ANALYSIS.parent / "README.md", ANALYSIS / "README.md"):
+            for block in re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL):
+                if "import skipstone" in block:
+                    yield str(readme), block
 
     def test_runs_as_it_stands(self):
         matplotlib.use("Agg")
@@ -153,13 +154,14 @@ class Example(PackageCase):
                 found = {}
                 exec(code, found)
                 # Two requests in each of four rounds but for one: five blocks of 0.5 s on two devices, one of them not in rounds 2 and 3.
-                self.assertAlmostEqual(found["energy"]["compute"].sum(), 8 * 0.5 * (6 + 6 + 5 + 2.5) * 2)
-                self.assertAlmostEqual(found["energy"]["transmit"].sum(), 10 * 0.3 * 7)
-                self.assertEqual(list(found["energy"].index), ["d0", "d1", "d2"])
                 self.assertEqual(list(found["latency"]["count"]), [4, 3])
                 self.assertAlmostEqual(found["latency"]["max"].max(), 3.3)
-                self.assertTrue((self.path.parent / "energy.png").read_bytes().startswith(b"\x89PNG"))
-                (self.path.parent / "energy.png").unlink()
+                if "energy.png" in code:
+                    self.assertAlmostEqual(found["energy"]["compute"].sum(), 8 * 0.5 * (6 + 6 + 5 + 2.5) * 2)
+                    self.assertAlmostEqual(found["energy"]["transmit"].sum(), 10 * 0.3 * 7)
+                    self.assertEqual(list(found["energy"].index), ["d0", "d1", "d2"])
+                    self.assertTrue((self.path.parent / "energy.png").read_bytes().startswith(b"\x89PNG"))
+                    (self.path.parent / "energy.png").unlink()
 
 
 class Unfinished(PackageCase):

@@ -2,7 +2,7 @@
 """How late the events of wall-clock runs are when many ranks share this machine's cores, with and without SCHED_FIFO.
 
 Runs each of the programs in turn, interleaved, for every number of ranks, with `dilation = auto`, and prints by number of ranks, rights and
-program: the dilation that was chosen, lateness (of README's formula, from the traces: p50, p99, largest), the share of events that are late
+program: the dilation that was chosen, lateness (of emulator/README.md's formula, from the traces: p50, p99, largest), the share of events that are late
 by more than 1 %, and the largest delay in host time. Several repetitions are thrown together. Three minutes per program and repetition.
 
 As root, each run is made twice: as root, and without the right to real-time scheduling (CAP_SYS_NICE taken away by setpriv)."""
