@@ -50,7 +50,7 @@ Arrangement arrangement_of(Convolution const& c, ConvolutionAlgorithm algorithm)
         case ConvolutionAlgorithm::streamed_winograd_4x3:
             return {algorithm, 36, squares(4)};
         default:
-            return {algorithm, 1.0 * c.kernel * c.kernel, squares(1)};
+            return {algorithm, 1.0 * c.kernel_h * c.kernel_w, squares(1)};
     }
 }
 
@@ -82,7 +82,7 @@ std::vector<Convolution> all_convolutions(Network const& network) {
 
 std::set<int> kernels_of(Network const& network) {
     std::set<int> kernels;
-    for (auto const& c : all_convolutions(network)) kernels.insert(c.kernel);
+    for (auto const& c : all_convolutions(network)) kernels.insert(c.kernel_h);
     return kernels;
 }
 
@@ -102,7 +102,7 @@ void choose(ConvolutionChoices& choices, Convolution const& c, ConvolutionAlgori
 ConvolutionChoices variant_of(ConvolutionChoices choices, Network const& network, int kernel,
                               ConvolutionAlgorithm algorithm) {
     for (auto const& c : all_convolutions(network))
-        if (c.kernel == kernel && is_available(c, algorithm)) choose(choices, c, algorithm);
+        if (c.kernel_h == kernel && is_available(c, algorithm)) choose(choices, c, algorithm);
     return choices;
 }
 
@@ -207,7 +207,7 @@ MeasuredChoices measure_choices(Network const& network, int passes,
                 fastest = contender.get();
             }
             for (auto const& c : block)
-                if (fastest && c.kernel == kernel) choose(measured.choices, c, algorithm_in(fastest->choices, c));
+                if (fastest && c.kernel_h == kernel) choose(measured.choices, c, algorithm_in(fastest->choices, c));
         }
     }
     return measured;

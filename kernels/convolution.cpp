@@ -9,7 +9,7 @@ Bytes Convolution::input_bytes() const {
 }
 
 Bytes Convolution::weight_bytes() const {
-    return TensorShape{out_channels, kernel, kernel, in_channels}.bytes(activation_type(precision));
+    return TensorShape{out_channels, kernel_h, kernel_w, group_channels()}.bytes(activation_type(precision));
 }
 
 Convolution convolution_of(Network const& network, OperatorId id) {
@@ -19,7 +19,9 @@ Convolution convolution_of(Network const& network, OperatorId id) {
     auto const in = graph.at(op.inputs.front()).shape, out = graph.at(op.output).shape;
     Convolution c;
     c.name = op.name;
+    c.weights = op.weights;
     c.reads = op.inputs.front();
+    c.gives = op.output;
     c.precision = graph.precision_of(op, network.precision());
     c.in_channels = in.c;
     c.in_height = in.h;
@@ -28,17 +30,31 @@ Convolution convolution_of(Network const& network, OperatorId id) {
     c.out_height = out.h;
     c.out_width = out.w;
     if (auto const* convolution = op.as<op::Convolution>()) {
-        c.kernel = convolution->window.kernel.h;
-        c.stride = convolution->window.stride.h;
-        c.padding = convolution->window.padding.top;
-        SKIPSTONE_EXPECT(convolution->window == square_window(c.kernel, c.stride, c.padding));
+        auto const& window = convolution->window;
+        c.groups = convolution->groups;
+        c.kernel_h = window.kernel.h;
+        c.kernel_w = window.kernel.w;
+        c.stride_h = window.stride.h;
+        c.stride_w = window.stride.w;
+        c.dilation_h = window.dilation.h;
+        c.dilation_w = window.dilation.w;
+        c.padding_top = window.padding.top;
+        c.padding_left = window.padding.left;
+        c.padding_bottom = window.padding.bottom;
+        c.padding_right = window.padding.right;
+        c.has_bias = convolution->has_bias;
+    } else {
+        c.kernel_h = in.h;
+        c.kernel_w = in.w;
+        c.has_bias = op.as<op::FullyConnected>()->has_bias;
     }
-    auto const& readers = graph.readers(op.output);
-    if (readers.size() == 1)
-        if (auto const& next = graph.at(readers.front()); auto const* norm = next.as<op::BatchNorm>()) {
-            c.batch_norm = next.name;
-            c.epsilon = norm->epsilon;
-        }
+    while (c.gives != graph.output() && graph.readers(c.gives).size() == 1) {
+        auto const& next = graph.at(graph.readers(c.gives).front());
+        auto const* norm = next.as<op::BatchNorm>();
+        if (!norm && !next.as<op::Affine>()) break;
+        c.scalings.push_back({next.weights, norm ? std::optional(norm->epsilon) : std::nullopt});
+        c.gives = next.output;
+    }
     return c;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,22 +11,36 @@
 
 namespace skipstone::kernels {
 
-// One convolution (square kernel), or a fully connected operator (kernel 1 on an image of one pixel), as a kernel
-// computes it: the shape alone. Equal shapes share a kernel.
+// One convolution, or a fully connected operator (a window as large as its input), as a kernel computes it: the shape
+// alone. Equal shapes share a kernel.
 struct ConvolutionShape {
-    int in_channels = 0, out_channels = 0;
-    int kernel = 1, stride = 1, padding = 0;
+    int in_channels = 0, out_channels = 0, groups = 1;
+    int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+    int padding_top = 0, padding_left = 0, padding_bottom = 0, padding_right = 0;
     int in_height = 0, in_width = 0, out_height = 0, out_width = 0;
     Precision precision = Precision::float32;
 
     auto operator<=>(ConvolutionShape const&) const = default;
+
+    // Input channels that an output channel is computed from.
+    int group_channels() const { return in_channels / groups; }
+};
+
+// A batch norm or an affine operator that is folded into the convolution before it.
+struct Scaling {
+    std::string weights;            // what the names of its weights begin with
+    std::optional<double> epsilon;  // a batch norm's
+
+    bool operator==(Scaling const&) const = default;
 };
 
 struct Convolution : ConvolutionShape {
-    std::string name;  // of the operator: weights NAME.weight [O,I,k,k] (fully connected: [O,I], and NAME.bias [O])
-    std::string batch_norm;  // of the operator behind it, which is folded into it; empty: none, and it has a bias
-    double epsilon = 0;      // the batch norm's
-    TensorId reads;
+    std::string name;     // of the operator
+    std::string weights;  // what the names of its weights begin with: W.weight [O, I / groups, kernel_h, kernel_w] or,
+                          // the same elements, [O, I kernel_h kernel_w]; W.bias [O] if it has one
+    bool has_bias = false;
+    std::vector<Scaling> scalings;  // folded into it, in order
+    TensorId reads, gives;          // gives: behind the scalings
 
     Bytes input_bytes() const;   // of one image
     Bytes weight_bytes() const;  // without bias

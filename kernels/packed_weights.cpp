@@ -20,33 +20,47 @@ std::size_t aligned(std::size_t bytes) {
 }
 
 struct Folded {
-    std::vector<float> weights;  // [O,I,k,k]
+    std::vector<float> weights;  // [O, I / groups, kernel_h, kernel_w]
     std::vector<float> bias;
 };
 
-Folded fold(Convolution const& c, WeightSource& source) {
-    Folded folded{source.read(c.name + ".weight").values, {}};
-    if (c.batch_norm.empty()) {
-        folded.bias = source.read(c.name + ".bias").values;
-        return folded;
+// y = scale x + shift, per channel.
+struct Line {
+    std::vector<double> scale, shift;
+};
+
+Line line_of(Scaling const& scaling, WeightSource& source) {
+    auto const gamma = source.read(scaling.weights + ".weight").values;
+    auto const beta = source.read(scaling.weights + ".bias").values;
+    Line line{{gamma.begin(), gamma.end()}, {beta.begin(), beta.end()}};
+    if (!scaling.epsilon) return line;
+    auto const mean = source.read(scaling.weights + ".running_mean").values;
+    auto const variance = source.read(scaling.weights + ".running_var").values;
+    for (std::size_t c = 0; c < gamma.size(); ++c) {
+        line.scale[c] /= std::sqrt(variance.at(c) + *scaling.epsilon);
+        line.shift[c] -= mean.at(c) * line.scale[c];
     }
-    auto const gamma = source.read(c.batch_norm + ".weight").values;
-    auto const beta = source.read(c.batch_norm + ".bias").values;
-    auto const mean = source.read(c.batch_norm + ".running_mean").values;
-    auto const variance = source.read(c.batch_norm + ".running_var").values;
+    return line;
+}
+
+Folded fold(Convolution const& c, WeightSource& source) {
     auto const channels = static_cast<std::size_t>(c.out_channels);
+    Folded folded{source.read(c.weights + ".weight").values, std::vector<float>(channels)};
+    if (c.has_bias) folded.bias = source.read(c.weights + ".bias").values;
     auto const per_channel = folded.weights.size() / channels;
-    folded.bias.resize(channels);
-    for (std::size_t o = 0; o < channels; ++o) {
-        double const scale = gamma.at(o) / std::sqrt(variance.at(o) + c.epsilon);
-        folded.bias[o] = static_cast<float>(beta.at(o) - mean.at(o) * scale);
-        for (auto& w : std::span(folded.weights).subspan(o * per_channel, per_channel))
-            w = static_cast<float>(w * scale);
+    for (auto const& scaling : c.scalings) {
+        auto const line = line_of(scaling, source);
+        for (std::size_t o = 0; o < channels; ++o) {
+            double const scale = line.scale.at(o);
+            folded.bias[o] = static_cast<float>(line.shift.at(o) + folded.bias[o] * scale);
+            for (auto& w : std::span(folded.weights).subspan(o * per_channel, per_channel))
+                w = static_cast<float>(w * scale);
+        }
     }
     return folded;
 }
 
-// 8-bit weights [O,I,k,k] and, for each output channel, what one unit of them is worth.
+// 8-bit weights [O, I / groups, kernel_h, kernel_w] and, for each output channel, what one unit of them is worth.
 struct Quantised {
     std::vector<std::int8_t> weights;
     std::vector<float> units;

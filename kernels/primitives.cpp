@@ -37,7 +37,8 @@ std::string text(Convolution const& c) {
     auto const number = [](int n) { return std::to_string(n); };
     return "convolution " + c.name + " (" + number(c.in_channels) + "x" + number(c.in_height) + "x" +
            number(c.in_width) + " to " + number(c.out_channels) + "x" + number(c.out_height) + "x" +
-           number(c.out_width) + ", kernel " + number(c.kernel) + ", stride " + number(c.stride) + ")";
+           number(c.out_width) + ", kernel " + number(c.kernel_h) + "x" + number(c.kernel_w) + ", stride " +
+           number(c.stride_h) + "x" + number(c.stride_w) + (c.groups > 1 ? ", groups " + number(c.groups) : "") + ")";
 }
 
 dnnl::engine host_engine() {
@@ -67,7 +68,8 @@ memory::desc activation_desc(TensorShape s, ElementType type, Tag tag = Tag::nhw
 }
 
 memory::dims weight_dims(Convolution const& c) {
-    return {c.out_channels, c.in_channels, c.kernel, c.kernel};
+    if (c.groups == 1) return {c.out_channels, c.in_channels, c.kernel_h, c.kernel_w};
+    return {c.groups, c.out_channels / c.groups, c.group_channels(), c.kernel_h, c.kernel_w};
 }
 
 dnnl::primitive_attr plain_attributes() {
@@ -122,17 +124,19 @@ std::optional<ConvolutionDesc> find_desc(dnnl::engine const& engine, Convolution
     auto const destination =
         activation_desc({images, c.out_height, c.out_width, c.out_channels}, elements.destination, tag);
     auto const bias = memory::desc({c.out_channels}, DataType::f32, Tag::x);
-    auto const stride = memory::dims{c.stride, c.stride};
-    auto const padding = memory::dims{c.padding, c.padding};
+    auto const stride = memory::dims{c.stride_h, c.stride_w};
+    auto const dilation = memory::dims{c.dilation_h - 1, c.dilation_w - 1};
+    auto const before = memory::dims{c.padding_top, c.padding_left};
+    auto const behind = memory::dims{c.padding_bottom, c.padding_right};
     auto const kind = dnnl::prop_kind::forward_inference;
     try {
 #if DNNL_VERSION_MAJOR >= 3
-        ConvolutionDesc desc(engine, kind, algorithm, source, weights, bias, destination, stride, padding, padding,
-                             attributes);
+        ConvolutionDesc desc(engine, kind, algorithm, source, weights, bias, destination, stride, dilation, before,
+                             behind, attributes);
 #else
         // oneDNN looks at this again when it goes on to the next implementation.
         dnnl::convolution_forward::desc const operation(kind, algorithm, source, weights, bias, destination, stride,
-                                                        padding, padding);
+                                                        dilation, before, behind);
         ConvolutionDesc desc(operation, attributes, engine);
 #endif
         do {
@@ -321,7 +325,7 @@ void WeightFormat::pack(std::span<std::byte const> plain, std::span<std::byte> p
 #else
         auto const dims = impl_->desc.dims();
 #endif
-        auto const desc = memory::desc(dims, impl_->plain, Tag::abcd);
+        auto const desc = memory::desc(dims, impl_->plain, dims.size() == 5 ? Tag::abcde : Tag::abcd);
         SKIPSTONE_EXPECT(desc.get_size() == plain.size_bytes());
         auto source = memory(desc, engine, const_cast<std::byte*>(plain.data()));
         auto destination = memory(impl_->desc, engine, packed.data());

@@ -50,7 +50,8 @@ class WeightFormat {
     ConvolutionAlgorithm algorithm() const;
     std::size_t bytes() const;        // with padding
     std::string description() const;  // dimensions, strides and inner blocks: equal if and only if the formats are
-    // plain: [O,I,k,k], 8-bit for an int8 convolution, else float32. packed: bytes(), aligned to 64.
+    // plain: [O, I / groups, kernel_h, kernel_w], 8-bit for an int8 convolution, else float32. packed: bytes(), aligned
+    // to 64.
     void pack(std::span<std::byte const> plain, std::span<std::byte> packed) const;
 
   private:

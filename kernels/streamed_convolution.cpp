@@ -51,7 +51,7 @@ int begin_of(int i, int count, int parts) {
 }
 
 int depth_of(Convolution const& c) {
-    return c.kernel * c.kernel * c.in_channels;
+    return c.kernel_h * c.kernel_w * c.in_channels;
 }
 
 // Sums go through blocks of this depth, one after the other: a block of all tiles, the panel in use and the panel that
@@ -114,7 +114,9 @@ struct StreamedConvolution::Images {
 };
 
 bool StreamedConvolution::is_available(Convolution const& c, ConvolutionAlgorithm algorithm) {
-    bool const shape = !is_winograd(algorithm) || (c.kernel == 3 && c.stride == 1);
+    bool const shape =
+        c.groups == 1 && c.dilation_h == 1 && c.dilation_w == 1 &&
+        (!is_winograd(algorithm) || (c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1));
     return shape && c.precision == Precision::float32 && c.in_channels % lanes == 0 &&
            c.out_channels % tiles::channels == 0 && tiles::is_available();
 }
@@ -125,7 +127,8 @@ std::size_t StreamedConvolution::weight_bytes(Convolution const& c, ConvolutionA
 }
 
 std::string StreamedConvolution::weight_format(Convolution const& c, ConvolutionAlgorithm algorithm) {
-    return std::to_string(c.out_channels) + "x" + std::to_string(c.in_channels) + "x" + std::to_string(c.kernel) +
+    return std::to_string(c.out_channels) + "x" + std::to_string(c.in_channels) + "x" + std::to_string(c.kernel_h) +
+           (c.kernel_w == c.kernel_h ? "" : "x" + std::to_string(c.kernel_w)) +
            (is_winograd(algorithm) ? "" : ":" + std::to_string(block_depth(c)));
 }
 
@@ -133,7 +136,7 @@ std::string StreamedConvolution::weight_format(Convolution const& c, Convolution
 // Winograd: [panel][element][input channel][channel].
 void StreamedConvolution::pack(Convolution const& c, ConvolutionAlgorithm algorithm, std::span<float const> plain,
                                std::span<float> packed) {
-    auto const positions = size(c.kernel * c.kernel), inputs = size(c.in_channels), outputs = size(c.out_channels);
+    auto const positions = size(c.kernel_h * c.kernel_w), inputs = size(c.in_channels), outputs = size(c.out_channels);
     SKIPSTONE_EXPECT(plain.size() == positions * inputs * outputs);
     SKIPSTONE_EXPECT(packed.size_bytes() == weight_bytes(c, algorithm));
     constexpr auto width = size(tiles::channels);
@@ -202,11 +205,11 @@ void StreamedConvolution::run_direct(Images const& images) const {
     auto const gather = [&](int tile, float* to) {
         auto const begin = begin_of(tile, rows, all_tiles), end = begin_of(tile + 1, rows, all_tiles);
         auto const step = size(end - begin) * lanes;
-        for (int position = 0; position < c.kernel * c.kernel; ++position) {
+        for (int position = 0; position < c.kernel_h * c.kernel_w; ++position) {
             for (int row = begin; row < end; ++row) {
                 auto const image = row / (c.out_height * c.out_width), pixel = row % (c.out_height * c.out_width);
-                auto const y = pixel / c.out_width * c.stride + position / c.kernel - c.padding;
-                auto const x = pixel % c.out_width * c.stride + position % c.kernel - c.padding;
+                auto const y = pixel / c.out_width * c.stride_h + position / c.kernel_w - c.padding_top;
+                auto const x = pixel % c.out_width * c.stride_w + position % c.kernel_w - c.padding_left;
                 bool const inside = y >= 0 && y < c.in_height && x >= 0 && x < c.in_width;
                 auto const* const from =
                     inside ? images.source + (size(image * c.in_height + y) * size(c.in_width) + size(x)) * inputs
@@ -268,7 +271,7 @@ void StreamedConvolution::run_winograd(Images const& images) const {
         auto const step = size(end - begin) * lanes;
         for (int row = begin; row < end; ++row) {
             auto const image = row / (high * wide), square = row % (high * wide);
-            auto const top = square / wide * m - c.padding, left = square % wide * m - c.padding;
+            auto const top = square / wide * m - c.padding_top, left = square % wide * m - c.padding_left;
             std::array<float const*, most_elements> d{};
             for (int e = 0; e < edge * edge; ++e) {
                 auto const y = top + e / edge, x = left + e % edge;
