@@ -15,8 +15,7 @@ Instance instance_of(trace::Header const& header, Scenario const& scenario) {
     for (auto const& row : header.blocks)
         instance.blocks.push_back({row.name.str(), Macs(row.macs), Bytes(row.memory_bytes), Bytes(row.output_bytes),
                                    Bytes(row.weight_bytes), Macs(row.skip_macs), Bytes(row.skip_memory_bytes)});
-    // The first block is one convolution: what that reads is the image.
-    if (!instance.blocks.empty()) instance.input = instance.blocks.front().memory;
+    if (!header.blocks.empty()) instance.input = Bytes(header.blocks.front().input_bytes);
     for (std::size_t i = 0; i < header.devices.size(); ++i) {
         auto const& row = header.devices[i];
         InstanceDevice device{.name = row.name.str(), .mac_rate = MacRate(row.mac_rate), .compute = {}};

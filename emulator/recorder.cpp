@@ -65,7 +65,8 @@ std::vector<trace::BlockRow> block_rows(Network const& network) {
     for (auto const& block : network.blocks())
         rows.push_back({static_cast<std::int32_t>(rows.size()), block.name, block.macs.value(),
                         block.memory_bytes.value(), block.output_bytes.value(), block.weight_bytes.value(),
-                        block.skip_macs.value(), block.skip_memory_bytes.value()});
+                        block.skip_macs.value(), block.skip_memory_bytes.value(), block.stage,
+                        rows.empty() ? network.input_bytes().value() : rows.back().output_bytes});
     return rows;
 }
 

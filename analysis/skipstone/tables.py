@@ -10,7 +10,7 @@ import pandas
 
 from .errors import TraceError
 
-# Columns of every table of format version 1.
+# Columns of every table of format version 1: all traces have them.
 COLUMNS = {
     "devices": "device name mac_rate memory_bytes macs_per_round battery_j power_compute_w power_transmit_w power_receive_w power_idle_w",
     "blocks": "block name macs memory_bytes output_bytes weight_bytes skip_macs skip_memory_bytes",
@@ -24,6 +24,9 @@ COLUMNS = {
     "outages": "begin_s end_s device peer cause",
     "links/used": "round device peer rate_bit_s",
 }
+
+# Columns that version 1 lacks.
+LATER = {"blocks": ("stage", "input_bytes")}
 
 # Integer columns in which −1 stands for none.
 MISSING = {

@@ -11,9 +11,9 @@ import pandas
 
 from .drawn import drawn_rates
 from .errors import TraceError
-from .tables import COLUMNS, MISSING, open_table, read_frame, rows_before, text, units_of
+from .tables import COLUMNS, LATER, MISSING, open_table, read_frame, rows_before, text, units_of
 
-FORMAT, VERSION = "skipstone-trace", 1
+FORMAT, VERSIONS = "skipstone-trace", (1, 2)
 OVERRUN, RETRANSMITTED, FAILED = 1, 2, 4  # bits of events.flags
 
 
@@ -28,9 +28,9 @@ class Trace:
     """The rounds of a run that were finished when it was loaded.
 
     Tables are read when they are first asked for, and kept. Columns are named as in the file; enumerations (events.kind, plans.mode,
-    requests.status) are categoricals, and −1 is <NA> where it stands for none (peer, a plan's device,
-    label, predicted_class). frame.attrs["units"] has the units: times are seconds, rates bit/s and MAC/s, sizes bytes, energy
-    joules, power watts."""
+    requests.status) are categoricals, and −1 is <NA> where it stands for none (peer, a plan's device, label, predicted_class); so is
+    what a trace of version 1 does not tell (blocks.stage, blocks.input_bytes). frame.attrs["units"] has the units: times are seconds,
+    rates bit/s and MAC/s, sizes bytes, energy joules, power watts."""
 
     def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
@@ -150,7 +150,11 @@ class Trace:
         rows = rows_before(table, len(self.rounds)) if "round" in table.dtype.names else len(table)
         if name == "outages":
             rows = self._committed_outages(table)
-        return read_frame(table, rows, MISSING.get(name, ()))
+        frame = read_frame(table, rows, MISSING.get(name, ()))
+        for column in LATER.get(name, ()):
+            if column not in frame:
+                frame[column] = pandas.array([pandas.NA] * rows, dtype="Int64")
+        return frame
 
     def _committed_outages(self, table: h5py.Dataset) -> int:
         """Outages carry no round: the rounds tell how many there are. Of earlier programs' traces, which do not tell, all count that
@@ -191,8 +195,8 @@ def _require_format(file: h5py.File) -> None:
     if text(found) != FORMAT:
         raise TraceError(f"{file.filename}: is not a trace (its format is '{text(found)}')")
     version = file.attrs.get("format_version")
-    if version != VERSION:
-        raise TraceError(f"{file.filename}: is a trace of format version {version}; {VERSION} is read")
+    if version not in VERSIONS:
+        raise TraceError(f"{file.filename}: is a trace of format version {version}; {' and '.join(map(str, VERSIONS))} are read")
     for name in ("complete", "ended"):
         if name not in file.attrs:
             raise TraceError(f"{file.filename}: is not a whole trace: attribute '{name}' is missing")

@@ -85,6 +85,12 @@ void check_header(Reader const& trace, Findings& findings) {
         if (std::min({block.macs, block.memory_bytes, block.output_bytes, block.weight_bytes, block.skip_macs,
                       block.skip_memory_bytes}) < 0)
             findings.add("a block lacks what it costs", ": block ", i);
+        if (block.stage < 1) findings.add("a block's stage is not 1 or more", ": block ", i);
+        if (block.input_bytes < 0)
+            findings.add("a block lacks what it reads", ": block ", i);
+        else if (i > 0 && block.input_bytes != header.blocks[i - 1].output_bytes)
+            findings.add("a block does not read what the block before it gives", ": block ", i, " reads ",
+                         block.input_bytes, " bytes instead of ", header.blocks[i - 1].output_bytes);
     }
 }
 

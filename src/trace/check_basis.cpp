@@ -76,6 +76,8 @@ void BasisCheck::check_header(Header const& header) {
         hold("/devices: power_receive_w", i, row.power_receive_w, device.power.receive.value());
         hold("/devices: power_idle_w", i, row.power_idle_w, device.power.idle.value());
     }
+    if (!blocks_.empty())
+        hold("/blocks: input_bytes", 0, blocks_.front().input_bytes, basis_.network.input_bytes().value());
     auto const blocks = basis_.network.blocks();
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
         auto const& row = blocks_[i];
@@ -87,6 +89,7 @@ void BasisCheck::check_header(Header const& header) {
         hold("/blocks: weight_bytes", i, row.weight_bytes, block.weight_bytes.value());
         hold("/blocks: skip_macs", i, row.skip_macs, block.skip_macs.value());
         hold("/blocks: skip_memory_bytes", i, row.skip_memory_bytes, block.skip_memory_bytes.value());
+        hold("/blocks: stage", i, row.stage, block.stage);
     }
 }
 
@@ -282,7 +285,7 @@ void BasisCheck::check_transfer(Event const& sent, Event const* received, LinkTa
     if (received == nullptr) return;
     auto const latency = links.latency(from, to).value(), later = received->begin_s - sent.begin_s;
     if (*traits.jitter == Seconds(0) ? !(std::abs(later - latency) <= rounding_of(received->end_s))
-                                             : later < -rounding_of(received->end_s))
+                                     : later < -rounding_of(received->end_s))
         findings_.add("/events: a tensor arrives at another time than its link's latency says", ": ", named(*received),
                       " begins ", later, " s later than it is sent, instead of ", latency, " s");
 }

@@ -13,6 +13,8 @@ namespace skipstone::trace {
 namespace {
 
 constexpr std::uint64_t batch_rows = 1 << 14;
+// The oldest version that has the columns which enter: later versions' columns follow from these.
+constexpr int version = 1;
 
 // Appends an integer's bytes, the lowest first.
 template <class Value>
@@ -98,7 +100,7 @@ void add_rates(Sha256& sum, Reader const& trace) {
 
 std::string digest(Reader const& trace) {
     Sha256 sum;
-    add_line(sum, std::string(format) + " " + std::to_string(format_version));
+    add_line(sum, std::string(format) + " " + std::to_string(version));
     add_table<DeviceRow>(sum, trace);
     add_table<BlockRow>(sum, trace);
     add_table<RoundRow>(sum, trace);

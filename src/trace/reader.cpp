@@ -11,6 +11,7 @@
 #include "hdf5/file.hpp"
 #include "trace/drawn_rates.hpp"
 #include "trace/table_type.hpp"
+#include "trace/version1.hpp"
 #include "trace/write_mark.hpp"
 #include "units/error.hpp"
 #include "units/quantity.hpp"
@@ -35,9 +36,9 @@ void require_format(hdf5::File const& file) {
     auto const found = file.read_string("format");
     if (found != format) throw refuse("is not a Skipstone trace (its format is '" + found + "')");
     auto const version = file.read_integer("format_version");
-    if (version != format_version)
-        throw refuse("is a trace of format version " + std::to_string(version) + "; this program reads version " +
-                     std::to_string(format_version));
+    if (version < oldest_format_version || version > format_version)
+        throw refuse("is a trace of format version " + std::to_string(version) + "; this program reads versions " +
+                     std::to_string(oldest_format_version) + " to " + std::to_string(format_version));
 }
 
 Ended ended_of(hdf5::File const& file) {
@@ -287,6 +288,7 @@ struct Reader::State {
         for (auto const* table : all_tables()) tables.emplace(table->path, open_table(file, *table));
         header.devices = store<DeviceRow>().read<DeviceRow>({0, store<DeviceRow>().rows});
         header.blocks = store<BlockRow>().read<BlockRow>({0, store<BlockRow>().rows});
+        if (!store<BlockRow>().absent.empty()) complete_blocks(header.blocks);
         header.links = link_model_of(file);
         bool const dense = header.devices.size() <= dense_rates_limit;
         if (dense && !header.links) {

@@ -101,6 +101,8 @@ Table const& table_of<BlockRow>() {
                                  COLUMN(BlockRow, weight_bytes, "B"),
                                  COLUMN(BlockRow, skip_macs, "MAC"),
                                  COLUMN(BlockRow, skip_memory_bytes, "B"),
+                                 added(COLUMN(BlockRow, stage, "")),
+                                 added(COLUMN(BlockRow, input_bytes, "B")),
                              }};
     return table;
 }

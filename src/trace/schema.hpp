@@ -16,12 +16,13 @@
 #include "model/network.hpp"
 #include "units/id.hpp"
 
-// The rows of a trace, format "skipstone-trace" version 1: plain structs whose members are the
+// The rows of a trace, format "skipstone-trace" version 2: plain structs whose members are the
 // columns. Units are in the members' names; −1 and NaN stand for none.
 namespace skipstone::trace {
 
 inline constexpr std::string_view format = "skipstone-trace";
-inline constexpr std::int64_t format_version = 1;
+inline constexpr std::int64_t format_version = 2;
+inline constexpr std::int64_t oldest_format_version = 1;  // that is read
 // Fleets of at most so many devices have /links/rate_bit_s, larger ones /links/used.
 inline constexpr std::size_t dense_rates_limit = 256;
 
@@ -67,6 +68,8 @@ struct BlockRow {
     Text name;
     std::int64_t macs = -1, memory_bytes = -1, output_bytes = -1, weight_bytes = -1;
     std::int64_t skip_macs = -1, skip_memory_bytes = -1;
+    std::int32_t stage = -1;        // Block::stage
+    std::int64_t input_bytes = -1;  // what the block reads: the image, or the output of the block before it
 };
 
 struct RoundRow {

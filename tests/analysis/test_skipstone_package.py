@@ -62,6 +62,13 @@ class Frames(PackageCase):
                     values = frame[column].fillna(-1) if frame[column].dtype == "Int32" else frame[column]
                     numpy.testing.assert_array_equal(values.to_numpy(rows.dtype[column]), rows[column], f"{name}.{column}")
 
+    def test_version_1_lacks_stages_and_inputs(self):
+        trace = self.load(traces.of_version_1(traces.example()), format_version=1)
+        for column in ("stage", "input_bytes"):
+            self.assertTrue(trace.blocks[column].isna().all())
+        self.assertEqual(trace.blocks["macs"].tolist(), [1000] * len(traces.BLOCKS))
+        self.assertEqual(self.load(traces.example()).blocks["stage"].tolist(), traces.STAGES)
+
     def test_the_frames_and_readmes_way_hold_the_same(self):
         trace = self.load(traces.example())
         with h5py.File(self.path, "r", swmr=True) as file:
@@ -301,8 +308,8 @@ class Refuses(PackageCase):
         self.assert_refused("an HDF5 file but not a trace")
         traces.write(self.path, {}, {"format": "openPMD"})
         self.assert_refused("its format is 'openPMD'")
-        traces.write(self.path, {}, {"format_version": 2})
-        self.assert_refused("trace of format version 2; 1 is read")
+        traces.write(self.path, {}, {"format_version": 3})
+        self.assert_refused("trace of format version 3; 1 and 2 are read")
 
     def test_traces_that_are_not_whole(self):
         for name in TABLES:

@@ -14,7 +14,7 @@ COLUMNS = {
     "devices": "device:i4 name:S64 mac_rate:f8:MAC/s memory_bytes:i8:B macs_per_round:i8:MAC battery_j:f8:J power_compute_w:f8:W "
                "power_transmit_w:f8:W power_receive_w:f8:W power_idle_w:f8:W",
     "blocks": "block:i4 name:S64 macs:i8:MAC memory_bytes:i8:B output_bytes:i8:B weight_bytes:i8:B skip_macs:i8:MAC "
-              "skip_memory_bytes:i8:B",
+              "skip_memory_bytes:i8:B stage:i4 input_bytes:i8:B",
     "rounds": "round:i4 start_s:f8:s end_s:f8:s host_start_s:f8:s host_end_s:f8:s requests:i4 admitted:i4 planner:S64 status:S64 "
               "binding:S64 objective:f8:1 bound:f8:1 gap:f8:1 plan_host_s:f8:s predicted_latency_s:f8:s",
     "plans": "round:i4 revision:i4 request:i4 block:i4 device:i4 mode:mode",
@@ -37,6 +37,7 @@ COMPUTE, TRANSMIT, RECEIVE, WAIT = 1, 2, 3, 4
 FULL, SKIP = 1, 2
 DONE, REJECTED = 1, 2
 BLOCKS = ["stem", "s2b1", "s2b2", "s3b1", "s3b2", "head"]
+STAGES = [1, 2, 2, 3, 3, 4]
 PROVENANCE = {"scenario": "seed = 1\n", "command_line": "skipstone run x", "git_revision": "abc", "library_versions": "HDF5 1.10",
               "instruction_set": "avx2", "hosts": "a: 0", "clock": "virtual", "dilation": 1.0, "network": "resnet20-cifar",
               "weights_hash": "0123"}
@@ -59,7 +60,7 @@ def table(name, rows=()):
 
 def write(path, tables, attributes=None, leave_out=()):
     """A trace of these tables; those that are not given are empty, those to leave out are not there."""
-    defaults = {"format": "skipstone-trace", "format_version": 1, "software": "skipstone", "software_version": "0.1.0",
+    defaults = {"format": "skipstone-trace", "format_version": 2, "software": "skipstone", "software_version": "0.1.0",
                 "date": "2023-05-01T12:00:00Z", "seed": numpy.uint64(2**63 + 1), "complete": 1, "ended": "finished"}
     with h5py.File(path, "w", libver="latest") as file:
         for name, value in (defaults | (attributes or {})).items():
@@ -119,5 +120,23 @@ def example(devices=3, rounds=4, battery=60.0, requests=2):
         rows["clocks"] += [{"round": r, "rank": 0, "offset_s": 0.0, "uncertainty_s": 0.0}]
     rows["devices"] = [{"device": d, "name": f"d{d}", "mac_rate": 1e9 * (1 + d % 2), "battery_j": battery, "power_compute_w": 8,
                         "power_transmit_w": 10, "power_receive_w": 0, "power_idle_w": 0} for d in range(devices)]
-    rows["blocks"] = [{"block": b, "name": name, "macs": 1000} for b, name in enumerate(BLOCKS)]
+    rows["blocks"] = [{"block": b, "name": name, "macs": 1000, "stage": stage, "input_bytes": 100}
+                      for b, (name, stage) in enumerate(zip(BLOCKS, STAGES))]
     return {name: table(name, content) for name, content in rows.items()}
+
+
+def of_version_1(tables):
+    """These tables as version 1 has them."""
+    blocks = tables["blocks"]
+    names = [name for name in blocks.dtype.names if name not in ("stage", "input_bytes")]
+    earlier = numpy.zeros(len(blocks), [(name, blocks.dtype[name]) for name in names])
+    for name in names:
+        earlier[name] = blocks[name]
+    return tables | {"blocks": earlier}
+
+
+def long_names(tables, blocks=14, stages=12):
+    """These tables with so many blocks of a network whose names and stages are many and long."""
+    names = [f"features.denseblock{1 + b * stages // blocks}.denselayer{b + 1}.conv1" for b in range(blocks)]
+    rows = [{"block": b, "name": name, "macs": 1000, "stage": 1 + b * stages // blocks, "input_bytes": 100} for b, name in enumerate(names)]
+    return tables | {"blocks": table("blocks", rows)}

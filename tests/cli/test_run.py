@@ -68,7 +68,7 @@ class Run(ProgramTest):
         self.assertEqual(trace.attributes["complete"], 1)
         self.assertEqual(trace.attributes["ended"], "finished")
         self.assertEqual(trace.attributes["format"], "skipstone-trace")
-        self.assertEqual(trace.attributes["format_version"], 1)
+        self.assertEqual(trace.attributes["format_version"], 2)
         self.assertEqual(trace.attributes["seed"], 7)
         self.assertRegex(trace.attributes["date"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.assertIn("right", self.skipstone("check", output).out)

@@ -98,6 +98,11 @@ BOOST_AUTO_TEST_CASE(devices_and_blocks_are_listed_in_order) {
     BOOST_REQUIRE(blocks.size() == network.size());
     BOOST_TEST(blocks[0].name.str() == "stem");
     BOOST_TEST(blocks[1].macs == network.blocks()[1].macs.value());
+    BOOST_TEST(blocks[0].input_bytes == network.input_bytes().value());
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+        BOOST_TEST(blocks[b].stage == network.blocks()[b].stage);
+        if (b > 0) BOOST_TEST(blocks[b].input_bytes == blocks[b - 1].output_bytes);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -174,7 +179,8 @@ BOOST_AUTO_TEST_CASE(predictions_are_counted_where_labels_are_known) {
 
 BOOST_AUTO_TEST_CASE(a_planned_accuracy_is_implausible_when_enough_images_speak) {
     RunSummary summary(small_scenario(1), 1);
-    for (int i = 0; i < 3; ++i) summary.add_prediction(3, 4, 0.9);  // none of 3 has a probability of 0.1^3, twice: 0.002
+    for (int i = 0; i < 3; ++i)
+        summary.add_prediction(3, 4, 0.9);  // none of 3 has a probability of 0.1^3, twice: 0.002
     BOOST_TEST(summary.accuracy().planned_is_plausible());
     summary.add_prediction(3, 4, 0.9);  // 0.0002
     BOOST_TEST(!summary.accuracy().planned_is_plausible());

@@ -81,6 +81,10 @@ BOOST_AUTO_TEST_CASE(finds_rounds_that_do_not_follow_each_other) {
     finds(*this, "a round ends before it starts in round 1", [](Content& c) { c.records[1].round.end_s = 9; });
     finds(*this, "/devices is not numbered", [](Content& c) { c.header.devices[1].device = 2; });
     finds(*this, "/blocks is not numbered", [](Content& c) { c.header.blocks[1].block = 0; });
+    finds(*this, "a block's stage is not 1 or more", [](Content& c) { c.header.blocks[1].stage = 0; });
+    finds(*this, "a block lacks what it reads", [](Content& c) { c.header.blocks[0].input_bytes = -1; });
+    finds(*this, "a block does not read what the block before it gives: block 1 reads 76 bytes instead of 77",
+          [](Content& c) { c.header.blocks[1].input_bytes = 76; });
     finds(*this, "a device has no mac_rate", [](Content& c) { c.header.devices[1].mac_rate = 0; });
 }
 
@@ -289,7 +293,9 @@ BOOST_AUTO_TEST_CASE(mains_supply_stays_without_end) {
     Content content;
     on_mains(content);
     auto const found = findings(*this, content);
-    BOOST_TEST_CONTEXT((found.empty() ? "" : found.front())) { BOOST_TEST(found.empty()); }
+    BOOST_TEST_CONTEXT((found.empty() ? "" : found.front())) {
+        BOOST_TEST(found.empty());
+    }
     finds(*this, "the battery ledger does not agree with the events: device 0 in round 2", [&](Content& c) {
         on_mains(c);
         c.records[2].battery[0].remaining_j = 1e300;
@@ -308,7 +314,9 @@ BOOST_AUTO_TEST_CASE(without_an_accuracy_table_no_request_has_an_accuracy) {
     Content content;
     without(content);
     auto const found = findings(*this, content);
-    BOOST_TEST_CONTEXT((found.empty() ? "" : found.front())) { BOOST_TEST(found.empty()); }
+    BOOST_TEST_CONTEXT((found.empty() ? "" : found.front())) {
+        BOOST_TEST(found.empty());
+    }
     finds(*this, "a request has an accuracy, but there was no accuracy table", [&](Content& c) {
         without(c);
         c.records[0].requests[0].accuracy = 0.9;

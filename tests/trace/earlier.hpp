@@ -11,25 +11,35 @@
 
 namespace skipstone::trace::sample {
 
-// Takes from a trace's /rounds the columns that earlier programs did not write.
-inline std::string without_later_columns(std::string const& path) {
-    auto const rows = Reader(path).read<RoundRow>();
-    auto trace = hdf5::File::open(path, hdf5::Access::write);
-    auto const& table = table_of<RoundRow>();
+// Takes from a table the columns that earlier programs did not write.
+template <class Row>
+void take_later_columns(hdf5::File& trace, std::vector<Row> const& rows) {
+    auto const& table = table_of<Row>();
     std::vector<hdf5::Column> columns;
     for (auto const& column : table.columns) {
         if (column.since == Since::later) continue;
         auto const type = column.type == ColumnType::text      ? hdf5::ColumnType::text
                           : column.type == ColumnType::float64 ? hdf5::ColumnType::float64
+                          : column.type == ColumnType::int64   ? hdf5::ColumnType::int64
                                                                : hdf5::ColumnType::int32;
         columns.push_back({std::string(column.name), type, column.offset, Text::capacity, {}});
     }
     hdf5::RowType const type(table.row_size, columns);
     auto const units = trace.dataset(table.path).read_strings("units");
     if (H5Ldelete(trace.id(), table.path.c_str(), H5P_DEFAULT) < 0) throw std::runtime_error("H5Ldelete");
-    auto rounds = trace.create_table(table.path, type, 16, {});
-    rounds.append_rows(type, std::as_bytes(std::span(rows)));
-    rounds.write_strings("units", units);
+    auto replaced = trace.create_table(table.path, type, 16, {});
+    replaced.append_rows(type, std::as_bytes(std::span(rows)));
+    replaced.write_strings("units", units);
+}
+
+// Makes a trace one of version 1, as an early program wrote it.
+inline std::string without_later_columns(std::string const& path) {
+    auto const rounds = Reader(path).read<RoundRow>();
+    auto const blocks = Reader(path).header().blocks;
+    auto trace = hdf5::File::open(path, hdf5::Access::write);
+    take_later_columns(trace, rounds);
+    take_later_columns(trace, blocks);
+    trace.write_integer("format_version", 1);
     return path;
 }
 

@@ -7,6 +7,7 @@
 #include "earlier.hpp"
 #include "hdf5/file.hpp"
 #include "sample.hpp"
+#include "trace/digest.hpp"
 #include "units/error.hpp"
 
 using namespace skipstone;
@@ -53,9 +54,12 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_refused_with_a_sentence) {
 }
 
 BOOST_AUTO_TEST_CASE(another_version_is_refused) {
-    like_a_trace(file("t.h5")).write_integer("format_version", 2);
-    BOOST_CHECK_EXCEPTION(Reader(file("t.h5")), InputError,
-                          says("t.h5: is a trace of format version 2; this program reads version 1"));
+    for (auto const version : {0, 3}) {
+        like_a_trace(file("t.h5")).write_integer("format_version", version);
+        BOOST_CHECK_EXCEPTION(Reader(file("t.h5")), InputError,
+                              says("t.h5: is a trace of format version " + std::to_string(version) +
+                                   "; this program reads versions 1 to 2"));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_attribute_is_named) {
@@ -153,6 +157,34 @@ BOOST_AUTO_TEST_CASE(columns_that_earlier_programs_did_not_write_may_be_missing)
     BOOST_TEST(std::isnan(rows[3].next_start_s));
     BOOST_TEST(rows[3].outages == -1);
     BOOST_TEST(trace.rows<OutageRow>() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_of_version_1_have_the_stages_of_a_residual_network) {
+    auto header = sample::header();
+    header.blocks.clear();
+    for (std::string const name : {"stem", "s2b1", "s2b12", "s10b1", "sb", "s3x", "s12", "s1234567b1", "", "head"}) {
+        auto const index = static_cast<std::int32_t>(header.blocks.size());
+        header.blocks.push_back({index, name, 1000, 20 + index, 70 + index, 40, 0, 0, 99, 99});
+    }
+    sample::write(file("t.h5"), header, {});
+    Reader const trace(sample::without_later_columns(file("t.h5")));
+    BOOST_TEST(!trace.has_column<BlockRow>("stage"));
+    std::vector<std::int32_t> stages;
+    std::vector<std::int64_t> inputs;
+    for (auto const& block : trace.header().blocks) {
+        stages.push_back(block.stage);
+        inputs.push_back(block.input_bytes);
+    }
+    BOOST_TEST(stages == (std::vector<std::int32_t>{1, 2, 2, 10, 11, 12, 13, 14, 15, 16}),
+               boost::test_tools::per_element());
+    BOOST_TEST(inputs == (std::vector<std::int64_t>{20, 70, 71, 72, 73, 74, 75, 76, 77, 78}),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(versions_1_and_2_of_a_trace_have_one_digest) {
+    sample::write(file("t.h5"), sample::header(), sample::records(4));
+    auto const newest = digest(file("t.h5"));
+    BOOST_TEST(digest(sample::without_later_columns(file("t.h5"))) == newest);
 }
 
 BOOST_AUTO_TEST_CASE(the_outages_of_committed_rounds_are_shown_and_no_others) {

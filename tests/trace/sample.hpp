@@ -63,7 +63,8 @@ inline Header header(std::size_t devices = 3) {
                                 500 + value, 8, 10, 2, 1});
     }
     if (devices > 2) made.devices[2].battery_j = 149;  // is empty while idling in round 3, see below
-    for (std::int32_t i = 0; i < 3; ++i) made.blocks.push_back({i, "b" + std::to_string(i), 1000, 20, 77, 40, 1000 * i, i});
+    for (std::int32_t i = 0; i < 3; ++i)
+        made.blocks.push_back({i, "b" + std::to_string(i), 1000, 20, 77, 40, 1000 * i, i, i + 1, i == 0 ? 20 : 77});
     return made;
 }
 

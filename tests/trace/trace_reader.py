@@ -34,7 +34,7 @@ def check_frames(path, events):
         assert (name.encoding, name.length) == ("utf-8", 64), name
         assert trace["devices"]["name"][1].decode() == "dévice 1"
         assert trace.attrs["format"].decode() == "skipstone-trace"
-        assert trace.attrs["format_version"] == 1 and trace.attrs["complete"] == 1
+        assert trace.attrs["format_version"] == 2 and trace.attrs["complete"] == 1
         assert trace.attrs["ended"].decode() == "finished"
         assert trace["provenance"].attrs["clock"].decode() == "virtual"
         devices = len(trace["devices"])
