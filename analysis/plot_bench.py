@@ -15,6 +15,7 @@ import sys
 
 import needs
 import output_file
+import stages
 from plain_text import draw_plainly, drawable, legend_label
 
 
@@ -43,7 +44,6 @@ from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
 COLOURS = ["#4c78a8", "#f58518", "#54a24b", "#b279a2", "#9d755d", "#e45756", "#72b7b2", "#8c8c00"]
-MARKERS = {"stem": "^", "stage 2": "o", "stage 3": "s", "stage 4": "D", "stage 5": "v", "head": "X"}
 ROOF, ROOFS = "#555555", {"arithmetic": "#222222", "memory": "#c0392b"}
 MOST_SETTINGS = len(COLOURS)
 
@@ -112,8 +112,15 @@ class Setting:
                        for block in content.parts("blocks", "block")]
         if not self.blocks:
             raise InputError(f"{content.place}: has no blocks")
+        told = [block.count("stage") if "stage" in block.value else None for block in content.parts("blocks", "block")]
+        self.stages = stages.of_names([block.name for block in self.blocks]) if None in told else told
         self.whole = Work("whole network", sum(block.operations for block in self.blocks), sum(block.bytes for block in self.blocks),
                           content.number("median_s"))
+
+    def kinds(self):
+        """Label and marker of each block's stage."""
+        labels, marks = stages.labels([block.name for block in self.blocks], self.stages), stages.marks(self.stages)
+        return [(labels[stage], marks[stage]) for stage in self.stages]
 
     def words(self):
         """What tells settings apart, by attribute."""
@@ -171,13 +178,9 @@ class Profile:
         return max(arithmetic, memory), "arithmetic" if arithmetic >= memory else "memory"
 
 
-def stage_of(block):
-    """"s3b2" -> "stage 3"; "stem" and "head" as they are."""
-    return f"stage {block[1:block.index('b')]}" if block[:1] == "s" and "b" in block and block[1:2].isdigit() else block
-
-
 def draw_roofline(axes, profile):
-    points = [(work.point(), colour, stage_of(work.name)) for setting, colour in zip(profile.settings, COLOURS) for work in setting.blocks]
+    points = [(work.point(), colour, kind) for setting, colour in zip(profile.settings, COLOURS)
+              for work, kind in zip(setting.blocks, setting.kinds())]
     points = [point for point in points if point[0] is not None]
     wholes = [(setting.whole.point(), colour) for setting, colour in zip(profile.settings, COLOURS) if setting.whole.point() is not None]
     every = [point for point, *_ in points + wholes]
@@ -192,9 +195,9 @@ def draw_roofline(axes, profile):
         cores = f", {count} cores" if count > 1 else ""
         axes.annotate(f"{peak / 1e9:.0f} GFLOP/s: multiply-adds in float32{cores}", (right, peak / 1e9),
                       xytext=(-2, 3 if count == threads[-1] else -11), textcoords="offset points", ha="right", color=ROOF, fontsize=8)
-    for stage, colour in dict.fromkeys((stage, colour) for _, colour, stage in points):
-        chosen = [point for point, its_colour, its in points if its == stage and its_colour == colour]
-        axes.plot([x for x, _ in chosen], [y / 1e9 for _, y in chosen], MARKERS.get(stage, "o"), color=colour, markersize=6, alpha=0.75,
+    for kind, colour in dict.fromkeys((kind, colour) for _, colour, kind in points):
+        chosen = [point for point, its_colour, its in points if its == kind and its_colour == colour]
+        axes.plot([x for x, _ in chosen], [y / 1e9 for _, y in chosen], kind[1], color=colour, markersize=6, alpha=0.75,
                   markeredgewidth=0, zorder=3)
     for (x, y), colour in wholes:
         axes.plot([x], [y / 1e9], "*", color=colour, markersize=15, markeredgecolor="white", zorder=4)
@@ -223,9 +226,18 @@ def draw_roofline(axes, profile):
         return Line2D([], [], marker=marker, linestyle="", markersize=size, color=colour, label=label)
     handles = [mark(legend_label(profile.label(setting)), colour=colour) for setting, colour in zip(profile.settings, COLOURS) if profile.label(setting)]
     handles += [mark("whole network", "*", size=11)]
-    handles += [mark(legend_label(stage), MARKERS.get(stage, "o")) for stage in dict.fromkeys(stage for *_, stage in points)]
+    handles += [mark(legend_label(label), marker) for label, marker in dict.fromkeys(kind for *_, kind in points)]
     handles += [Line2D([], [], color=colour, linewidth=1.6, label=f"at the roof of {roof}") for roof, colour in ROOFS.items()]
     axes.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.5)
+
+
+def short_names(setting):
+    return [drawable(name) for name in stages.all_shortened([block.name for block in setting.blocks])]
+
+
+def upright(names):
+    """They have no room side by side."""
+    return len(names) > 18 or len(names) * max(map(len, names)) > 130
 
 
 def draw_times(axes, profile, setting, colour):
@@ -239,13 +251,19 @@ def draw_times(axes, profile, setting, colour):
     label = profile.label(setting)
     axes.set_title(f"Time{': ' if label else ''}{drawable(label)} ({scale * setting.whole.seconds:.3g} ms an image, "
                    f"{scale * sum(seconds for seconds, _ in roofline):.3g} ms at the roofline)", loc="left")
+    names = short_names(setting)
     axes.set_xlim(-0.6, len(setting.blocks) - 0.4)
-    axes.set_xticks(range(len(setting.blocks)), [drawable(block.name) for block in setting.blocks], rotation=90 if len(setting.blocks) > 18 else 0)
+    axes.set_xticks(range(len(setting.blocks)), names, rotation=90 if upright(names) else 0)
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("ms per image")
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def room_for(names):
+    """Inches that upright names take more."""
+    return max(0.3, 0.07 * max(map(len, names))) if upright(names) else 0
 
 
 def draw(profile, title):
@@ -254,7 +272,7 @@ def draw(profile, title):
     most = max(len(setting.blocks) for setting in settings)
     with pyplot.rc_context({"font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "legend.fontsize": 8,
                             "axes.spines.top": False, "axes.spines.right": False}):
-        heights = [3.6] + [1.7 + (0.3 if most > 18 else 0)] * len(settings)
+        heights = [3.6] + [1.7 + room_for(short_names(setting)) for setting in settings]
         figure = pyplot.figure(figsize=(max(10, 2.2 + 0.3 * most), 0.6 + sum(heights)), layout="constrained")
         grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
         draw_roofline(figure.add_subplot(grid[0]), profile)

@@ -12,6 +12,7 @@ import sys
 
 import needs
 import output_file
+import stages
 from plain_text import draw_plainly, drawable
 
 
@@ -38,7 +39,7 @@ from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 MODES = {"skip": ("skip: convolutions dropped", "#4c78a8", "o"), "direct": ("direct: shortcut dropped", "#f58518", "D")}
-NOT_RUN = re.compile(r"# (\S+), mode (skip|direct): (.+)")  # a comment that skipstone study writes
+NOT_RUN = re.compile(r"# (.+), mode (skip|direct): (.+)")  # a comment that skipstone study writes
 MOST_LABELLED = 30  # blocks in a heat map whose cells have numbers
 CELL_INCHES = 0.42
 
@@ -112,9 +113,28 @@ class Table:
         if not self.rows:
             raise InputError(f"{path}: has no row with a dropped block; there is nothing to draw")
         self.not_run = {(found[1], found[2]): found[3] for found in map(NOT_RUN.fullmatch, text.splitlines()) if found}
+        self.stages = self.read_stages(path, content)
         self.network = str(content.get("network", "unknown network"))
         self.dataset = str(content.get("dataset", ""))
         self.samples = content.get("samples")
+
+    def read_stages(self, path, content):
+        """Block -> stage, in the order of the network. Tables that do not tell are of residual networks: stem, s2b1 … s5b3, head."""
+        named = set().union(*(dropped for dropped, _ in self.rows), (block for block, _ in self.not_run))
+        lists = content.get("stages")
+        if lists is None:
+            names = sorted(named, key=place_in_residual_network)
+            return dict(zip(names, stages.of_names(names)))
+        if not isinstance(lists, list) or not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+            raise InputError(f"{path}: stages = {lists!r:.60}; must be a list of block names for each stage")
+        told = {name: number for number, names in enumerate(lists, 1) for name in names}
+        if unknown := sorted(named - told.keys()):
+            raise InputError(f"{path}: block {unknown[0]!r} is in none of the stages")
+        return told
+
+    def in_network_order(self, blocks):
+        wanted = set(blocks)
+        return [name for name in self.stages if name in wanted]
 
     def singles(self):
         return {(*dropped, mode): row for (dropped, mode), row in self.rows.items() if len(dropped) == 1}
@@ -130,31 +150,30 @@ class Table:
         return f"{self.network}: {self.dataset or 'unknown data'}{images}"
 
 
-def in_network_order(blocks):
+def place_in_residual_network(name):
     """The stem, s2b1 … s5b3 (s2b10 after s2b9), and then whatever has another name, such as the head."""
-    def key(name):
-        found = re.fullmatch(r"s(\d+)b(\d+)", name)
-        return (1, int(found[1]), int(found[2]), "") if found else (0 if name == "stem" else 2, 0, 0, name)
-    return sorted(set(blocks), key=key)
+    found = re.fullmatch(r"s(\d+)b(\d+)", name)
+    return (1, int(found[1]), int(found[2]), "") if found else (0 if name == "stem" else 2, 0, 0, name)
 
 
-def stage_of(block):
-    return block.split("b")[0]
-
-
-def shade_stages(axes, blocks):
+def shade_stages(axes, stages_of_blocks):
     """Every second stage has a light ground."""
-    stages = list(dict.fromkeys(map(stage_of, blocks)))
-    for position, block in enumerate(blocks):
-        if stages.index(stage_of(block)) % 2 == 0:
+    order = list(dict.fromkeys(stages_of_blocks))
+    for position, stage in enumerate(stages_of_blocks):
+        if order.index(stage) % 2 == 0:
             axes.axvspan(position - 0.5, position + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
+
+
+def upright(names):
+    """They have no room side by side."""
+    return len(names) > 18 or len(names) * max(map(len, names), default=0) > 130
 
 
 def draw_singles(axes, table):
     singles = table.singles()
-    blocks = in_network_order([block for block, _ in [*singles, *table.not_run]])
+    blocks = table.in_network_order([block for block, _ in [*singles, *table.not_run]])
     baseline = table.baseline
-    shade_stages(axes, blocks)
+    shade_stages(axes, [table.stages[block] for block in blocks])
     if baseline.low is not None:
         axes.axhspan(baseline.low, baseline.high, color="#cccccc", linewidth=0, zorder=1)
     axes.axhline(baseline.accuracy, color="#555555", linewidth=1, zorder=1, label=f"nothing dropped: {baseline.accuracy:.2f} %")
@@ -173,7 +192,8 @@ def draw_singles(axes, table):
             axes.plot(absent, [0.03] * len(absent), "x", color=colour, markersize=6, transform=axes.get_xaxis_transform(),
                       label=f"could not run ({mode})", zorder=3)
     axes.set_xlim(-0.6, len(blocks) - 0.4)
-    axes.set_xticks(range(len(blocks)), blocks, rotation=90 if len(blocks) > 18 else 0)
+    names = stages.all_shortened(blocks)
+    axes.set_xticks(range(len(blocks)), names, rotation=90 if upright(names) else 0)
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel("dropped block")
     axes.set_ylabel("accuracy (%)")
@@ -185,7 +205,7 @@ def draw_singles(axes, table):
 
 def draw_pairs(axes, table):
     pairs, singles = table.pairs(), table.singles()
-    blocks = in_network_order([block for pair in pairs for block in pair])
+    blocks = table.in_network_order([block for pair in pairs for block in pair])
     grid = [[math.nan] * len(blocks) for _ in blocks]
     for i, first in enumerate(blocks):
         for k, second in enumerate(blocks[:i + 1]):
@@ -200,8 +220,9 @@ def draw_pairs(axes, table):
                 continue
             dark = value < low + 0.6 * (high - low)
             axes.text(k, i, f"{value:.1f}", ha="center", va="center", fontsize=7, color="white" if dark else "black")
-    axes.set_xticks(range(len(blocks)), blocks, rotation=90 if len(blocks) > 6 else 0)
-    axes.set_yticks(range(len(blocks)), blocks)
+    names = stages.all_shortened(blocks)
+    axes.set_xticks(range(len(blocks)), names, rotation=90 if len(blocks) > 6 or max(map(len, names)) > 6 else 0)
+    axes.set_yticks(range(len(blocks)), names)
     axes.tick_params(length=0)
     axes.set_xlabel("dropped block")
     axes.set_ylabel("the other dropped block")
@@ -232,19 +253,31 @@ def draw_larger(axes, table):
     axes.legend(frameon=False, loc="lower left")
 
 
+def pairs_names(table):
+    return {block for pair in table.pairs() for block in pair}
+
+
+def inches_more(names):
+    """What names take that are longer than those of a residual network."""
+    return 0.07 * max(0, max((len(stages.shortened(name)) for name in names), default=0) - 6)
+
+
 def draw(table, title):
     """One block, below it two, and beside those more, as far as the table has them."""
     pairs = table.pairs()
     side = CELL_INCHES * min(len(set().union(*pairs)), MOST_LABELLED) if pairs else 0
-    width = max(10, side + 2.4)
-    rest = width - side - 2.4
+    beside = 2.4 + inches_more(pairs_names(table))
+    width = max(10, side + beside)
+    rest = width - side - beside
     with pyplot.rc_context({"font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "legend.fontsize": 8,
                             "axes.spines.top": False, "axes.spines.right": False}):
         rows = []  # height in inches, [(width, drawing)]
         if table.singles() or table.not_run:
-            rows.append((3.4, [(width, draw_singles)]))
+            names = [block for block, _ in [*table.singles(), *table.not_run]]
+            rows.append((3.4 + inches_more(names), [(width, draw_singles)]))
         if pairs:
-            rows.append((1.2 + max(2.2, side), [(side + 2.4, draw_pairs), (max(0.01, rest), None)]))
+            rows.append((1.2 + inches_more(pairs_names(table)) + max(2.2, side),
+                         [(side + beside, draw_pairs), (max(0.01, rest), None)]))
         if table.larger():
             if pairs and rest > 3:
                 rows[-1][1][1] = (rest, draw_larger)

@@ -9,6 +9,7 @@ import sys
 
 import needs
 import output_file
+import stages
 from plain_text import draw_plainly, drawable, legend_label
 
 
@@ -50,19 +51,18 @@ class InputError(Exception):
 
 def stages_of(trace):
     """Stage of each block."""
-    return [stage_of(name) for name in trace.blocks["name"]]
+    told = trace.blocks["stage"]
+    return stages.of_names(trace.blocks["name"]) if told.isna().any() else told.tolist()
+
+
+def stage_labels(trace):
+    """Stage -> label, in the order of the network."""
+    return stages.labels(trace.blocks["name"], stages_of(trace))
 
 
 def stage_colours(trace):
-    """Stage -> colour, in the order of the network: dark to light."""
-    stages = list(dict.fromkeys(stages_of(trace)))
-    map_ = matplotlib.colormaps["viridis"]
-    return {stage: map_(0.05 + 0.9 * i / max(1, len(stages) - 1)) for i, stage in enumerate(stages)}
-
-
-def stage_of(block):
-    """"s3b2" -> "stage 3"; "stem" and "head" as they are."""
-    return f"stage {block[1:block.index('b')]}" if block[:1] == "s" and "b" in block and block[1:2].isdigit() else block
+    """Stage -> colour, in the order of the network."""
+    return stages.colours(matplotlib.colormaps, stages_of(trace))
 
 
 def choose_round(trace, wanted):
@@ -92,7 +92,7 @@ def draw_timeline(axes, trace, index):
     devices = choose_devices(trace, events)
     events = events[events["device"].isin(devices)]
     place = {device: i for i, device in enumerate(devices)}
-    colours, stages = stage_colours(trace), stages_of(trace)
+    colours, stage_of = stage_colours(trace), stages_of(trace)
     start = row["start_s"]
     end = max(events["end_s"].max(), start) if len(events) else row["end_s"]
     length = end - start if end > start else 1.0
@@ -102,7 +102,7 @@ def draw_timeline(axes, trace, index):
     for event in events.itertuples():
         y = place[event.device]
         if event.kind == "compute":
-            style = (colours[stages[event.block]], y - 0.40, 0.48, 2)
+            style = (colours[stage_of[event.block]], y - 0.40, 0.48, 2)
         elif event.kind == "wait":
             style = (WAIT_COLOUR, y - 0.40, 0.48, 1)
         else:
@@ -124,11 +124,28 @@ def draw_timeline(axes, trace, index):
     shown = "" if len(devices) == len(trace.devices) else f", the {len(devices)} busiest of {len(trace.devices)} devices"
     axes.set_title(f"Round {index}: {requests}, {row['admitted']} admitted, planner {row['planner']}{shown}",
                    loc="left", pad=22)
-    handles = [Patch(color=colour, label=legend_label(stage)) for stage, colour in colours.items()]
+    handles = [Patch(color=colours[stage], label=legend_label(label)) for stage, label in stages.thinned(stage_labels(trace)).items()]
     handles.append(Patch(color=WAIT_COLOUR, label="waits"))
     handles += [Patch(color=colour, label=label) for label, colour in RADIO.values()]
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=len(handles), frameon=False,
-                handlelength=1, columnspacing=1.2)
+    draw_legend(axes, handles)
+
+
+def draw_legend(axes, handles):
+    """Above the panel, in as many columns as there is room for; the title above that."""
+    ncols = fitting_columns(axes, 0.9, ncols=len(handles), handles=handles, loc="lower left", bbox_to_anchor=(-0.01, 0.99),
+                            columnspacing=1.2)
+    rows = -(-len(handles) // ncols)
+    axes.set_title(axes.get_title(loc="left"), loc="left", pad=22 + 13 * (rows - 1))
+
+
+def fitting_columns(axes, share, ncols, **how):
+    """Adds a legend of at most so many columns and that share of the picture's width; how many columns it has."""
+    while True:
+        legend = axes.legend(ncols=ncols, frameon=False, handlelength=1, **how)
+        width = legend.get_window_extent(axes.figure.canvas.get_renderer()).width
+        if ncols == 1 or width <= share * axes.figure.bbox.width:
+            return ncols
+        ncols -= 1
 
 
 def label_requests(axes, events, place, start, length):
@@ -177,8 +194,9 @@ def draw_stacked(axes, rounds, layers):
     for label, colour, heights in layers:
         axes.bar(rounds, heights, bottom=bottom, color=colour, label=label, width=0.8)
         bottom = bottom + heights
-    axes.set_ylim(0, max(1, bottom.max()) * 1.3)  # room for the legend
-    axes.legend(frameon=False, loc="upper left", ncols=4, columnspacing=1, handlelength=1)
+    columns = fitting_columns(axes, 0.4, ncols=4, loc="upper left", columnspacing=1)
+    lines = -(-len(layers) // columns)
+    axes.set_ylim(0, max(1, bottom.max()) * (1.3 + 0.12 * max(0, lines - 2)))  # room for the legend
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("round")
 
@@ -203,10 +221,11 @@ def draw_dropped(axes, trace):
     rounds = trace.rounds["round"]
     plans = trace.plans[trace.plans["revision"] == trace.plans.groupby(["round", "request"])["revision"].transform("max")]
     dropped = plans[plans["mode"] == "skip"]
-    stages = dropped["block"].map(dict(enumerate(stages_of(trace))))
+    stage_of = dropped["block"].map(dict(enumerate(stages_of(trace))))
     colours = stage_colours(trace)
-    counts = counted(dropped, stages, rounds, list(colours))
-    layers = [(stage, colour, counts[stage].to_numpy()) for stage, colour in colours.items() if counts[stage].any()]
+    counts = counted(dropped, stage_of, rounds, list(colours))
+    layers = [(legend_label(label), colours[stage], counts[stage].to_numpy()) for stage, label in stage_labels(trace).items()
+              if counts[stage].any()]
     if layers:
         draw_stacked(axes, rounds, layers)
     else:

@@ -85,7 +85,22 @@ class Draws(PlotCase):
         numpy.testing.assert_allclose(points(roofline, "o"), [(100, 50)])
         numpy.testing.assert_allclose(points(roofline, "X"), [(0.5, 0.4)])
         numpy.testing.assert_allclose(points(roofline, "*"), [(302e6 / 7e6, 30.2)])
-        self.assertEqual(legend(roofline)[:4], ["whole network", "stem", "stage 2", "head"])
+        self.assertEqual(legend(roofline)[:4], ["whole network", "stem", "s2b1", "head"])
+
+    def test_stages_are_told_or_follow_from_a_residual_networks_names(self):
+        names, stages = ["stem", "s2b1", "s2b2", "head"], [1, 1, 4, 4]
+
+        def of(names, stages=None):
+            blocks = [BLOCKS[1] | {"block": name} | ({"stage": stage} if stages else {})
+                      for name, stage in zip(names, stages or names)]
+            return self.draw(profile({"blocks": blocks}))
+
+        self.assertEqual(legend(of(names).axes[0])[:4], ["whole network", "stem", "stage 2", "head"])
+        self.assertEqual(legend(of(names, stages).axes[0])[:3], ["whole network", "stage 1", "stage 4"])
+        long = [f"features.denseblock{b}.denselayer{b}.conv1" for b in range(1, 13)]
+        roofline, times = of(long, range(1, 13)).axes
+        self.assertEqual([label.get_text() for label in times.get_xticklabels()][0], "features…denselayer1.conv1")
+        self.assertEqual(len({mark.get_marker() for mark in roofline.get_legend().get_lines()[1:13]}), 12)
 
     def test_roofs_rise_with_the_memorys_rate_to_the_peak_of_the_threads(self):
         roofline = self.draw(profile({}, {"threads": 2})).axes[0]

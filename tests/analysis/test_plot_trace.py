@@ -80,13 +80,38 @@ class Draws(PlotCase):
         dropped = self.figure(tables).axes[3]
         self.assertEqual([bar.get_height() for bar in dropped.patches], [0, 0, 2, 0])
 
+    def test_stages_come_from_the_blocks(self):
+        def legend(tables, **attributes):
+            timeline = self.figure(tables, **attributes).axes[0]
+            return [text.get_text() for text in timeline.get_legend().get_texts()][:-3]
+
+        tables = example()
+        self.assertEqual(legend(tables), ["stem", "stage 2", "stage 3", "head"])
+        self.assertEqual(legend(traces.of_version_1(tables), format_version=1), ["stem", "stage 2", "stage 3", "head"])
+        tables["blocks"]["stage"] = [1, 1, 1, 2, 2, 7]
+        self.assertEqual(legend(tables), ["stage 1", "stage 2", "head"])
+        figure = self.figure(tables)
+        self.assertEqual([text.get_text() for text in figure.axes[3].get_legend().get_texts()], ["stage 1"])
+
+    def test_many_stages_have_colours_of_their_own(self):
+        timeline = self.figure(traces.long_names(example())).axes[0]
+        shades = [patch.get_facecolor()[:3] for patch in timeline.get_legend().get_patches()]
+        for i, one in enumerate(shades):
+            for other in shades[:i]:
+                self.assertGreater(numpy.abs(numpy.subtract(one, other)).max(), 0.1)
+        named = [text.get_text() for text in timeline.get_legend().get_texts()]
+        self.assertEqual(named[0], "stage 1")
+        self.assertEqual(named[1], "features…layer3.conv1"[:8] + "…" + "k2.denselayer3.conv1"[-17:])
+        self.assertEqual(len(self.figure(traces.long_names(example(), 200, 200)).axes[0].get_legend().get_texts()), 24 + 3)
+
     def test_axes_have_labels_with_units(self):
         for axes in self.figure(example()).axes:
             self.assertTrue(axes.get_xlabel() and axes.get_ylabel())
         self.assertIn("(s)", axes.get_ylabel())
 
     def test_texts_do_not_overlap(self):
-        for tables in (example(), example(devices=1, rounds=1), example(devices=100, requests=40)):
+        for tables in (example(), example(devices=1, rounds=1), example(devices=100, requests=40), traces.long_names(example()),
+                       traces.long_names(example(), 200, 200)):
             figure = self.figure(tables)
             boxes = []
             for axes in figure.axes:
