@@ -34,7 +34,7 @@ Tensor images_from(std::string const& file, TensorShape shape) {
 
 int serve(std::vector<std::string> const& words) {
     kernels::use_threads(kernels::usual_threads());
-    config::ProfileFolders const folders{{words[0]}};
+    config::ProfileFolders const folders{{words[0]}, {}};
     auto profile = config::load_network_profile(words[1], folders);
     auto const info = kernels::read_weights_attributes(words[5]);
     profile.input = image_shape(std::stoi(words[2]));
