@@ -63,7 +63,7 @@ void require_window(std::string const& name, TensorShape in, Window const& w, bo
     require(std::int64_t{w.kernel.h - 1} * w.dilation.h < most && std::int64_t{w.kernel.w - 1} * w.dilation.w < most,
             name, "its window covers more than " + std::to_string(most) + " rows or columns");
     auto const span = w.span();
-    require(in.h + p.top + p.bottom >= span.h && in.w + p.left + p.right >= span.w, name,
+    require(std::int64_t{in.h} + p.top + p.bottom >= span.h && std::int64_t{in.w} + p.left + p.right >= span.w, name,
             "its window of " + std::to_string(span.h) + " x " + std::to_string(span.w) +
                 " is larger than its input of " + text(in));
     if (pools)
@@ -339,6 +339,12 @@ std::vector<Graph::WeightTensor> Graph::weight_tensors(OperatorId id) const {
         for (auto const* what : {".weight", ".bias"}) add(what, {out});
     } else if (op.as<op::Prelu>()) {
         add(".weight", {out});
+    }
+    for (auto const& tensor : tensors) {
+        double elements = 1;
+        for (auto const extent_here : tensor.shape) elements *= static_cast<double>(extent_here);
+        if (elements > static_cast<double>(largest_amount))
+            fail(op.name, "has more than " + std::to_string(largest_amount) + " weights");
     }
     return tensors;
 }

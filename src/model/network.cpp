@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <unordered_set>
 #include <utility>
 
 #include "units/error.hpp"
@@ -14,12 +15,14 @@ namespace {
 // Operators that a tensor follows from, back to `from` or to what is marked already; in the graph's order.
 std::vector<OperatorId> between(Graph const& graph, TensorId from, TensorId to) {
     std::vector<OperatorId> found;
+    std::unordered_set<OperatorId> known;
     std::vector<TensorId> open{to};
     while (!open.empty()) {
         auto const tensor = open.back();
         open.pop_back();
+        if (tensor == from) continue;
         auto const source = graph.source(tensor);
-        if (tensor == from || std::ranges::find(found, source) != found.end()) continue;
+        if (!known.insert(source).second) continue;
         found.push_back(source);
         std::ranges::copy(graph.at(source).inputs, std::back_inserter(open));
     }
@@ -45,9 +48,8 @@ std::optional<Shortcut> shortcut_of(Graph const& graph, Block const& block) {
     for (auto const tensor : graph.at(sum).inputs) sides.push_back({between(graph, block.reads, tensor), tensor, sum});
     auto const& shorter = sides[0].operators.size() < sides[1].operators.size() ? sides[0] : sides[1];
     auto const& longer = &shorter == &sides[0] ? sides[1] : sides[0];
-    bool const shares = std::ranges::any_of(shorter.operators, [&](OperatorId id) {
-        return std::ranges::find(longer.operators, id) != longer.operators.end();
-    });
+    bool const shares = std::ranges::any_of(
+        shorter.operators, [&](OperatorId id) { return std::ranges::binary_search(longer.operators, id); });
     if (shares || longer.operators.empty()) return std::nullopt;
     return shorter;
 }
