@@ -66,6 +66,35 @@ void require_numbers(Dataset const& dataset) {
         throw InputError({dataset.file(), 0, dataset.name()}, "this dataset does not hold numbers");
 }
 
+// The selected elements as floats; HDF5 itself is slow with halves.
+void read_selected(Dataset const& dataset, Handle::Id memory, Handle::Id space, std::span<float> values) {
+    auto const type = HDF5_ACQUIRE(dataset.place(), H5Tclose, H5Dget_type, dataset.id());
+    auto const half = half_type(dataset.place());
+    if (std::endian::native == std::endian::little &&
+        HDF5_CALL(dataset.place(), H5Tequal, type.get(), half.get()) > 0) {
+        std::vector<std::uint16_t> halves(values.size());
+        HDF5_READ(dataset.file(), dataset.name(), H5Dread, dataset.id(), half.get(), memory, space, H5P_DEFAULT,
+                  halves.data());
+        widen(halves, values);
+        return;
+    }
+    HDF5_READ(dataset.file(), dataset.name(), H5Dread, dataset.id(), H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT,
+              values.data());
+}
+
+// Values of a type over the rows that begin at `first`: a whole number of rows.
+void write_over_rows(Dataset const& dataset, std::uint64_t first, Handle::Id type, std::size_t elements,
+                     void const* values) {
+    auto const extents = dataset.shape();
+    auto const row = std::accumulate(extents.begin() + 1, extents.end(), std::uint64_t{1}, std::multiplies<>());
+    SKIPSTONE_EXPECT(row > 0 && elements % row == 0);
+    auto const count = elements / row;
+    if (count == 0) return;
+    auto const space = select_rows(dataset, first, count);
+    auto const memory = memory_of_rows(dataset, count);
+    HDF5_CALL(dataset.place(), H5Dwrite, dataset.id(), type, memory.get(), space.get(), H5P_DEFAULT, values);
+}
+
 // Makes room for `count` more rows; returns where they begin.
 std::uint64_t grow(Dataset const& dataset, std::uint64_t count) {
     auto shape = dataset.shape();
@@ -163,15 +192,15 @@ std::vector<float> Dataset::read_floats() const {
 void Dataset::read_floats(std::span<float> values) const {
     require_numbers(*this);
     SKIPSTONE_EXPECT(values.size() == elements());
-    auto const type = HDF5_ACQUIRE(place(), H5Tclose, H5Dget_type, id());
-    auto const half = half_type(place());
-    if (std::endian::native == std::endian::little && HDF5_CALL(place(), H5Tequal, type.get(), half.get()) > 0) {
-        std::vector<std::uint16_t> halves(values.size());
-        HDF5_READ(file(), name(), H5Dread, id(), half.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, halves.data());
-        widen(halves, values);
-        return;
-    }
-    HDF5_READ(file(), name(), H5Dread, id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    read_selected(*this, H5S_ALL, H5S_ALL, values);
+}
+
+void Dataset::read_floats(std::uint64_t first, std::uint64_t count, std::span<float> values) const {
+    require_numbers(*this);
+    auto const space = select_rows(*this, first, count);
+    auto const memory = memory_of_rows(*this, count);
+    SKIPSTONE_EXPECT(static_cast<hssize_t>(values.size()) == H5Sget_select_npoints(space.get()));
+    read_selected(*this, memory.get(), space.get(), values);
 }
 
 std::vector<double> Dataset::read_doubles() const {
@@ -201,14 +230,15 @@ void Dataset::append_doubles(std::span<double const> values) {
 }
 
 void Dataset::write_doubles(std::uint64_t first, std::span<double const> values) {
-    auto const extents = shape();
-    auto const row = std::accumulate(extents.begin() + 1, extents.end(), std::uint64_t{1}, std::multiplies<>());
-    SKIPSTONE_EXPECT(row > 0 && values.size() % row == 0);
-    auto const count = values.size() / row;
-    if (count == 0) return;
-    auto const space = select_rows(*this, first, count);
-    auto const memory = memory_of_rows(*this, count);
-    HDF5_CALL(place(), H5Dwrite, id(), H5T_NATIVE_DOUBLE, memory.get(), space.get(), H5P_DEFAULT, values.data());
+    write_over_rows(*this, first, H5T_NATIVE_DOUBLE, values.size(), values.data());
+}
+
+void Dataset::write_floats(std::uint64_t first, std::span<float const> values) {
+    write_over_rows(*this, first, H5T_NATIVE_FLOAT, values.size(), values.data());
+}
+
+void Dataset::write_integers(std::uint64_t first, std::span<std::int32_t const> values) {
+    write_over_rows(*this, first, H5T_NATIVE_INT32, values.size(), values.data());
 }
 
 std::vector<std::string> Dataset::column_names() const {

@@ -42,6 +42,8 @@ class Dataset : public Object {
     // All elements, row-major, converted from any integer or floating-point type, float16 included.
     std::vector<float> read_floats() const;
     void read_floats(std::span<float> values) const;  // as many as there are elements
+    // All elements of the rows [first, first + count).
+    void read_floats(std::uint64_t first, std::uint64_t count, std::span<float> values) const;
     std::vector<double> read_doubles() const;
     // All elements of the rows [first, first + count).
     std::vector<double> read_doubles(std::uint64_t first, std::uint64_t count) const;
@@ -49,6 +51,8 @@ class Dataset : public Object {
     void append_doubles(std::span<double const> values);
     // Over the rows that begin at `first`.
     void write_doubles(std::uint64_t first, std::span<double const> values);
+    void write_floats(std::uint64_t first, std::span<float const> values);
+    void write_integers(std::uint64_t first, std::span<std::int32_t const> values);
 
     // A one-dimensional array of compounds.
     std::vector<std::string> column_names() const;

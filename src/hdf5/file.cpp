@@ -127,6 +127,18 @@ Dataset create_growing(Group const& group, std::string const& name, hid_t type,
             group.file(), joined(group.name(), name)};
 }
 
+Dataset create_fixed(Group const& group, std::string const& name, std::vector<std::uint64_t> const& shape,
+                     Handle::Id type) {
+    auto const full = joined(group.name(), name);
+    auto const what = group.file() + ":" + full;
+    std::vector<hsize_t> const extent(shape.begin(), shape.end());
+    auto const space =
+        HDF5_ACQUIRE(what, H5Sclose, H5Screate_simple, static_cast<int>(extent.size()), extent.data(), nullptr);
+    return {HDF5_ACQUIRE(what, H5Dclose, H5Dcreate2, group.id(), name.c_str(), type, space.get(), H5P_DEFAULT,
+                         H5P_DEFAULT, H5P_DEFAULT),
+            group.file(), full};
+}
+
 }  // namespace
 
 std::vector<std::string> Group::dataset_names() const {
@@ -143,17 +155,21 @@ bool Group::has_group(std::string const& path) const {
     return kind_of(*this, path) == H5O_TYPE_GROUP;
 }
 
-std::optional<Dataset> Group::find_dataset(std::string const& path) const {
+std::optional<Dataset> Group::find_dataset(std::string const& path, Unpacked unpacked) const {
     if (!has_dataset(path)) return std::nullopt;
     auto const full = joined(name(), path);
-    Dataset dataset(Handle(HDF5_READ(file(), full, H5Dopen2, id(), path.c_str(), H5P_DEFAULT), H5Dclose), file(), full);
+    auto const access = HDF5_ACQUIRE(full, H5Pclose, H5Pcreate, H5P_DATASET_ACCESS);
+    if (unpacked == Unpacked::much)
+        HDF5_CALL(full, H5Pset_chunk_cache, access.get(), 12'421, std::size_t{256} << 20, H5D_CHUNK_CACHE_W0_DEFAULT);
+    Dataset dataset(Handle(HDF5_READ(file(), full, H5Dopen2, id(), path.c_str(), access.get()), H5Dclose), file(),
+                    full);
     dataset.require_believable();
     dataset.require_filters();
     return dataset;
 }
 
-Dataset Group::dataset(std::string const& path) const {
-    auto found = find_dataset(path);
+Dataset Group::dataset(std::string const& path, Unpacked unpacked) const {
+    auto found = find_dataset(path, unpacked);
     if (!found) throw InputError({file(), 0, joined(name(), path)}, "this dataset is missing");
     return std::move(*found);
 }
@@ -185,19 +201,19 @@ Dataset Group::create_doubles(std::string const& child, std::vector<std::uint64_
 
 Dataset Group::create_floats(std::string const& child, std::vector<std::uint64_t> const& shape,
                              std::span<float const> values, FloatWidth width) {
-    auto const full = joined(name(), child);
-    auto const what = file() + ":" + full;
-    std::vector<hsize_t> const extent(shape.begin(), shape.end());
-    auto const space =
-        HDF5_ACQUIRE(what, H5Sclose, H5Screate_simple, static_cast<int>(extent.size()), extent.data(), nullptr);
-    auto const type =
-        width == FloatWidth::half ? half_type(what) : HDF5_ACQUIRE(what, H5Tclose, H5Tcopy, H5T_IEEE_F32LE);
-    Dataset dataset(HDF5_ACQUIRE(what, H5Dclose, H5Dcreate2, id(), child.c_str(), type.get(), space.get(), H5P_DEFAULT,
-                                 H5P_DEFAULT, H5P_DEFAULT),
-                    file(), full);
+    auto const half = half_type(place());
+    auto dataset = create_fixed(*this, child, shape, width == FloatWidth::half ? half.get() : H5T_IEEE_F32LE);
     SKIPSTONE_EXPECT(values.size() == dataset.elements());
-    HDF5_CALL(what, H5Dwrite, dataset.id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+    HDF5_CALL(dataset.place(), H5Dwrite, dataset.id(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
     return dataset;
+}
+
+Dataset Group::create_floats(std::string const& child, std::vector<std::uint64_t> const& shape) {
+    return create_fixed(*this, child, shape, H5T_IEEE_F32LE);
+}
+
+Dataset Group::create_integers(std::string const& child, std::vector<std::uint64_t> const& shape) {
+    return create_fixed(*this, child, shape, H5T_STD_I32LE);
 }
 
 File::File(Handle file, Handle root, std::string path)

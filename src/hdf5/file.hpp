@@ -27,6 +27,10 @@ struct Rows {
     Storage storage;
 };
 
+// How much of a compressed array HDF5 keeps unpacked in memory, at most: a mebibyte, or 256 where rows are read in
+// small pieces and each chunk holds parts of many rows.
+enum class Unpacked { little, much };
+
 class Group : public Object {
   public:
     Group(Handle handle, std::string file, std::string name)
@@ -37,9 +41,9 @@ class Group : public Object {
     // A dataset or group of that name (a path below this group, too) is there.
     bool has_dataset(std::string const& path) const;
     bool has_group(std::string const& path) const;
-    std::optional<Dataset> find_dataset(std::string const& path) const;
+    std::optional<Dataset> find_dataset(std::string const& path, Unpacked unpacked = Unpacked::little) const;
     // Throws InputError, naming file and path, when it is not there.
-    Dataset dataset(std::string const& path) const;
+    Dataset dataset(std::string const& path, Unpacked unpacked = Unpacked::little) const;
     Group group(std::string const& path) const;
 
     Group create_group(std::string const& name);
@@ -52,6 +56,9 @@ class Group : public Object {
     // A fixed array with its values, row-major.
     Dataset create_floats(std::string const& name, std::vector<std::uint64_t> const& shape,
                           std::span<float const> values, FloatWidth width = FloatWidth::single);
+    // Fixed arrays whose rows are written later (float32, int32).
+    Dataset create_floats(std::string const& name, std::vector<std::uint64_t> const& shape);
+    Dataset create_integers(std::string const& name, std::vector<std::uint64_t> const& shape);
 };
 
 // read_swmr: while another process writes with write_swmr (or was killed doing so), and of finished files in that
