@@ -3,9 +3,6 @@
 #include <numeric>
 #include <utility>
 
-#include "config/file_kind.hpp"
-#include "images/preprocess.hpp"
-#include "images/synthetic.hpp"
 #include "kernels/weights.hpp"
 #include "units/random.hpp"
 
@@ -23,23 +20,23 @@ std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed) {
     return order;
 }
 
+inputs::InputForm form_of(Scenario const& scenario, Network const& network) {
+    if (!scenario.network.weights) return inputs::InputForm(network);
+    auto const info = kernels::read_weights_attributes(*scenario.network.weights);
+    return {network, info.mean, info.std, info.range};
+}
+
 }  // namespace
 
 ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::optional<std::string> const& path,
                          ImageOrder order)
-    : path_(path.value_or("")), seed_(scenario.seed), shape_(network.input_shape()) {
-    if (path) {
-        config::read_as(config::FileKind::picture, *path, [&] { source_.emplace(*path); });
-        source_->look_for_cut_off();
-        if (order == ImageOrder::drawn && source_->label(0)) order_ = shuffled(source_->size(), seed_);
-    }
-    if (!scenario.network.weights) return;
-    if (source_ && order == ImageOrder::drawn) source_->check_labels(network.classes());
-    auto const info = kernels::read_weights_attributes(*scenario.network.weights);
-    for (std::size_t c = 0; c < 3; ++c) {
-        mean_[c] = static_cast<float>(info.mean[c]);
-        deviation_[c] = static_cast<float>(info.std[c]);
-    }
+    : path_(path.value_or("")), form_(form_of(scenario, network)), seed_(scenario.seed) {
+    if (!path) return;
+    source_.emplace(*path, form_);
+    source_->look_for_cut_off();
+    if (order != ImageOrder::drawn) return;
+    if (source_->label(0)) order_ = shuffled(source_->size(), seed_);
+    if (scenario.network.weights) source_->check_labels(network.classes());
 }
 
 std::size_t ImageSupply::place(std::int64_t number) const {
@@ -48,10 +45,7 @@ std::size_t ImageSupply::place(std::int64_t number) const {
 }
 
 Tensor ImageSupply::image(std::int64_t number) const {
-    Tensor tensor(shape_);
-    auto const picture = source_ ? source_->read(place(number)).picture : images::synthetic(seed_, number, shape_.h);
-    images::preprocess(picture, shape_.h, mean_, deviation_, tensor.values());
-    return tensor;
+    return source_ ? source_->load(place(number), 1) : inputs::synthetic_input(seed_, number, form_);
 }
 
 std::optional<int> ImageSupply::label(std::int64_t number) const {

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "images/image_source.hpp"
+#include "inputs/input_source.hpp"
 #include "model/network.hpp"
 #include "model/scenario.hpp"
 #include "model/tensor.hpp"
@@ -23,13 +22,13 @@ enum class ImageOrder {
 // without a source, seeded synthetic ones.
 class ImageSupply {
   public:
-    // Normalised with the mean and deviation of the scenario's weights (without weights: those of ImageNet's RGB
-    // values). Throws InputError when there are no images at the path, one of them was cut off, or their labels are not
-    // those of the scenario's weights.
+    // Pictures are normalised with the mean, deviation and range of the scenario's weights, without weights as
+    // InputForm says. Throws InputError when there is nothing at the path that the network can read (InputSource), a
+    // picture was cut off, or labels are not those of the scenario's weights.
     ImageSupply(Scenario const& scenario, Network const& network, std::optional<std::string> const& path,
                 ImageOrder order);
 
-    // [1,H,W,3], resized and normalised. Throws InputError when the image cannot be read.
+    // [1,H,W,C], as the network reads it. Throws InputError when the image cannot be read.
     Tensor image(std::int64_t number) const;
     std::optional<int> label(std::int64_t number) const;
     // "pets: 1200 pictures of 3 classes, …, in an order drawn from the seed"; empty for synthetic images.
@@ -42,12 +41,10 @@ class ImageSupply {
     std::size_t place(std::int64_t number) const;
 
     std::string path_;
-    std::optional<images::ImageSource> source_;
+    inputs::InputForm form_;
+    std::optional<inputs::InputSource> source_;
     std::vector<std::size_t> order_;  // place in the source; empty: as stored
     std::uint64_t seed_;
-    TensorShape shape_;
-    std::array<float, 3> mean_{0.485F, 0.456F, 0.406F},
-        deviation_{0.229F, 0.224F, 0.225F};  // torchvision's for ImageNet
 };
 
 }  // namespace skipstone::emulator

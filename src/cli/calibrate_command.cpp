@@ -11,7 +11,6 @@
 #include "cli/number_options.hpp"
 #include "config/file_kind.hpp"
 #include "emulator/image_supply.hpp"
-#include "images/image_source.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
@@ -42,17 +41,15 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     profile.classes = info.classes;
     profile.input = info.input;
     Network const network(profile);
-    auto const source =
-        config::read_as(config::FileKind::picture, options.data, [&] { return images::ImageSource(options.data); });
-    refuse_to_replace_input(options.output);
     auto const count = static_cast<std::size_t>(options.count);
-    if (count > source.size())
-        throw InputError({options.data, 0, ""},
-                         "holds " + std::to_string(source.size()) + " images, and --count is " + std::to_string(count));
     Scenario scenario;
     scenario.network.weights = options.weights;
     emulator::ImageSupply const supply(scenario, network, options.data, emulator::ImageOrder::stored);
     kernels::expect_unchanged(info);
+    if (count > supply.different())
+        throw InputError({options.data, 0, ""}, "holds " + std::to_string(supply.different()) +
+                                                    " images, and --count is " + std::to_string(count));
+    refuse_to_replace_input(options.output);
 
     kernels::use_threads(kernels::usual_threads());
     auto const packed = kernels::PackedNetwork::alone(
@@ -87,7 +84,7 @@ Action add_calibrate_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("PROFILE");
     app.add_option("--data", options->data,
                    "images like those that are to be classified, but not those that accuracies are measured on: a "
-                   "picture, a folder, or a CIFAR-10 batch (.bin, .bin.xz)")
+                   "picture, a folder, a CIFAR-10 batch (.bin, .bin.xz), or HDF5 with `inputs` [N,H,W,C]")
         ->required()
         ->type_name("PATH");
     add_whole_option(app, "--count", options->count, "how many of them, from the first on", 1,

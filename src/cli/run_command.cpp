@@ -125,8 +125,8 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("--seed", options->seed, "seed of links, arrivals, jitter, images and weights")
         ->type_name("N");
     app.add_option("--images", options->images,
-                   "PNG or JPEG file, a folder of them, a folder of such folders (one per class), or a CIFAR-10 batch "
-                   "(.bin, .bin.xz); default: synthetic")
+                   "PNG or JPEG file, a folder of them, a folder of such folders (one per class), a CIFAR-10 batch "
+                   "(.bin, .bin.xz), or HDF5 with `inputs` [N,H,W,C]; default: synthetic")
         ->type_name("PATH");
     app.add_option("--weights", options->weights, "trained weights (HDF5); default: He-initialised from the seed")
         ->type_name("FILE");

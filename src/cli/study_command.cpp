@@ -393,7 +393,7 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     std::vector<DataSet> data;
     auto const add = [&](std::string const& path, std::optional<std::size_t> limit) {
         refuse_output_within(path, options.output);
-        config::read_as(config::FileKind::picture, path, [&] { data.emplace_back(path, limit, info.classes); });
+        data.emplace_back(path, limit, inputs::InputForm(network, info.mean, info.std, info.range), info.classes);
     };
     add(options.data, options.limit);
     if (options.final_data) {
@@ -501,8 +501,10 @@ Action add_study_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("--weights", options->weights, "trained weights (HDF5)")->required()->type_name("FILE");
     app.add_option("--network", options->network, "network profile; default: the one that the weights name")
         ->type_name("PROFILE");
-    app.add_option("--data", options->data,
-                   "labelled images: a CIFAR-10 batch (.bin, .bin.xz), or a folder with a folder of pictures per class")
+    app.add_option(
+           "--data", options->data,
+           "labelled images: a CIFAR-10 batch (.bin, .bin.xz), a folder with a folder of pictures per class, or "
+           "HDF5 with `inputs` [N,H,W,C] as the network reads them and `labels` [N]")
         ->required()
         ->type_name("PATH");
     app.add_option("--final-data", options->final_data,

@@ -47,6 +47,9 @@ constexpr std::array descriptions{
     Description{FileKind::journal, "journal of an unfinished study", "the same `skipstone study` call goes on with it"},
     Description{FileKind::trace, "trace", "`skipstone analyze FILE` takes it, and watch, export and check"},
     Description{FileKind::weights, "weights file", "`skipstone run SCENARIO --weights FILE` takes it, and study"},
+    Description{FileKind::data_set, "data set",
+                "`skipstone infer --data FILE` takes it, study, calibrate, and `skipstone run SCENARIO --images FILE`"},
+    Description{FileKind::outputs, "file of outputs that `skipstone infer` wrote", ""},
     Description{FileKind::sweep_table, "table that `skipstone sweep collect` wrote", ""},
     Description{FileKind::hdf5, "HDF5 file", ""},
     Description{FileKind::picture, "picture", "`skipstone run SCENARIO --images FILE` takes it"},
@@ -130,9 +133,11 @@ FileKind kind_of_hdf5(fs::path const& path) try {
         auto const format = file.read_string("format");
         return format == "skipstone-trace"         ? FileKind::trace
                : format == "skipstone-sweep-table" ? FileKind::sweep_table
+               : format == "skipstone-outputs"     ? FileKind::outputs
                                                    : FileKind::hdf5;
     }
-    return file.has_attribute("network") && file.has_attribute("input_mean") ? FileKind::weights : FileKind::hdf5;
+    if (file.has_attribute("network") && file.has_attribute("input_mean")) return FileKind::weights;
+    return file.has_dataset("inputs") ? FileKind::data_set : FileKind::hdf5;
 } catch (std::exception const&) {  // damaged, or of a form that cannot be opened so
     return FileKind::hdf5;
 }
@@ -254,7 +259,7 @@ void refuse_other_kind(FileKind wanted, fs::path const& path) {
         } catch (InputError const&) {
             return;  // whoever reads it says so
         }
-    bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights;
+    bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights || wanted == FileKind::data_set;
     bool const images_wanted = wanted == FileKind::picture;
     if (found.kind == wanted || found.kind == FileKind::unknown || !found.sure) return;
     bool const told = hdf5_wanted || images_wanted || wanted == FileKind::link_table;  // by whoever reads it

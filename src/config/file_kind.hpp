@@ -27,6 +27,8 @@ enum class FileKind {
     journal,       // of an unfinished study
     trace,         // HDF5
     weights,       // HDF5
+    data_set,      // HDF5 with `inputs`
+    outputs,       // HDF5 that `infer` writes
     sweep_table,   // HDF5 or CSV that `sweep collect` writes
     hdf5,          // any other
     picture,       // PNG or JPEG

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include "images/preprocess.hpp"
 #include "units/error.hpp"
 #include "units/sha256.hpp"
 
@@ -36,27 +36,21 @@ std::string sha256_of(fs::path const& path) {
 
 }  // namespace
 
-DataSet::DataSet(std::string const& path, std::optional<std::size_t> limit, int classes)
-    : path_(path), sha256_(fs::exists(path) ? sha256_of(path) : ""), source_(path), size_(limit.value_or(source_.size())) {
+DataSet::DataSet(std::string const& path, std::optional<std::size_t> limit, inputs::InputForm form, int classes)
+    : path_(path),
+      sha256_(fs::exists(path) ? sha256_of(path) : ""),
+      source_(path, std::move(form)),
+      size_(limit.value_or(source_.size())) {
     if (size_ > source_.size())
         throw InputError({path, 0, ""}, "holds " + std::to_string(source_.size()) + " images, and the limit is " +
                                             std::to_string(size_) + "; choose fewer");
     if (!source_.label(0))  // a source has labels for all of its images, or for none
-        throw InputError({path, 0, ""},
-                         "image 0 has no label; a study needs labelled images: a CIFAR-10 batch (.bin, .bin.xz), or a "
-                         "folder with a folder of pictures per class");
+        throw InputError(
+            {path, 0, ""},
+            "image 0 has no label; a study needs labelled images: a CIFAR-10 batch (.bin, .bin.xz), a folder "
+            "with a folder of pictures per class, or a data set in HDF5 with `labels`");
     source_.check_labels(classes);
     source_.look_for_cut_off();
-}
-
-Tensor DataSet::load(std::size_t first, std::size_t count, int size, std::array<float, 3> const& mean,
-                     std::array<float, 3> const& deviation) const {
-    Tensor batch({static_cast<int>(count), size, size, 3});
-    auto const one = batch.values().size() / count;
-    for (std::size_t i = 0; i < count; ++i)
-        images::preprocess(source_.read(first + i).picture, size, mean, deviation,
-                           batch.values().subspan(i * one, one));
-    return batch;
 }
 
 std::size_t DataSet::classes_met() const {

@@ -73,10 +73,6 @@ Workplace::Workplace(kernels::PackedNetwork network, kernels::WeightsInfo weight
                      std::size_t batch)
     : packed_(std::move(network)), weights_(std::move(weights)), data_(std::move(data)), batch_(batch) {
     SKIPSTONE_EXPECT(batch >= 1);
-    for (std::size_t c = 0; c < 3; ++c) {
-        mean_[c] = static_cast<float>(weights_.mean[c]);
-        deviation_[c] = static_cast<float>(weights_.std[c]);
-    }
 }
 
 std::size_t Workplace::images_of(std::size_t data, std::size_t batch) const {
@@ -84,7 +80,7 @@ std::size_t Workplace::images_of(std::size_t data, std::size_t batch) const {
 }
 
 Tensor Workplace::load(std::size_t data, std::size_t batch) const {
-    return data_.at(data).load(batch * batch_, images_of(data, batch), network().input_shape().h, mean_, deviation_);
+    return data_.at(data).load(batch * batch_, images_of(data, batch));
 }
 
 kernels::NetworkKernels Workplace::make_kernels() const {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -54,7 +53,6 @@ class Workplace {
     kernels::WeightsInfo weights_;
     std::vector<DataSet> data_;
     std::size_t batch_;
-    std::array<float, 3> mean_{}, deviation_{};
 };
 
 // Takes one batch through all of a tree, depth first. Nothing when `stop` came true on the way.

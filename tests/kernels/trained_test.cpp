@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <span>
@@ -17,8 +16,8 @@ using namespace skipstone::kernels;
 
 namespace {
 
-std::array<float, 3> narrowed(std::vector<double> const& values) {
-    return {static_cast<float>(values[0]), static_cast<float>(values[1]), static_cast<float>(values[2])};
+std::vector<float> narrowed(std::vector<double> const& values) {
+    return {values.begin(), values.end()};
 }
 
 // What the network takes the first images for.
@@ -35,7 +34,8 @@ std::vector<std::ptrdiff_t> classes(Network const& network, ConvolutionChoices c
         Tensor tensor(shape);
         auto const size = network.input_shape().elements();
         for (std::size_t i = 0; i < batch; ++i)
-            images::preprocess(images.read(first + i).picture, info.input.h, narrowed(info.mean), narrowed(info.std),
+            images::preprocess(images.read(first + i).picture, info.input.h, info.input.w,
+                               {narrowed(info.mean), narrowed(info.std), static_cast<float>(info.range)},
                                tensor.values().subspan(i * size, size));
         for (std::size_t b = 0; b < network.size(); ++b)
             tensor = kernels.run(BlockId(b), BlockMode::full, std::move(tensor));

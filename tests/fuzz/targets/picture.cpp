@@ -1,4 +1,5 @@
 // A PNG or JPEG picture, made into a network's input.
+#include <array>
 #include <cmath>
 
 #include "images/decode.hpp"
@@ -16,7 +17,7 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
                   "a picture has three bytes per pixel");
     constexpr int side = 8;
     std::array<float, 3 * side * side> input{};
-    images::preprocess(picture, side, {0.5F, 0.5F, 0.5F}, {0.25F, 0.25F, 0.25F}, input);
+    images::preprocess(picture, side, side, {{0.5F, 0.5F, 0.5F}, {0.25F, 0.25F, 0.25F}}, input);
     for (float const value : input) fuzz::require(std::abs(value) <= 2.0001F, "an input lies within its range");
     return 0;
 }
