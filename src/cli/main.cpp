@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
     add("bench", "measure how fast this host computes a network's blocks", cli::add_bench_command);
     add("study", "measure what a trained network's accuracy is without some of its blocks", cli::add_study_command);
     add("calibrate", "find the ranges that a network's int8 version needs, from images", cli::add_calibrate_command);
+    add("infer", "run a network on inputs, and write what it gives", cli::add_infer_command);
     add("analyze", "say where a trace's time and energy went, and whether its plans were right",
         cli::add_analyze_command);
     add("export", "write a trace for other programs: Perfetto, spreadsheets", cli::add_export_command);

@@ -1,0 +1,257 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/number_options.hpp"
+#include "cli/signals.hpp"
+#include "config/file_kind.hpp"
+#include "emulator/host_clock.hpp"
+#include "hdf5/file.hpp"
+#include "inputs/axes.hpp"
+#include "inputs/input_source.hpp"
+#include "kernels/algorithms.hpp"
+#include "kernels/host.hpp"
+#include "kernels/weights.hpp"
+#include "study/inference.hpp"
+#include "study/workplace.hpp"
+#include "units/draft.hpp"
+#include "units/error.hpp"
+#include "units/input_files.hpp"
+#include "units/proportion.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct InferOptions {
+    std::string network, weights, data, output, precision = "float32";
+    std::optional<std::string> calibration;
+    std::optional<std::size_t> limit;
+    std::size_t batch = 32;
+    std::optional<int> threads;
+    bool force = false;
+};
+
+// What the options name, read and checked.
+struct Task {
+    Network network;
+    kernels::WeightsInfo weights;
+    Calibration calibration;  // of an int8 network
+    inputs::InputSource source;
+    std::size_t count;
+};
+
+void check_output(InferOptions const& options) {
+    std::error_code ignored;
+    if (fs::is_directory(options.output, ignored))
+        throw InputError({options.output, 0, ""}, "cannot be written (it is a folder)");
+    refuse_to_replace_input(options.output);
+    if (options.force || !fs::exists(options.output, ignored)) return;
+    if (auto const kind = config::identify(options.output);
+        kind != config::FileKind::outputs && kind != config::FileKind::empty)
+        throw InputError({options.output, 0, ""}, "is there already, and " + config::kind_text(kind, options.output) +
+                                                      "; name another file with -o, or replace it with --force");
+}
+
+Task prepare(InferOptions const& options, Invocation const& invocation) {
+    auto info = config::read_as(config::FileKind::weights, options.weights,
+                                [&] { return kernels::read_weights_info(options.weights); });
+    auto profile =
+        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
+    profile.classes = info.classes;
+    profile.input = info.input;
+    profile.precision = parse_precision(options.precision);
+    Network network(std::move(profile));
+    Calibration calibration;
+    if (network.precision() == Precision::int8) {
+        if (!options.calibration)
+            throw InputError("--precision int8: needs --calibration; make one with \"skipstone calibrate --weights " +
+                             options.weights + " --data DATA -o FILE.toml\"");
+        calibration = config::load_calibration(*options.calibration, invocation.profiles);
+        check_calibration(calibration, network, info.sha256);
+    } else if (options.calibration) {
+        throw InputError("--calibration: goes with --precision int8 alone");
+    }
+    inputs::InputSource source(options.data, inputs::InputForm(network, info.mean, info.std, info.range));
+    source.look_for_cut_off();
+    source.check_labels(network.classes());
+    auto const count = options.limit.value_or(source.size());
+    if (count > source.size())
+        throw InputError({options.data, 0, ""}, "holds " + std::to_string(source.size()) + " inputs, and --limit is " +
+                                                    std::to_string(count) + "; choose fewer");
+    return {std::move(network), std::move(info), std::move(calibration), std::move(source), count};
+}
+
+// The file of what a network gave. It gets its name when all of it is written.
+class OutputFile {
+  public:
+    OutputFile(InferOptions const& options, Task const& task)
+        : network_(task.network),
+          draft_(fs::weakly_canonical(fs::absolute(options.output)), Draft::Name::at_once),
+          file_(hdf5::File::create(draft_.path().string(), hdf5::Storage::packed)) {
+        file_.write_string("format", "skipstone-outputs");
+        file_.write_integer("format_version", 1);
+        file_.write_string("network", network_.name());
+        file_.write_string("precision", to_string(network_.precision()));
+        file_.write_string("weights_sha256", task.weights.sha256);
+        file_.write_string("data", fs::path(options.data).lexically_normal().filename().string());
+        file_.write_string("software", "skipstone " SKIPSTONE_VERSION " (" SKIPSTONE_REVISION ")");
+        file_.write_string("instruction_set", kernels::instruction_set());
+        shape_ = inputs::extents_of(network_.output_shape(), network_.output_axes());
+        shape_.insert(shape_.begin(), task.count);
+        logits_.emplace(file_.create_floats("logits", shape_));
+        if (gives_classes()) predicted_.emplace(file_.create_integers("predicted", {task.count}));
+    }
+    OutputFile(OutputFile const&) = delete;
+    OutputFile& operator=(OutputFile const&) = delete;
+    ~OutputFile() {
+        logits_.reset();
+        predicted_.reset();
+        if (!is_whole_) file_.abandon();
+    }
+
+    // Numbers along one axis, one for each class: the largest one's place is the class.
+    bool gives_classes() const {
+        auto const shape = network_.output_shape();
+        return network_.classes() > 1 && std::max({shape.h, shape.w, shape.c}) == network_.classes();
+    }
+    std::vector<std::uint64_t> const& shape() const { return shape_; }
+
+    // outputs: [inputs, H, W, C]. Returns the classes that the inputs were taken for; none where outputs are no
+    // classes.
+    std::vector<std::int32_t> add(std::size_t first, Tensor const& outputs) {
+        auto const count = static_cast<std::size_t>(outputs.shape().n);
+        auto const one = outputs.values().size() / count;
+        std::vector<float> ordered(outputs.values().size());
+        std::vector<std::int32_t> classes;
+        for (std::size_t i = 0; i < count; ++i) {
+            auto const values = std::span(ordered).subspan(i * one, one);
+            inputs::from_hwc(outputs.values().subspan(i * one, one), network_.output_shape(), network_.output_axes(),
+                             values);
+            if (predicted_)
+                classes.push_back(static_cast<std::int32_t>(std::ranges::max_element(values) - values.begin()));
+        }
+        logits_->write_floats(first, ordered);
+        if (predicted_) predicted_->write_integers(first, classes);
+        return classes;
+    }
+    void finish() {
+        logits_.reset();
+        predicted_.reset();
+        file_.close();
+        is_whole_ = true;
+        draft_.replace_target();
+    }
+
+  private:
+    Network const& network_;
+    Draft draft_;
+    hdf5::File file_;
+    std::vector<std::uint64_t> shape_;  // of logits
+    std::optional<hdf5::Dataset> logits_, predicted_;
+    bool is_whole_ = false;
+};
+
+std::string extents_text(std::vector<std::uint64_t> const& extents) {
+    std::string text = "[";
+    for (auto const extent : extents) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+    return text + "]";
+}
+
+int infer(InferOptions const& options, Invocation const& invocation) {
+    auto const task = prepare(options, invocation);
+    check_output(options);
+    auto const& network = task.network;
+    auto const choices =
+        network.precision() == Precision::float32 ? kernels::standard_choices(network) : ConvolutionChoices();
+    auto const packed = study::pack(network, task.weights, choices, task.calibration, nullptr);
+    study::InferencePlan const plan{task.count, options.batch, options.threads.value_or(emulator::usable_cores())};
+    on_signals(OnSignal::remember);
+    std::printf("%s in %s on %zu of %s: %s\n", network.name().c_str(),
+                std::string(to_string(network.precision())).c_str(), task.count, options.data.c_str(),
+                task.source.description().c_str());
+    std::fflush(stdout);
+
+    OutputFile file(options, task);
+    bool const is_marked = task.source.label(0).has_value() && file.gives_classes();
+    long right = 0;
+    auto const begin = std::chrono::steady_clock::now();
+    ProgressBar bar(static_cast<int>((task.count + options.batch - 1) / options.batch));
+    bool const all = study::infer(
+        packed, task.source, plan,
+        [&](std::size_t first, Tensor const& outputs) {
+            auto const classes = file.add(first, outputs);
+            for (std::size_t i = 0; is_marked && i < classes.size(); ++i)
+                right += classes[i] == *task.source.label(first + i);
+            bar.advance_timed(static_cast<int>(first / options.batch + 1), "batches");
+        },
+        stop_requested());
+    bar.clear();
+    if (!all) {
+        std::printf("interrupted; nothing was written\n");
+        return interrupted + last_signal();
+    }
+    file.finish();
+    double const spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (is_marked) {
+        auto const total = static_cast<long>(task.count);
+        auto const interval = confidence_interval(right, total);
+        std::printf("accuracy: %s, %ld of %ld right; 95 %% interval %s … %s\n",
+                    percent(static_cast<double>(right) / static_cast<double>(total)).c_str(), right, total,
+                    fixed(100 * interval.low, 2).c_str(), percent(interval.high).c_str());
+    }
+    std::printf("%s: logits %s%s, in %s\n", options.output.c_str(), extents_text(file.shape()).c_str(),
+                file.gives_classes() ? (" and predicted [" + std::to_string(task.count) + "]").c_str() : "",
+                duration(spent).c_str());
+    return done;
+}
+
+}  // namespace
+
+Action add_infer_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<InferOptions>();
+    app.add_option("--weights", options->weights, "trained weights (HDF5)")->required()->type_name("FILE");
+    app.add_option("--network", options->network, "network profile; default: the one that the weights name")
+        ->type_name("PROFILE");
+    app.add_option("--data", options->data,
+                   "a picture, a folder of pictures, a folder with a folder of pictures per class, a CIFAR-10 batch "
+                   "(.bin, .bin.xz), or HDF5 with `inputs` as the network reads them")
+        ->required()
+        ->type_name("PATH");
+    add_whole_option(app, "--limit", options->limit, "take the first N of them", 1)->type_name("N");
+    app.add_option("-o", options->output, "HDF5 file to write")->required()->type_name("OUT.h5");
+    add_whole_option(app, "--batch", options->batch, "inputs that go through the network together", 1, 1'000'000)
+        ->type_name("N")
+        ->default_str(std::to_string(options->batch));
+    add_whole_option(app, "--threads", options->threads, "default: the host's cores", 1, 4096)->type_name("N");
+    app.add_option("--precision", options->precision, "what the network computes in")
+        ->type_name("float32|bfloat16|int8")
+        ->capture_default_str();
+    app.add_option("--calibration", options->calibration,
+                   "of --precision int8: a file that \"skipstone calibrate\" wrote, or a name under "
+                   "profiles/calibrations")
+        ->type_name("FILE");
+    app.add_flag("--force", options->force, "replace a file that is there already and that infer did not write");
+    app.footer(
+        "Pictures are resized, and normalised by the mean, std and range of the weights. Data in HDF5 goes into the\n"
+        "network as it is: a dataset `inputs`, float32 [N,H,W,C], or [N,C,H,W] with the attribute layout = \"NCHW\", "
+        "or\n"
+        "with the axes of the network's own input ([N,260]); and where they are known `labels` [N], from 0 on.\n"
+        "OUT.h5 has `logits` [N, …], what the network's last operator gives, with the network's own order of axes, "
+        "and\n"
+        "of a classifier `predicted` [N]. With labels, the share that it got right is printed.");
+    return [options, &invocation] { return infer(*options, invocation); };
+}
+
+}  // namespace skipstone::cli
