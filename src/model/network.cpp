@@ -97,6 +97,20 @@ bool is_whole(Graph const& graph, Piece const& piece) {
     return is_sum(last);
 }
 
+// Rows and columns of the smallest image that a weighted operator of a block gives; of one without: what it gives.
+std::pair<int, int> image_size(Graph const& graph, Block const& block) {
+    std::pair<int, int> smallest{block.output.h, block.output.w};
+    bool found = false;
+    for (auto const id : block.operators) {
+        auto const& op = graph.at(id);
+        auto const shape = graph.at(op.output).shape;
+        if (!op.is_weighted() || (found && shape.h * shape.w >= smallest.first * smallest.second)) continue;
+        smallest = {shape.h, shape.w};
+        found = true;
+    }
+    return smallest;
+}
+
 }  // namespace
 
 std::vector<Block> blocks_of(Graph const& graph, Precision precision) {
@@ -123,13 +137,15 @@ std::vector<Block> blocks_of(Graph const& graph, Precision precision) {
     }
 
     std::vector<Block> blocks;
+    std::pair<int, int> last_size;
     for (auto& piece : pieces) {
         auto block = block_from(graph, precision, piece.reads, piece.gives, std::move(piece.operators));
         auto const first =
             std::ranges::find_if(block.operators, [&](OperatorId id) { return graph.at(id).is_weighted(); });
         block.name = graph.at(first == block.operators.end() ? block.operators.front() : *first).name;
-        auto const size = [](TensorShape shape) { return std::pair(shape.h, shape.w); };
-        block.stage = blocks.empty() ? 1 : blocks.back().stage + (size(block.output) != size(blocks.back().output));
+        auto const size = image_size(graph, block);
+        block.stage = blocks.empty() ? 1 : blocks.back().stage + (size != last_size);
+        last_size = size;
         blocks.push_back(std::move(block));
     }
     return blocks;
@@ -154,18 +170,17 @@ std::vector<Block> joined_blocks(Graph const& graph, Precision precision, std::v
         }
         std::vector<std::string> names;
         for (auto const& block : blocks) names.push_back(block.name);
-        throw InputError("network.blocks: there is no block or operator \"" + name + "\"; the nearest block is \"" +
+        throw InputError("there is no block or operator \"" + name + "\"; the nearest block is \"" +
                          nearest(name, names) + "\"");
     };
     std::size_t free = 0;  // blocks before it are in a list already
     for (auto const& list : rule.lists) {
-        if (list.empty()) throw InputError("network.blocks: a list is empty; name the blocks that are one");
+        if (list.empty()) throw InputError("a list is empty; name the blocks that are one");
         auto const first = index_of(list.front());
         auto last = first;
         for (auto const& name : list) {
             auto const b = index_of(name);
-            if (b < last || first < free)
-                throw InputError("network.blocks: \"" + name + "\" is out of order, or in two lists");
+            if (b < last || first < free) throw InputError("\"" + name + "\" is out of order, or in two lists");
             last = b;
         }
         free = last + 1;
@@ -204,9 +219,20 @@ void require_countable(Network const& network) {
                          std::to_string(largest_amount) + " MACs and bytes");
 }
 
+// read(): what a profile says; what is wrong with it then names the network.
+template <class Read>
+auto of_network(NetworkProfile const& profile, Read const& read) {
+    try {
+        return read();
+    } catch (InputError const& error) {
+        throw InputError("network " + profile.name + ": " + error.what());
+    }
+}
+
 }  // namespace
 
-Network::Network(NetworkProfile profile) : Network(profile.family->draw(profile), profile) {}
+Network::Network(NetworkProfile profile)
+    : Network(of_network(profile, [&] { return profile.family->draw(profile); }), profile) {}
 
 Network::Network(Blueprint blueprint, NetworkProfile profile)
     : profile_(std::move(profile)),
@@ -220,7 +246,8 @@ Network::Network(Blueprint blueprint, NetworkProfile profile)
                      (stages.empty() || stages.size() == blocks_.size()));
     for (std::size_t b = 0; b < names.size(); ++b) blocks_[b].name = names[b];
     for (std::size_t b = 0; b < stages.size(); ++b) blocks_[b].stage = stages[b];
-    blocks_ = joined_blocks(graph_, profile_.precision, std::move(blocks_), profile_.blocks);
+    blocks_ = of_network(
+        profile_, [&] { return joined_blocks(graph_, profile_.precision, std::move(blocks_), profile_.blocks); });
     require_countable(*this);
 }
 

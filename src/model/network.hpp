@@ -35,8 +35,8 @@ class Family {
     virtual ~Family() = default;
     // As profiles call it: "resnet".
     virtual std::string_view name() const = 0;
-    // The network of a profile, with its input and classes. Throws InputError, naming the network, when the profile
-    // makes none.
+    // The network of a profile, with its input and classes. Throws InputError, which need not name the network, when
+    // the profile makes none.
     virtual Blueprint draw(NetworkProfile const& profile) const = 0;
     // False: input and classes are what they are, and a profile cannot have others (a graph that was read).
     virtual bool is_scalable() const { return true; }
@@ -100,7 +100,7 @@ struct Block {
 
 // The pieces of a graph between two cuts, each with one weighted operator at least, in order: what has none joins the
 // one before, or behind a sum and its activation the next one. Costs in a precision; a block is named after its first
-// weighted operator; its stage is by the size of the image that it gives.
+// weighted operator; its stage is by the size of the image that its convolutions give.
 std::vector<Block> blocks_of(Graph const& graph, Precision precision);
 
 // Neighbours joined by a rule: a joined block is called FIRST..LAST. Throws InputError when a list names what is not

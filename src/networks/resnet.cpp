@@ -11,7 +11,7 @@ namespace skipstone::networks {
 namespace {
 
 void validate(Resnet const& shape, NetworkProfile const& profile) {
-    auto fail = [&](std::string const& message) { throw InputError("network " + profile.name + ": " + message); };
+    auto fail = [](char const* message) { throw InputError(message); };
     if (shape.stages.empty() || shape.stages.size() > 8) fail("stages must list 1 to 8 stages");
     if (std::ranges::any_of(shape.stages, [](int blocks) { return blocks < 1 || blocks > 1000; }))
         fail("every stage needs 1 to 1000 blocks");
@@ -97,9 +97,7 @@ class ResnetFamily : public Family {
     }
 
     std::string lines() const override {
-        std::string stages;
-        for (int const blocks : shape_.stages) stages += (stages.empty() ? "" : ", ") + std::to_string(blocks);
-        return line("stages", "[" + stages + "]") + line("block", quoted(word_of(block_kind_names, shape_.block))) +
+        return line("stages", list(shape_.stages)) + line("block", quoted(word_of(block_kind_names, shape_.block))) +
                line("width", std::to_string(shape_.width)) + line("expansion", std::to_string(shape_.expansion)) +
                line("shortcut", quoted(word_of(shortcut_kind_names, shape_.shortcut))) +
                line("stem", quoted(word_of(stem_kind_names, shape_.stem))) +

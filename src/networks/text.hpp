@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "model/network.hpp"
 
@@ -17,6 +18,11 @@ inline std::string line(std::string_view key, std::string const& value) {
 inline std::string quoted(std::string_view word) {
     return "\"" + std::string(word) + "\"";
 }
+
+// "1.4": the shortest text that reads as this number.
+std::string number(double value);
+// "[4096, 4096]"
+std::string list(std::vector<int> const& values);
 
 // The word of a value in a table of names.
 template <class Value, std::size_t Size>
