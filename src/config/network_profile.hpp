@@ -14,4 +14,10 @@ NetworkProfile read_network_profile(TableReader reader);
 // The lines "key = value" of such a table in TOML.
 std::string network_lines(NetworkProfile const& profile);
 
+// How blocks are joined: "finest", "stages", or lists of names, each of blocks that are one; "finest" when missing.
+// Throws InputError with the place.
+BlockRule read_block_rule(TableReader& reader, std::string_view key);
+// The same in TOML.
+std::string block_rule_text(BlockRule const& rule);
+
 }  // namespace skipstone::config

@@ -21,14 +21,23 @@ BOOST_AUTO_TEST_SUITE(profiles)
 
 std::filesystem::path const root = std::filesystem::path(SKIPSTONE_SOURCE_DIR) / "profiles";
 
-BOOST_AUTO_TEST_CASE(every_network_is_there_and_has_the_right_depth) {
+BOOST_AUTO_TEST_CASE(every_network_is_there_and_loads) {
+    std::vector<std::string> const expected{
+        "alexnet",        "alexnet-2014",   "all-cnn-c", "cnn-m-2048",      "ds-cnn",         "lenet-5",
+        "mobilenet-v1",   "mobilenet-v2",   "resnet101", "resnet110-cifar", "resnet152",      "resnet20-cifar",
+        "resnet32-cifar", "resnet44-cifar", "resnet50",  "resnet50-v1.5",   "resnet56-cifar", "vgg11",
+        "vgg13",          "vgg16",          "vgg19",     "xception"};
+    auto const names = profile_names(ProfileKind::network, shipped());
+    BOOST_TEST(names == expected, boost::test_tools::per_element());
+    for (auto const& name : names) BOOST_TEST(Network(load_network_profile(name, shipped())).name() == name);
+}
+
+BOOST_AUTO_TEST_CASE(every_residual_network_has_the_right_depth) {
     std::map<std::string, std::pair<int, int>> const expected{
         // layers, blocks with stem and head
         {"resnet50", {50, 18}},       {"resnet50-v1.5", {50, 18}},  {"resnet101", {101, 35}},
         {"resnet152", {152, 52}},     {"resnet20-cifar", {20, 11}}, {"resnet32-cifar", {32, 17}},
         {"resnet44-cifar", {44, 23}}, {"resnet56-cifar", {56, 29}}, {"resnet110-cifar", {110, 56}}};
-    auto const names = profile_names(ProfileKind::network, shipped());
-    BOOST_TEST(names.size() == expected.size());
     for (auto const& [name, counts] : expected) {
         Network const network(load_network_profile(name, shipped()));
         BOOST_TEST(network.name() == name);
