@@ -202,6 +202,22 @@ void check_name(TableReader const& reader, std::string_view key, std::string con
         reader.fail(key, "\"*\" cannot be a device's name (in links.pair it is every device); choose another");
 }
 
+Network network_of(Scenario::NetworkSection const& section) {
+    return Network(section.wanted_profile());
+}
+
+// Whether a network that cannot be made could be, were no blocks joined.
+bool is_of_blocks(Scenario::NetworkSection section) {
+    if (section.profile.blocks == BlockRule{}) return false;
+    section.profile.blocks = {};
+    try {
+        network_of(section);
+        return true;
+    } catch (InputError const&) {
+        return false;
+    }
+}
+
 Scenario::NetworkSection read_network(TableReader reader, Context const& context) {
     Scenario::NetworkSection network;
     auto const profile = profile_at(
@@ -211,8 +227,8 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
     if (auto const variant = reader.choice("variant", networks::variant_names)) {
         auto const* shape = networks::as_resnet(*network.profile.family);
         if (!shape)
-            reader.fail("variant",
-                        "has no effect on " + network.profile.name + ", which is no residual network; leave it out");
+            reader.fail("variant", "has no effect but on residual networks, which " + network.profile.name +
+                                       " is not; leave it out");
         if (shape->block == networks::BlockKind::basic)
             reader.fail("variant",
                         "has no effect on basic blocks, which " + network.profile.name + " has; leave it out");
@@ -220,7 +236,13 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
         other.variant = *variant;
         network.profile.family = networks::resnet(std::move(other));
     }
-    if (auto const input = reader.integer("input", 1, 4096)) network.input = static_cast<int>(*input);
+    if (auto const input = reader.integer("input", 1, 4096)) {
+        auto const& own = network.profile.input;
+        if (own.h != own.w)
+            reader.fail("input", "is of square inputs, and that of " + network.profile.name + " has " +
+                                     std::to_string(own.h) + " x " + std::to_string(own.w) + "; leave it out");
+        network.input = static_cast<int>(*input);
+    }
     if (auto const classes = reader.integer("classes", 1, 1'000'000)) network.classes = static_cast<int>(*classes);
     if (auto const weights = reader.text("weights")) {
         try {
@@ -247,12 +269,9 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
     if (network.calibration && network.profile.precision != Precision::int8)
         reader.fail("calibration", "has no effect on a " + std::string(to_string(network.profile.precision)) +
                                        " network; leave it out, or choose precision = \"int8\"");
+    network.profile.blocks = read_block_rule(reader, "blocks");
     reader.finish();
     return network;
-}
-
-Network network_of(Scenario::NetworkSection const& section) {
-    return Network(section.wanted_profile());
 }
 
 AccuracyTable read_accuracy(TableReader reader, Context const& context, Network const& network) {
@@ -482,7 +501,8 @@ Scenario::EmulationSection read_emulation(TableReader reader) {
 void refuse_key_without_section(Value const& root) {
     using Keys = std::vector<std::string_view>;
     static std::vector<std::pair<std::string_view, Keys>> const sections{
-        {"network", {"profile", "variant", "input", "classes", "weights", "precision", "convolutions", "calibration"}},
+        {"network",
+         {"profile", "variant", "input", "classes", "weights", "precision", "convolutions", "calibration", "blocks"}},
         {"accuracy", {"table"}},
         {"fleet", {"devices"}},
         {"links",
@@ -539,7 +559,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
         try {
             return network_of(scenario.network);
         } catch (InputError const& error) {
-            network_place.fail("input", error.what());
+            network_place.fail(is_of_blocks(scenario.network) ? "blocks" : "input", error.what());
         }
     }();
     scenario.accuracy = read_accuracy(std::move(accuracy_section), context, network);
@@ -704,6 +724,7 @@ std::string scenario_text(Scenario const& scenario) {
     if (network.classes) text += line("classes", number(*network.classes));
     text += line("precision", toml_string(to_string(network.profile.precision)));
     text += line("convolutions", toml_string(std::string(to_string(network.convolutions))));
+    if (network.profile.blocks != BlockRule{}) text += line("blocks", block_rule_text(network.profile.blocks));
     text += "[network.profile]\n" + network_lines(network.profile);
     if (network.calibration)
         text += "\n[network.calibration]\n" + line("name", toml_string(network.calibration->name)) +
