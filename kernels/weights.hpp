@@ -19,14 +19,17 @@ struct WeightsInfo {
     std::string network;            // its name; of a profile, unless there is a graph
     TensorShape input;              // that it was trained for
     std::vector<double> mean, std;  // of each channel: input = (value − mean) / std
-    double range = 1;               // what the largest value of a pixel is before that
-    int classes = 0;
-    std::string graph;            // the network as text (networks/graph_text.hpp); empty: a profile has it
-    std::string source, license;  // empty where the file does not say
-    std::string sha256;           // of the whole file, 64 hexadecimal digits; empty where it was not asked for
-    std::string identity;         // of the file when it was hashed (HashedFile); empty where it was not
+    double range = 1;               // what the largest value of a pixel is before that: 1 or 255
+    int classes = 0;                // how many numbers it gives
+    std::string graph;              // the network as text (networks/graph_text.hpp); empty: a profile has it
+    std::string source, license;    // empty where the file does not say
+    std::string sha256;             // of the whole file, 64 hexadecimal digits; empty where it was not asked for
+    std::string identity;           // of the file when it was hashed (HashedFile); empty where it was not
 };
 
+// Root attributes: `network`, `input_mean` and `input_std` (a number per channel; of pictures in 0…1), `input_range`
+// (1 unless it is there), `source` and `license` (if known); `graph`, or else `input_size` (of a square RGB image) and
+// `classes`, which otherwise follow from the graph, and have to agree with it where they are there.
 // Throws InputError, naming file and attribute, when the file is missing, is not HDF5, is truncated, or lacks an
 // attribute or has a nonsensical one. Without the hash the file is not read as a whole; with it, it is read unless the
 // cache folder remembers it (remembered_hash()); all of it is of one state of the file, or InputError is thrown.
@@ -66,6 +69,20 @@ class FileWeights : public WeightSource {
   private:
     hdf5::File file_;
 };
+
+// What a weights file of a network of any kind holds beside its tensors.
+struct NewWeights {
+    std::string network;            // its name
+    Blueprint blueprint;            // what it is
+    std::vector<double> mean, std;  // as WeightsInfo
+    double range = 1;
+    std::string source, license;  // empty: unknown
+};
+
+// Writes a weights file that carries its graph: whole or not at all, as write_file() of units/output_file.hpp.
+// tensors: gives every tensor of the graph in its shape. Throws InputError when the path cannot be written or is an
+// input, when a value is not finite, and for what read_weights_attributes() would refuse.
+void write_weights(std::string const& path, NewWeights const& weights, WeightSource& tensors);
 
 // He-normal weights (He et al. 2015, fan-in) from a seed; batch norms pass their input through, but the last one of a
 // residual block scales by 1/4, so that activations stay bounded over 50 blocks. Every tensor depends on the seed and

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "kernels/weights.hpp"
+#include "networks/graph_text.hpp"
 #include "units/error.hpp"
 #include "units/file_memo.hpp"
 #include "units/input_files.hpp"
+#include "units/output_file.hpp"
 #include "units/sha256.hpp"
 
 namespace skipstone::kernels {
@@ -46,21 +49,59 @@ int read_positive(hdf5::File const& file, std::string const& attribute) {
 
 enum class Zero { allowed, refused };
 
-// Of pixel values in 0 … 1: neither a mean nor a deviation of such values is above 1, or below 0.
-std::vector<double> read_rgb(hdf5::File const& file, std::string const& attribute, Zero zero) {
-    auto const values = file.read_doubles(attribute);
-    if (values.size() != 3)
-        throw InputError({file.path(), 0, attribute},
-                         "must be three numbers (red, green, blue), and is " + std::to_string(values.size()));
-    for (double value : values)
-        if (!std::isfinite(value) || value < 0 || value > 1 || (value == 0 && zero == Zero::refused))
-            throw InputError(
-                {file.path(), 0, attribute},
-                std::string("is of pixel values in 0…1 and must be ") +
-                    (zero == Zero::refused ? "above 0 and at most 1" : "from 0 to 1") + ", and has " +
-                    std::to_string(value) +
-                    (value > 1 ? "; of values in 0…255, divide by 255: " + std::to_string(value / 255) : ""));
-    return values;
+// Red, green and blue of the pixels of an image.
+bool is_picture(TensorShape input) {
+    return input.c == 3 && input.h > 1 && input.w > 1;
+}
+
+// Of a picture's values in 0 … 1 neither a mean nor a deviation is above 1, or below 0.
+void require_usable(std::vector<double> const& values, WeightsInfo const& info, std::string const& attribute,
+                    Zero zero) {
+    auto const fail = [&](std::string const& message) { throw InputError({info.file, 0, attribute}, message); };
+    auto const channels = static_cast<std::size_t>(info.input.c);
+    bool const picture = is_picture(info.input);
+    if (values.size() != channels)
+        fail("must be " +
+             (picture ? "three numbers (red, green, blue)" : std::to_string(channels) + " numbers, one per channel") +
+             ", and is " + std::to_string(values.size()));
+    for (double const value : values) {
+        if (picture && info.range == 1 &&
+            (!std::isfinite(value) || value < 0 || value > 1 || (value == 0 && zero == Zero::refused)))
+            fail(std::string("is of pixel values in 0…1 and must be ") +
+                 (zero == Zero::refused ? "above 0 and at most 1" : "from 0 to 1") + ", and has " +
+                 std::to_string(value) +
+                 (value > 1 ? "; of values in 0…255, divide by 255: " + std::to_string(value / 255) : ""));
+        if (!std::isfinite(value) || (zero == Zero::refused && value <= 0))
+            fail("must be " + std::string(zero == Zero::refused ? "above 0" : "a finite number") + ", and has " +
+                 std::to_string(value));
+    }
+}
+
+double read_range(hdf5::File const& file) {
+    if (!file.has_attribute("input_range")) return 1;
+    double const range = file.read_double("input_range");
+    if (range != 1 && range != 255)
+        throw InputError({file.path(), 0, "input_range"},
+                         "must be 1 or 255, the largest value of a pixel, and is " + std::to_string(range));
+    return range;
+}
+
+// What the graph of a file says. Where the file says it, too, it has to be the same.
+void take_graph(hdf5::File const& file, WeightsInfo& info) {
+    info.graph = file.read_string("graph");
+    auto const graph = networks::read_graph(info.graph, {file.path(), 0, "graph"}).graph;
+    info.input = graph.at(graph.input()).shape;
+    info.classes = static_cast<int>(graph.at(graph.output()).shape.elements());
+    auto const require = [&](std::string const& attribute, bool agrees) {
+        if (!agrees)
+            throw InputError({file.path(), 0, attribute}, "is " + std::to_string(file.read_integer(attribute)) +
+                                                              ", and the file's graph says something else");
+    };
+    if (file.has_attribute("input_size")) {
+        auto const size = file.read_integer("input_size");
+        require("input_size", size == info.input.h && size == info.input.w);
+    }
+    if (file.has_attribute("classes")) require("classes", file.read_integer("classes") == info.classes);
 }
 
 std::string read_optional(hdf5::File const& file, std::string const& attribute) {
@@ -71,10 +112,17 @@ WeightsInfo read_attributes(hdf5::File const& file) {
     WeightsInfo info;
     info.file = file.path();
     info.network = file.read_string("network");
-    info.input = image_shape(read_positive(file, "input_size"));
-    info.mean = read_rgb(file, "input_mean", Zero::allowed);
-    info.std = read_rgb(file, "input_std", Zero::refused);
-    info.classes = read_positive(file, "classes");
+    if (file.has_attribute("graph")) {
+        take_graph(file, info);
+    } else {
+        info.input = image_shape(read_positive(file, "input_size"));
+        info.classes = read_positive(file, "classes");
+    }
+    info.range = read_range(file);
+    info.mean = file.read_doubles("input_mean");
+    info.std = file.read_doubles("input_std");
+    require_usable(info.mean, info, "input_mean", Zero::allowed);
+    require_usable(info.std, info, "input_std", Zero::refused);
     info.source = read_optional(file, "source");
     info.license = read_optional(file, "license");
     return info;
@@ -148,6 +196,56 @@ WeightValues FileWeights::read(std::string_view name) {
                                                          "; a variance cannot be negative");
     }
     return tensor;
+}
+
+namespace {
+
+// Creates the groups that a tensor's name leads through.
+void create_groups(hdf5::File& file, std::string const& tensor) {
+    for (auto end = tensor.find('/'); end != std::string::npos; end = tensor.find('/', end + 1))
+        if (auto const group = tensor.substr(0, end); !file.has_group(group)) file.create_group(group);
+}
+
+void write_into(hdf5::File& file, NewWeights const& weights, WeightSource& tensors) {
+    auto const& graph = weights.blueprint.graph;
+    auto const input = graph.at(graph.input()).shape;
+    file.write_string("network", weights.network);
+    file.write_string("graph", networks::graph_text(weights.blueprint));
+    if (is_picture(input) && input.h == input.w) file.write_integer("input_size", input.h);
+    file.write_integer("classes", static_cast<std::int64_t>(graph.at(graph.output()).shape.elements()));
+    file.write_doubles("input_mean", weights.mean);
+    file.write_doubles("input_std", weights.std);
+    file.write_double("input_range", weights.range);
+    if (!weights.source.empty()) file.write_string("source", weights.source);
+    if (!weights.license.empty()) file.write_string("license", weights.license);
+    for (auto const& tensor : graph.weight_tensors()) {
+        auto const values = tensors.read(tensor.name);
+        SKIPSTONE_EXPECT(values.shape == tensor.shape && values.values.size() == tensor.elements());
+        if (auto const found =
+                std::ranges::find_if_not(values.values, [](float value) { return std::isfinite(value); });
+            found != values.values.end())
+            throw InputError("the weights " + tensor.name + ": element " +
+                             std::to_string(found - values.values.begin()) + " is " + std::to_string(*found) +
+                             "; weights must be finite");
+        create_groups(file, tensor.name);
+        file.create_floats(tensor.name, {tensor.shape.begin(), tensor.shape.end()}, values.values);
+    }
+}
+
+}  // namespace
+
+void write_weights(std::string const& path, NewWeights const& weights, WeightSource& tensors) {
+    write_file_at(path, [&](std::filesystem::path const& draft) {
+        auto file = hdf5::File::create(draft.string(), hdf5::Storage::packed);
+        try {
+            write_into(file, weights, tensors);
+            file.close();
+        } catch (...) {
+            file.abandon();
+            throw;
+        }
+        read_attributes(hdf5::File::open(draft.string(), hdf5::Access::read));
+    });
 }
 
 }  // namespace skipstone::kernels
