@@ -8,9 +8,43 @@
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
 #include "kernels/ranges.hpp"
+#include "networks/graph_family.hpp"
+#include "networks/graph_text.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::emulator {
+
+namespace {
+
+// Throws InputError where a file carries the graph of another network than the profile's.
+void require_same_network(NetworkProfile const& profile, kernels::WeightsInfo const& weights) {
+    if (weights.graph.empty()) return;
+    auto const carried = networks::read_graph(weights.graph, {weights.file, 0, "graph"});
+    // By their operators alone: blocks may have other names.
+    if (networks::graph_text({profile.family->draw(profile).graph}) != networks::graph_text({carried.graph}))
+        throw InputError({weights.file, 0, "graph"}, "is of another network than the profile " + profile.name +
+                                                         "; leave the profile out, the file says what its network is");
+}
+
+// With the input and the classes of the file, where the family can have others.
+NetworkProfile fitted(NetworkProfile profile, kernels::WeightsInfo const& weights) {
+    if (!profile.family->is_scalable()) return profile;
+    profile.input = weights.input;
+    profile.classes = weights.classes;
+    return profile;
+}
+
+}  // namespace
+
+NetworkProfile profile_of(kernels::WeightsInfo const& weights, config::ProfileFolders const& folders,
+                          std::string const& profile) {
+    if (profile.empty() && !weights.graph.empty())
+        return networks::profile_of(weights.network, networks::read_graph(weights.graph, {weights.file, 0, "graph"}));
+    auto const found =
+        fitted(config::load_network_profile(profile.empty() ? weights.network : profile, folders), weights);
+    require_same_network(found, weights);
+    return found;
+}
 
 Scenario with_weights_metadata(Scenario scenario) {
     if (!scenario.network.weights) return scenario;
@@ -31,8 +65,11 @@ Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& in
         throw InputError({*section.weights, 0, ""},
                          "these weights know " + std::to_string(info.classes) + " classes, network.classes is " +
                              std::to_string(*section.classes) + "; leave network.classes out");
-    section.classes = info.classes;
-    if (!section.input) section.input = info.input.h;
+    if (section.profile.family->is_scalable()) {
+        section.classes = info.classes;
+        if (!section.input) section.input = info.input.h;
+    }
+    require_same_network(fitted(section.profile, info), info);
     return scenario;
 }
 

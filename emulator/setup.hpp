@@ -2,11 +2,18 @@
 
 #include <string>
 
+#include "config/profiles.hpp"
 #include "kernels/weights.hpp"
 #include "model/network.hpp"
 #include "model/scenario.hpp"
 
 namespace skipstone::emulator {
+
+// The network that a weights file is of: as the profile (a name or a path; its input and classes are the file's) says
+// where one is given, else the file's own graph, else the profile that the file names. Throws InputError when there is
+// no such profile, or when profile and graph are two networks.
+NetworkProfile profile_of(kernels::WeightsInfo const& weights, config::ProfileFolders const& folders,
+                          std::string const& profile = "");
 
 // The scenario with the input size and the number of classes of its weights file, where it names one and has none of
 // its own. Throws InputError where file and scenario disagree.

@@ -11,6 +11,7 @@
 #include "cli/number_options.hpp"
 #include "config/file_kind.hpp"
 #include "emulator/image_supply.hpp"
+#include "emulator/setup.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
@@ -36,11 +37,8 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
         throw InputError("--output " + options.output + ": must end in .toml");
     auto const info = config::read_as(config::FileKind::weights, options.weights,
                                       [&] { return kernels::read_weights_info(options.weights); });
-    auto profile =
-        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
-    profile.classes = info.classes;
-    profile.input = info.input;
-    Network const network(profile);
+    Network const network(emulator::profile_of(info, invocation.profiles, options.network));
+    refuse_to_replace_input(options.output);
     auto const count = static_cast<std::size_t>(options.count);
     Scenario scenario;
     scenario.network.weights = options.weights;

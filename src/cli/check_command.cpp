@@ -39,10 +39,7 @@ struct CheckOptions {
 // Every tensor is there, has its shape and holds numbers.
 std::vector<std::string> check_weights(std::string const& file, Invocation const& invocation) {
     auto const info = kernels::read_weights_info(file);
-    auto profile = config::load_network_profile(info.network, invocation.profiles);
-    profile.classes = info.classes;
-    profile.input = info.input;
-    Network const network(profile);
+    Network const network(emulator::profile_of(info, invocation.profiles));
     kernels::FileWeights weights(file, network);
     for (auto const& tensor : network.weight_tensors()) weights.read(tensor.name);
     return {};

@@ -22,6 +22,7 @@
 #include "cli/this_host.hpp"
 #include "config/file_kind.hpp"
 #include "emulator/host_clock.hpp"
+#include "emulator/setup.hpp"
 #include "kernels/host.hpp"
 #include "mpi/communicator.hpp"
 #include "study/study.hpp"
@@ -382,10 +383,7 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
         throw InputError("--output " + options.output + ": must end in .toml");
     auto info = config::read_as(config::FileKind::weights, options.weights,
                                 [&] { return kernels::read_weights_info(options.weights); });
-    auto profile =
-        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
-    profile.classes = info.classes;
-    profile.input = info.input;
+    auto profile = emulator::profile_of(info, invocation.profiles, options.network);
     profile.precision = parse_precision(options.precision);
     Network network(std::move(profile));
     auto calibration = calibration_of(options, network, info, invocation);

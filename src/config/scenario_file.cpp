@@ -18,6 +18,7 @@
 #include "config/network_profile.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
+#include "config/weights_network.hpp"
 #include "networks/resnet.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
@@ -220,10 +221,28 @@ bool is_of_blocks(Scenario::NetworkSection section) {
 
 Scenario::NetworkSection read_network(TableReader reader, Context const& context) {
     Scenario::NetworkSection network;
-    auto const profile = profile_at(
+    if (auto const weights = reader.text("weights")) {
+        try {
+            network.weights = fs::absolute(find_file(*weights, folder_of(*reader.get("weights")), "weights file"))
+                                  .lexically_normal()
+                                  .string();
+        } catch (InputError const& error) {
+            reader.fail("weights", error.what());
+        }
+    }
+    auto profile = profile_at(
         reader, "profile", ProfileKind::network, context,
         [&](std::string const& path) { return load_network_profile(path, context.folders); }, read_network_profile);
-    network.profile = reader.required("profile", profile, "the network, such as \"resnet50\"");
+    if (!profile && network.weights) {
+        reader.refuse_slip_of("profile");
+        profile = network_in_weights(*network.weights);
+        if (!profile)
+            reader.fail("profile",
+                        "is missing; " + *network.weights +
+                            " does not carry its network's graph, so name the network, such as \"resnet50\"");
+    }
+    network.profile = reader.required(
+        "profile", profile, "the network, such as \"resnet50\"; or give `weights`, a file that carries its graph");
     if (auto const variant = reader.choice("variant", networks::variant_names)) {
         auto const* shape = networks::as_resnet(*network.profile.family);
         if (!shape)
@@ -236,6 +255,11 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
         other.variant = *variant;
         network.profile.family = networks::resnet(std::move(other));
     }
+    if (!network.profile.family->is_scalable())
+        for (auto const* const key : {"input", "classes"})
+            if (reader.has(key))
+                reader.fail(key, "has no effect on " + network.profile.name +
+                                     ", a network that is what its graph says; leave it out");
     if (auto const input = reader.integer("input", 1, 4096)) {
         auto const& own = network.profile.input;
         if (own.h != own.w)
@@ -244,15 +268,6 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
         network.input = static_cast<int>(*input);
     }
     if (auto const classes = reader.integer("classes", 1, 1'000'000)) network.classes = static_cast<int>(*classes);
-    if (auto const weights = reader.text("weights")) {
-        try {
-            network.weights = fs::absolute(find_file(*weights, folder_of(*reader.get("weights")), "weights file"))
-                                  .lexically_normal()
-                                  .string();
-        } catch (InputError const& error) {
-            reader.fail("weights", error.what());
-        }
-    }
     network.convolutions = reader
                                .choice<ConvolutionPolicy>("convolutions", {{"standard", ConvolutionPolicy::standard},
                                                                            {"measured", ConvolutionPolicy::measured},
