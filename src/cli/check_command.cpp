@@ -1,7 +1,9 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "emulator/setup.hpp"
 #include "hdf5/file.hpp"
 #include "images/image_source.hpp"
+#include "inputs/array_file.hpp"
 #include "kernels/host.hpp"
 #include "kernels/weights.hpp"
 #include "mpi/communicator.hpp"
@@ -67,7 +70,22 @@ std::vector<std::string> check_images(images::ImageSource const& source) {
     return wrong;
 }
 
-enum class Hdf5Kind { trace, sweep_table, weights };
+// Inputs and labels of a data set, all of them read.
+std::vector<std::string> check_data_set(std::string const& file) {
+    constexpr std::size_t most_numbers = 1 << 20;  // at once
+    inputs::ArrayFile const data(file);
+    std::size_t one = 1;
+    for (auto const extent : std::span(data.shape()).subspan(1)) one *= extent;
+    auto const step = std::max<std::size_t>(1, most_numbers / one);
+    for (std::size_t first = 0; first < data.size(); first += step) {
+        auto const count = std::min(step, data.size() - first);
+        std::vector<float> values(count * one);
+        data.read(first, count, values);
+    }
+    return {};
+}
+
+enum class Hdf5Kind { trace, sweep_table, weights, data_set };
 
 std::string_view to_string(Hdf5Kind kind) {
     switch (kind) {
@@ -77,6 +95,8 @@ std::string_view to_string(Hdf5Kind kind) {
             return "sweep table";
         case Hdf5Kind::weights:
             return "weights";
+        case Hdf5Kind::data_set:
+            return "data set";
     }
     return "?";
 }
@@ -94,9 +114,10 @@ Hdf5Kind hdf5_kind(std::string const& path) {
     if (file.has_group("provenance") || file.has_dataset("rounds"))
         throw InputError({path, 0, ""}, "is a damaged trace: its attribute 'format' is missing");
     if (file.has_attribute("network")) return Hdf5Kind::weights;
+    if (file.has_dataset("inputs")) return Hdf5Kind::data_set;
     throw InputError({path, 0, ""},
-                     "is an HDF5 file, but no trace, no weights and no table of ours (it has neither an attribute "
-                     "'format' nor 'network')");
+                     "is an HDF5 file, but no trace, no weights, no data set and no table of ours (it has neither an "
+                     "attribute 'format' nor 'network', nor a dataset 'inputs')");
 }
 
 std::optional<trace::Basis> basis_of(trace::Reader const& trace, Invocation const& invocation) try {
@@ -123,6 +144,8 @@ Verdict verdict_of_hdf5(std::string const& file, Invocation const& invocation) {
             return {name, trace::check(file, [&](trace::Reader const& trace) { return basis_of(trace, invocation); })};
         case Hdf5Kind::sweep_table:
             return {name, sweep::check_table(file)};
+        case Hdf5Kind::data_set:
+            return {name, check_data_set(file)};
         case Hdf5Kind::weights:
             break;
     }
@@ -182,6 +205,7 @@ Verdict verdict_of(std::string const& file, Invocation const& invocation) {
             return verdict_of_hdf5(file, invocation);
         case config::FileKind::trace:
         case config::FileKind::weights:
+        case config::FileKind::data_set:
         case config::FileKind::hdf5:
             return verdict_of_hdf5(file, invocation);
         case config::FileKind::unknown:
@@ -238,7 +262,7 @@ Action add_check_command(CLI::App& app, Invocation const& invocation) {
     app.add_option(
            "files", options->files,
            "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, traces, folders "
-           "of pictures, CIFAR-10 batches")
+           "of pictures, CIFAR-10 batches, data sets (HDF5)")
         ->required()
         ->type_name("FILE...");
     app.add_flag("--digest", options->digest,

@@ -93,12 +93,21 @@ Task prepare(InferOptions const& options, Invocation const& invocation) {
     return {std::move(network), std::move(info), std::move(calibration), std::move(source), count};
 }
 
+// Throws InputError where the folder takes no new file.
+Draft draft_of(fs::path const& output) {
+    try {
+        return Draft(fs::weakly_canonical(fs::absolute(output)), Draft::Name::at_once);
+    } catch (EnvironmentError const& error) {
+        throw InputError({output.string(), 0, ""}, std::string("cannot be written (") + error.what() + ")");
+    }
+}
+
 // The file of what a network gave. It gets its name when all of it is written.
 class OutputFile {
   public:
     OutputFile(InferOptions const& options, Task const& task)
         : network_(task.network),
-          draft_(fs::weakly_canonical(fs::absolute(options.output)), Draft::Name::at_once),
+          draft_(draft_of(options.output)),
           file_(hdf5::File::create(draft_.path().string(), hdf5::Storage::packed)) {
         file_.write_string("format", "skipstone-outputs");
         file_.write_integer("format_version", 1);

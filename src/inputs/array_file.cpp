@@ -95,9 +95,8 @@ std::string ArrayFile::axes_for(TensorShape input, std::string_view own, std::st
 
     auto const described = [&](std::string_view axes) { return bracketed(extents_of(input, axes), "N"); };
     auto wanted = own_is_flat ? described(own) + " or " + described("hwc") : described("hwc");
-    if (input.c != 1 || input.h != 1 || input.w != 1)
-        if (described("chw") != described("hwc"))
-            wanted += ", or " + described("chw") + " with the attribute layout = \"NCHW\"";
+    if (described("chw") != described("hwc"))
+        wanted += ", or " + described("chw") + " with the attribute layout = \"NCHW\"";
     refuse(inputs_, "has the shape " + bracketed(shape_) +
                         (layout_.empty() ? "" : " and the attribute layout = \"" + layout_ + "\"") + "; " + network +
                         " reads " + wanted);

@@ -181,7 +181,7 @@ class Check(ProgramTest):
                 file["data"] = numpy.arange(10)
             return self.path(name)
 
-        self.assert_wrong(hdf5("any.h5"), "any.h5: is an HDF5 file, but no trace, no weights and no table of ours")
+        self.assert_wrong(hdf5("any.h5"), "any.h5: is an HDF5 file, but no trace, no weights, no data set and no table of ours")
         self.assert_wrong(hdf5("keras.h5", format="keras"), "keras.h5", '"keras"', "no trace")
         self.assert_wrong(hdf5("nothing.h5", network="resnet50"), "nothing.h5", "input_size")
         trace = self.trace()

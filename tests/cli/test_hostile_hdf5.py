@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Traces and weights that somebody made to do harm: refused at once, in little memory, with file and object named; nothing outside of
+"""Traces, weights and data sets that somebody made to do harm: refused at once, in little memory, with file and object named; nothing outside of
 them is opened. Rows that name what does not exist are refused by every subcommand that reads them."""
 
 import pathlib
@@ -59,10 +59,13 @@ class HostileHdf5(ProgramTest):
         cls.originals = {}
 
     def damaged(self, kind, damage):
-        """A copy of a right file, changed. kind: "trace" or "weights"."""
+        """A copy of a right file, changed. kind: "trace", "weights" or "data"."""
         path = self.new_path(".h5")
         if kind == "weights":
             write_weights(path)
+        elif kind == "data":
+            with h5py.File(path, "w") as file:
+                file["inputs"], file["labels"] = numpy.ones((6, 5), "f4"), numpy.arange(6)
         else:
             if kind not in self.originals:
                 self.skipstone("run", self.scenario(), "-o", path)
@@ -82,7 +85,8 @@ class HostileHdf5(ProgramTest):
             self.assertIn(piece, result.err[:10_000], arguments)
 
     def test_links_are_not_followed(self):
-        places = {"trace": ("events", "links/rate_bit_s"), "weights": ("conv1.weight", "layer2.0.bn1.bias")}
+        places = {"trace": ("events", "links/rate_bit_s"), "weights": ("conv1.weight", "layer2.0.bn1.bias"),
+                  "data": ("inputs", "labels")}
         for kind, names in places.items():
             for name in names:
                 other = self.damaged(kind, lambda file: None)
@@ -93,12 +97,13 @@ class HostileHdf5(ProgramTest):
             self.assert_refused(self.damaged("trace", link("provenance", h5py.SoftLink("/links"))), "/provenance", "is a link")
 
     def test_elements_in_other_files_are_not_looked_for(self):
-        for kind, name in (("trace", "events"), ("weights", "conv1.weight")):
+        for kind, name in (("trace", "events"), ("weights", "conv1.weight"), ("data", "inputs"), ("data", "labels")):
             for damage in (virtual(name), external_bytes(name)):
                 self.assert_refused(self.damaged(kind, damage), name, "has its elements in another file")
 
     def test_absurd_extents_and_chunks(self):
-        for kind, name, rank, chunk in (("trace", "events", 1, 1 << 23), ("trace", "rounds", 1, 1 << 23), ("weights", "conv1.weight", 4, 1 << 29)):
+        for kind, name, rank, chunk in (("trace", "events", 1, 1 << 23), ("trace", "rounds", 1, 1 << 23), ("weights", "conv1.weight", 4, 1 << 29),
+                                        ("data", "inputs", 2, 1 << 29), ("data", "labels", 1, 1 << 29)):
             ones = (1,) * (rank - 1)
             for claimed, chunks in ((HUGE, 16), (4, chunk)):
                 with self.subTest(kind=kind, name=name, claimed=claimed):

@@ -278,6 +278,29 @@ BOOST_AUTO_TEST_CASE(what_is_not_hdf5_is_told_by_what_it_is) {
     BOOST_CHECK_EXCEPTION(File::create(file("none/x.h5")), InputError, says("x.h5: cannot be written (No such file"));
 }
 
+BOOST_AUTO_TEST_CASE(arrays_are_written_and_read_by_rows) {
+    {
+        auto created = File::create(file("r.h5"));
+        auto floats = created.create_floats("floats", {5, 2});
+        floats.write_floats(3, std::array{6.0F, 7.0F, 8.0F, 9.0F});
+        floats.write_floats(0, std::array{0.0F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F});
+        created.create_integers("integers", {3}).write_integers(1, std::array{-7, 2'000'000'000});
+        created.create_floats("halves", {3, 2}, std::array{0.0F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F}, FloatWidth::half);
+    }
+    auto const opened = File::open(file("r.h5"), Access::read);
+    std::vector<float> some(4);
+    opened.dataset("floats").read_floats(1, 2, some);
+    BOOST_TEST((some == std::vector{2.0F, 3.0F, 4.0F, 5.0F}));
+    opened.dataset("halves", Unpacked::much).read_floats(1, 2, some);
+    BOOST_TEST((some == std::vector{2.0F, 3.0F, 4.0F, 5.0F}));
+    auto const integers = opened.dataset("integers");
+    BOOST_TEST((integers.read_doubles() == std::vector{0.0, -7.0, 2e9}));
+    BOOST_TEST((integers.element_type().type_class == TypeClass::integer));
+    std::vector<float> one(1);
+    integers.read_floats(1, 1, one);
+    BOOST_TEST(one.front() == -7.0F);
+}
+
 BOOST_AUTO_TEST_CASE(a_truncated_file_is_refused) {
     {
         auto created = File::create(file("w.h5"));
