@@ -51,7 +51,7 @@ int begin_of(int i, int count, int parts) {
 }
 
 int depth_of(Convolution const& c) {
-    return c.kernel_h * c.kernel_w * c.in_channels;
+    return c.kernel_h * c.kernel_w * c.group_channels();
 }
 
 // Sums go through blocks of this depth, one after the other: a block of all tiles, the panel in use and the panel that
@@ -70,7 +70,7 @@ int chunk_of(int all_tiles, std::size_t tile_bytes) {
 }
 
 std::size_t tile_bytes(Convolution const& c, ConvolutionAlgorithm algorithm) {
-    auto const depth = is_winograd(algorithm) ? elements_of(algorithm) * c.in_channels : depth_of(c);
+    auto const depth = is_winograd(algorithm) ? elements_of(algorithm) * c.group_channels() : depth_of(c);
     return size(depth) * tiles::pixels * sizeof(float);
 }
 
@@ -105,6 +105,7 @@ std::array<float, most_elements> transform_kernel(int m, float const* g) {
 
 }  // namespace
 
+// What one group reads and writes.
 struct StreamedConvolution::Images {
     float const* source;
     float* destination;
@@ -115,28 +116,30 @@ struct StreamedConvolution::Images {
 
 bool StreamedConvolution::is_available(Convolution const& c, ConvolutionAlgorithm algorithm) {
     bool const shape =
-        c.groups == 1 && c.dilation_h == 1 && c.dilation_w == 1 &&
+        c.dilation_h == 1 && c.dilation_w == 1 &&
         (!is_winograd(algorithm) || (c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1));
-    return shape && c.precision == Precision::float32 && c.in_channels % lanes == 0 &&
-           c.out_channels % tiles::channels == 0 && tiles::is_available();
+    return shape && c.precision == Precision::float32 && c.group_channels() % lanes == 0 &&
+           c.out_channels % (c.groups * tiles::channels) == 0 && tiles::is_available();
 }
 
 std::size_t StreamedConvolution::weight_bytes(Convolution const& c, ConvolutionAlgorithm algorithm) {
-    auto const depth = is_winograd(algorithm) ? elements_of(algorithm) * c.in_channels : depth_of(c);
+    auto const depth = is_winograd(algorithm) ? elements_of(algorithm) * c.group_channels() : depth_of(c);
     return size(depth) * size(c.out_channels) * sizeof(float);
 }
 
 std::string StreamedConvolution::weight_format(Convolution const& c, ConvolutionAlgorithm algorithm) {
-    return std::to_string(c.out_channels) + "x" + std::to_string(c.in_channels) + "x" + std::to_string(c.kernel_h) +
+    return (c.groups == 1 ? "" : std::to_string(c.groups) + " of ") + std::to_string(c.out_channels / c.groups) + "x" +
+           std::to_string(c.group_channels()) + "x" + std::to_string(c.kernel_h) +
            (c.kernel_w == c.kernel_h ? "" : "x" + std::to_string(c.kernel_w)) +
            (is_winograd(algorithm) ? "" : ":" + std::to_string(block_depth(c)));
 }
 
-// direct: [block of depth][panel][depth][channel], depth: kernel position, then input channel.
-// Winograd: [panel][element][input channel][channel].
+// direct: [group][block of depth][panel][depth][channel], depth: kernel position, then input channel.
+// Winograd: [panel][element][input channel][channel], panels of the first group first.
 void StreamedConvolution::pack(Convolution const& c, ConvolutionAlgorithm algorithm, std::span<float const> plain,
                                std::span<float> packed) {
-    auto const positions = size(c.kernel_h * c.kernel_w), inputs = size(c.in_channels), outputs = size(c.out_channels);
+    auto const positions = size(c.kernel_h * c.kernel_w), inputs = size(c.group_channels()),
+               outputs = size(c.out_channels);
     SKIPSTONE_EXPECT(plain.size() == positions * inputs * outputs);
     SKIPSTONE_EXPECT(packed.size_bytes() == weight_bytes(c, algorithm));
     constexpr auto width = size(tiles::channels);
@@ -151,12 +154,14 @@ void StreamedConvolution::pack(Convolution const& c, ConvolutionAlgorithm algori
         return;
     }
     auto const depth = size(depth_of(c)), block = size(block_depth(c));
+    auto const in_group = outputs / size(c.groups);
     auto* to = packed.data();
-    for (std::size_t begin = 0; begin < depth; begin += block)
-        for (std::size_t panel = 0; panel < outputs; panel += width)
-            for (auto d = begin; d < std::min(depth, begin + block); ++d)
-                for (auto o = panel; o < panel + width; ++o)
-                    *to++ = plain[(o * inputs + d % inputs) * positions + d / inputs];
+    for (std::size_t group = 0; group < outputs; group += in_group)
+        for (std::size_t begin = 0; begin < depth; begin += block)
+            for (auto panel = group; panel < group + in_group; panel += width)
+                for (auto d = begin; d < std::min(depth, begin + block); ++d)
+                    for (auto o = panel; o < panel + width; ++o)
+                        *to++ = plain[(o * inputs + d % inputs) * positions + d / inputs];
 }
 
 StreamedConvolution::StreamedConvolution(Convolution const& convolution, ConvolutionAlgorithm algorithm, int batch,
@@ -175,7 +180,7 @@ StreamedConvolution::StreamedConvolution(Convolution const& convolution, Convolu
 std::size_t StreamedConvolution::scratchpad_bytes() const {
     auto const all = ceil_div(rows_of(convolution_, algorithm_, batch_), tiles::pixels);
     auto const chunk = size(chunk_of(all, tile_bytes(convolution_, algorithm_)));
-    auto bytes = chunk * tile_bytes(convolution_, algorithm_) + size(convolution_.in_channels) * sizeof(float);
+    auto bytes = chunk * tile_bytes(convolution_, algorithm_) + size(convolution_.group_channels()) * sizeof(float);
     if (is_winograd(algorithm_))
         bytes += size(threads_) * size(tiles::channels) * chunk * tiles::pixels * size(elements_of(algorithm_)) *
                  sizeof(float);
@@ -183,13 +188,19 @@ std::size_t StreamedConvolution::scratchpad_bytes() const {
 }
 
 void StreamedConvolution::run(Primitive::Arguments const& with) const {
-    Images const images{reinterpret_cast<float const*>(with.source), reinterpret_cast<float*>(with.destination),
-                        reinterpret_cast<float const*>(with.weights), with.bias,
-                        reinterpret_cast<float*>(with.scratchpad)};
-    if (is_winograd(algorithm_))
-        run_winograd(images);
-    else
-        run_direct(images);
+    Images images{reinterpret_cast<float const*>(with.source), reinterpret_cast<float*>(with.destination),
+                  reinterpret_cast<float const*>(with.weights), with.bias, reinterpret_cast<float*>(with.scratchpad)};
+    auto const groups = size(convolution_.groups), outputs = size(convolution_.out_channels) / groups;
+    for (std::size_t group = 0; group < groups; ++group) {
+        if (is_winograd(algorithm_))
+            run_winograd(images);
+        else
+            run_direct(images);
+        images.source += convolution_.group_channels();
+        images.destination += outputs;
+        images.weights += weight_bytes(convolution_, algorithm_) / sizeof(float) / groups;
+        images.bias += outputs;
+    }
 }
 
 void StreamedConvolution::run_direct(Images const& images) const {
@@ -197,7 +208,8 @@ void StreamedConvolution::run_direct(Images const& images) const {
     auto const depth = depth_of(c), block = block_depth(c);
     auto const rows = rows_of(c, algorithm_, batch_), all_tiles = ceil_div(rows, tiles::pixels);
     auto const chunk = chunk_of(all_tiles, tile_bytes(c, algorithm_));
-    auto const inputs = size(c.in_channels), outputs = size(c.out_channels);
+    auto const inputs = size(c.group_channels()), outputs = size(c.out_channels / c.groups);
+    auto const in_stride = size(c.in_channels), out_stride = size(c.out_channels);  // from pixel to pixel
     auto* const packed = images.scratchpad;
     auto* const zeros = packed + size(chunk) * size(depth) * tiles::pixels;
     std::fill_n(zeros, inputs, 0.0F);
@@ -212,7 +224,7 @@ void StreamedConvolution::run_direct(Images const& images) const {
                 auto const x = pixel % c.out_width * c.stride_w + position % c.kernel_w - c.padding_left;
                 bool const inside = y >= 0 && y < c.in_height && x >= 0 && x < c.in_width;
                 auto const* const from =
-                    inside ? images.source + (size(image * c.in_height + y) * size(c.in_width) + size(x)) * inputs
+                    inside ? images.source + (size(image * c.in_height + y) * size(c.in_width) + size(x)) * in_stride
                            : zeros;
                 auto* const first = to + size(row - begin) * lanes;
                 for (std::size_t i = 0; i < inputs / lanes; ++i) std::copy_n(from + i * lanes, lanes, first + i * step);
@@ -227,10 +239,10 @@ void StreamedConvolution::run_direct(Images const& images) const {
         for (int t = 0; t < count; ++t) gather(first + t, packed + size(t) * size(depth) * tiles::pixels);
         for (int begin = 0; begin < depth; begin += block) {
 #pragma omp parallel for num_threads(threads_) if (threads_ > 1) schedule(static)
-            for (int o = 0; o < c.out_channels; o += tiles::channels) {
+            for (int o = 0; o < static_cast<int>(outputs); o += tiles::channels) {
                 tiles::Product product;
                 product.depth = std::min(block, depth - begin);
-                product.out_stride = outputs;
+                product.out_stride = out_stride;
                 product.bias = begin == 0 ? images.bias + o : nullptr;
                 product.adds = adds_ || begin > 0;
                 product.rectifies = rectifies_ && begin + block >= depth;
@@ -242,7 +254,7 @@ void StreamedConvolution::run_direct(Images const& images) const {
                     auto const row = begin_of(first + t, rows, all_tiles);
                     product.rows = begin_of(first + t + 1, rows, all_tiles) - row;
                     product.tile = packed + size(t) * size(depth) * tiles::pixels + size(begin) * size(product.rows);
-                    product.out = images.destination + size(row) * outputs + size(o);
+                    product.out = images.destination + size(row) * out_stride + size(o);
                     tiles::multiply(product);
                     product.ahead += product.ahead_step * size(product.depth / tiles::depth_step);
                 }
@@ -258,8 +270,9 @@ void StreamedConvolution::run_winograd(Images const& images) const {
     auto const high = ceil_div(c.out_height, m), wide = ceil_div(c.out_width, m);
     auto const rows = rows_of(c, algorithm_, batch_), all_tiles = ceil_div(rows, tiles::pixels);
     auto const chunk = chunk_of(all_tiles, tile_bytes(c, algorithm_));
-    auto const inputs = size(c.in_channels), outputs = size(c.out_channels);
-    auto const tile_size = inputs * tiles::pixels;  // of one element of the transform
+    auto const inputs = size(c.group_channels()), outputs = size(c.out_channels / c.groups);
+    auto const in_stride = size(c.in_channels), out_stride = size(c.out_channels);  // from pixel to pixel
+    auto const tile_size = inputs * tiles::pixels;                                  // of one element of the transform
     auto const sums_size = size(chunk) * tiles::pixels * tiles::channels;
     auto* const packed = images.scratchpad;
     auto* const zeros = packed + size(chunk) * elements * tile_size;
@@ -276,9 +289,9 @@ void StreamedConvolution::run_winograd(Images const& images) const {
             for (int e = 0; e < edge * edge; ++e) {
                 auto const y = top + e / edge, x = left + e % edge;
                 bool const inside = y >= 0 && y < c.in_height && x >= 0 && x < c.in_width;
-                d[size(e)] = inside
-                                 ? images.source + (size(image * c.in_height + y) * size(c.in_width) + size(x)) * inputs
-                                 : zeros;
+                d[size(e)] =
+                    inside ? images.source + (size(image * c.in_height + y) * size(c.in_width) + size(x)) * in_stride
+                           : zeros;
             }
             auto* first = to + size(row - begin) * lanes;
             for (std::size_t i = 0; i < inputs / lanes; ++i, first += step) {
@@ -294,8 +307,8 @@ void StreamedConvolution::run_winograd(Images const& images) const {
         std::array<float*, most_elements> out{};
         for (int i = 0; i < m * m; ++i)
             if (auto const y = top + i / m, x = left + i % m; y < c.out_height && x < c.out_width)
-                out[size(i)] =
-                    images.destination + (size(image * c.out_height + y) * size(c.out_width) + size(x)) * outputs + o;
+                out[size(i)] = images.destination +
+                               (size(image * c.out_height + y) * size(c.out_width) + size(x)) * out_stride + o;
         tiles::transform_output(m, from, sums_size, out.data(), {images.bias + o, adds_, rectifies_});
     };
 
@@ -306,10 +319,10 @@ void StreamedConvolution::run_winograd(Images const& images) const {
 #pragma omp parallel for num_threads(threads_) if (threads_ > 1) schedule(static)
         for (int t = 0; t < count; ++t) gather(first + t, packed + size(t) * elements * tile_size);
 #pragma omp parallel for num_threads(threads_) if (threads_ > 1) schedule(static)
-        for (int o = 0; o < c.out_channels; o += tiles::channels) {
+        for (int o = 0; o < static_cast<int>(outputs); o += tiles::channels) {
             auto* const sums = all_sums + size(omp_get_thread_num()) * elements * sums_size;
             tiles::Product product;
-            product.depth = c.in_channels;
+            product.depth = c.group_channels();
             product.out_stride = size(tiles::channels);
             product.ahead_step = ahead_step(count);
             product.panel = images.weights + size(o) * elements * inputs;

@@ -15,14 +15,14 @@ namespace skipstone::kernels {
 
 class StreamedConvolution {
   public:
-    // AVX-512; float32; one group, not dilated; in_channels a multiple of 16, out_channels of 32; streamed Winograd:
-    // kernel 3 x 3, stride 1.
+    // AVX-512; float32; not dilated; input channels of a group a multiple of 16, its output channels of 32;
+    // streamed Winograd: kernel 3 x 3, stride 1.
     static bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm);
 
     // is_available() is a precondition of all that follows.
     static std::size_t weight_bytes(Convolution const& convolution, ConvolutionAlgorithm algorithm);
     static std::string weight_format(Convolution const& convolution, ConvolutionAlgorithm algorithm);
-    // plain: [O,I,kernel_h,kernel_w]; packed: weight_bytes(), aligned to 64.
+    // plain: [O,I/groups,kernel_h,kernel_w]; packed: weight_bytes(), aligned to 64.
     static void pack(Convolution const& convolution, ConvolutionAlgorithm algorithm, std::span<float const> plain,
                      std::span<float> packed);
 
