@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view format_text = "skipstone packed weights, version 1";
 constexpr std::uintmax_t limit_bytes = 2'000'000'000;  // of all files together
-constexpr std::uintmax_t limit_for_random_bytes = 500'000'000;
+constexpr std::uintmax_t limit_for_random_bytes = 1'500'000'000;
 constexpr std::size_t trailer_bytes = 512;
 constexpr std::size_t digits = 64;  // of a SHA-256
 // Linux (6.16 and ext4, or XFS) keeps what is written in pieces of this size in huge pages, and maps them as such.

@@ -20,7 +20,7 @@ namespace skipstone::kernels {
 class CachedWeights {
   public:
     // Weights of a file may take the place of others. Random ones, which every seed has and which are soon made again,
-    // are kept only while the cache holds less than 0.5 GB with them.
+    // are kept only while the cache holds less than 1.5 GB with them: two networks as large as VGG16.
     enum class Kind { trained, random };
 
     // contents: equal texts stand for equal weights. Nothing when there is no cache folder.
