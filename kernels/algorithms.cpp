@@ -68,8 +68,10 @@ ConvolutionAlgorithm standard_choice(Convolution const& c) {
         if (auto const other = arrangement_of(c, algorithm); is_available(c, algorithm) && cost(other) < cost(best))
             best = other;
     if (best.algorithm != ConvolutionAlgorithm::streamed) return best.algorithm;
-    // Streaming costs a copy of the image, and pays where weights are many and not used often.
-    bool const pays = static_cast<double>(c.weight_bytes().value()) >= 5e5 && best.uses >= 4 && best.uses <= 200;
+    // Streaming costs a copy of the image, and pays where weights are many and not used often; or once, but are so many
+    // that no cache has them.
+    auto const bytes = static_cast<double>(c.weight_bytes().value());
+    bool const pays = (bytes >= 5e5 && best.uses >= 4 && best.uses <= 200) || (bytes >= 1.6e7 && best.uses == 1);
     return pays ? best.algorithm : ConvolutionAlgorithm::direct;
 }
 
@@ -80,9 +82,13 @@ std::vector<Convolution> all_convolutions(Network const& network) {
     return all;
 }
 
-std::set<int> kernels_of(Network const& network) {
-    std::set<int> kernels;
-    for (auto const& c : all_convolutions(network)) kernels.insert(c.kernel_h);
+KernelSize size_of(Convolution const& c) {
+    return {c.kernel_h, c.kernel_w};
+}
+
+std::set<KernelSize> kernels_of(Network const& network) {
+    std::set<KernelSize> kernels;
+    for (auto const& c : all_convolutions(network)) kernels.insert(size_of(c));
     return kernels;
 }
 
@@ -99,10 +105,10 @@ void choose(ConvolutionChoices& choices, Convolution const& c, ConvolutionAlgori
 }
 
 // Other choices, with one algorithm for all convolutions of one kernel, where that is possible.
-ConvolutionChoices variant_of(ConvolutionChoices choices, Network const& network, int kernel,
+ConvolutionChoices variant_of(ConvolutionChoices choices, Network const& network, KernelSize kernel,
                               ConvolutionAlgorithm algorithm) {
     for (auto const& c : all_convolutions(network))
-        if (c.kernel_h == kernel && is_available(c, algorithm)) choose(choices, c, algorithm);
+        if (size_of(c) == kernel && is_available(c, algorithm)) choose(choices, c, algorithm);
     return choices;
 }
 
@@ -164,7 +170,7 @@ ConvolutionChoices standard_choices(Network const& network) {
 
 ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm algorithm) {
     ConvolutionChoices choices;
-    for (int const kernel : kernels_of(network)) choices = variant_of(choices, network, kernel, algorithm);
+    for (auto const& kernel : kernels_of(network)) choices = variant_of(choices, network, kernel, algorithm);
     return choices;
 }
 
@@ -173,9 +179,9 @@ MeasuredChoices measure_choices(Network const& network, int passes,
     SKIPSTONE_EXPECT(passes >= 1);
     auto const standard = standard_choices(network);
     Contender yardstick(network, standard);
-    std::map<int, std::map<ConvolutionAlgorithm, std::unique_ptr<Contender>>> others;  // by kernel
+    std::map<KernelSize, std::map<ConvolutionAlgorithm, std::unique_ptr<Contender>>> others;
     std::vector<Contender*> contenders{&yardstick};
-    for (int const kernel : kernels_of(network))
+    for (auto const& kernel : kernels_of(network))
         for (auto const algorithm : algorithms)
             if (auto choices = variant_of(standard, network, kernel, algorithm); choices != standard)
                 contenders.push_back(
@@ -207,7 +213,7 @@ MeasuredChoices measure_choices(Network const& network, int passes,
                 fastest = contender.get();
             }
             for (auto const& c : block)
-                if (fastest && c.kernel_h == kernel) choose(measured.choices, c, algorithm_in(fastest->choices, c));
+                if (fastest && size_of(c) == kernel) choose(measured.choices, c, algorithm_in(fastest->choices, c));
         }
     }
     return measured;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "model/convolution_choice.hpp"
@@ -18,11 +19,13 @@ ConvolutionChoices standard_choices(Network const& network);
 // One algorithm for every convolution that it can compute on this host.
 ConvolutionChoices uniform_choices(Network const& network, ConvolutionAlgorithm algorithm);
 
-// Median times of a block: by the standard choices, and with another algorithm for all its convolutions of one kernel
-// (k x k), for every algorithm that changes something.
+using KernelSize = std::pair<int, int>;  // of a convolution: height and width
+
+// Median times of a block: by the standard choices, and with another algorithm for all its convolutions of one kernel,
+// for every algorithm that changes something.
 struct BlockTimes {
     Seconds standard;
-    std::map<int, std::map<ConvolutionAlgorithm, Seconds>> others = {};  // by kernel
+    std::map<KernelSize, std::map<ConvolutionAlgorithm, Seconds>> others = {};
 };
 
 struct MeasuredChoices {

@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(measured_choices_are_the_fastest) {
         auto const& times = measured.blocks[b];
         for (auto const& c : convolutions(network, BlockId(b))) {
             auto const chosen = algorithm_in(measured.choices, c);
-            auto const found = times.others.find(c.kernel_h);
+            auto const found = times.others.find({c.kernel_h, c.kernel_w});
             if (found == times.others.end()) {
                 BOOST_TEST((chosen == algorithm_in(standard, c)));
                 continue;
