@@ -1,8 +1,13 @@
-// kernel_passes PROFILES NETWORK INPUT PRECISION CONVOLUTIONS WEIGHTS IMAGES [CALIBRATION]
-// Passes through a network for compare.py. IMAGES: float32 [N,H,W,3] as raw bytes. For each line "K" on the standard
-// input K passes are run, and a line with their seconds comes back; at the end of the input, a line with the logits.
+// kernel_passes [--processor-time] PROFILES NETWORK INPUT PRECISION CONVOLUTIONS WEIGHTS IMAGES [CALIBRATION]
+// Passes through a network for the comparisons with other programs. NETWORK: a profile, whose images are INPUT pixels
+// wide and high. IMAGES: float32 [N,H,W,C] as raw bytes. For each line "K" on the
+// standard input K passes are run, and a line with their seconds comes back (--processor-time: of all the process's
+// threads); at the end of the input, a line with the logits.
+// kernel_passes --limits
+// One line: one core's operations per second, and bytes per second from memory.
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -14,6 +19,7 @@
 #include "config/profiles.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
+#include "kernels/host_limits.hpp"
 #include "kernels/packed_network.hpp"
 #include "kernels/weights.hpp"
 
@@ -32,7 +38,17 @@ Tensor images_from(std::string const& file, TensorShape shape) {
     return images;
 }
 
-int serve(std::vector<std::string> const& words) {
+double wall_seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double processor_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+int serve(std::vector<std::string> const& words, double (*now)()) {
     kernels::use_threads(kernels::usual_threads());
     config::ProfileFolders const folders{{words[0]}, {}};
     auto profile = config::load_network_profile(words[1], folders);
@@ -50,12 +66,12 @@ int serve(std::vector<std::string> const& words) {
     Tensor logits;
     auto const pass = [&] {
         auto activations = images.clone();
-        auto const begin = std::chrono::steady_clock::now();
+        auto const begin = now();
         for (std::size_t b = 0; b < network.size(); ++b)
             activations = kernels.run(BlockId(b), BlockMode::full, std::move(activations));
-        std::chrono::duration<double> const taken = std::chrono::steady_clock::now() - begin;
+        auto const taken = now() - begin;
         logits = std::move(activations);
-        return taken.count();
+        return taken;
     };
     pass();  // compiles
     for (int passes = 0; std::cin >> passes;) {
@@ -71,13 +87,21 @@ int serve(std::vector<std::string> const& words) {
 }  // namespace
 
 int main(int count, char** words) try {
-    if (count != 8 && count != 9) {
-        std::fprintf(
-            stderr,
-            "usage: kernel_passes PROFILES NETWORK INPUT PRECISION standard|direct WEIGHTS IMAGES [CALIBRATION]\n");
+    std::vector<std::string> given(words + 1, words + count);
+    if (given == std::vector<std::string>{"--limits"}) {
+        auto const limits = kernels::measure_limits();
+        std::printf("%.4g %.4g\n", limits.fma_flop_s, limits.memory_byte_s);
+        return 0;
+    }
+    bool const by_processor = !given.empty() && given.front() == "--processor-time";
+    if (by_processor) given.erase(given.begin());
+    if (given.size() != 7 && given.size() != 8) {
+        std::fprintf(stderr,
+                     "usage: kernel_passes [--processor-time] PROFILES NETWORK INPUT PRECISION standard|direct WEIGHTS "
+                     "IMAGES [CALIBRATION]\n       kernel_passes --limits\n");
         return 2;
     }
-    return serve({words + 1, words + count});
+    return serve(given, by_processor ? processor_seconds : wall_seconds);
 } catch (std::exception const& error) {
     std::fprintf(stderr, "kernel_passes: %s\n", error.what());
     return 1;
