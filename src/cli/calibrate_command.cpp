@@ -38,7 +38,6 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     auto const info = config::read_as(config::FileKind::weights, options.weights,
                                       [&] { return kernels::read_weights_info(options.weights); });
     Network const network(emulator::profile_of(info, invocation.profiles, options.network));
-    refuse_to_replace_input(options.output);
     auto const count = static_cast<std::size_t>(options.count);
     Scenario scenario;
     scenario.network.weights = options.weights;
