@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_network_whose_sums_overflow_is_refused) {
     BOOST_TEST(refusal([&] { Network const network(profile); }).find("network huge: it is too large") == 0U);
     profile.input = image_shape(4096);
     BOOST_TEST(refusal([&] { Network const network(profile); }) ==
-               "operator conv1: gives 4096 x 4096 x 4096, more than 2^31 - 1 elements");
+               "network huge: operator conv1: gives 4096 x 4096 x 4096, more than 2^31 - 1 elements");
 }
 
 BOOST_AUTO_TEST_CASE(a_device_with_more_than_can_be_counted_is_refused) {
