@@ -9,7 +9,8 @@ namespace skipstone::onnx {
 
 namespace {
 
-constexpr std::size_t longest_name = 120;
+constexpr std::size_t longest_name = 120;      // in messages
+constexpr std::size_t longest_operator = 56;  // a block that is named after it is found in a trace by its name
 
 bool is_plain(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
@@ -25,8 +26,10 @@ std::string shortened(std::string text) {
 
 std::string plain_name(std::string_view name) {
     while (!name.empty() && name.front() == '/') name.remove_prefix(1);
+    // Names begin with what is common to all, and end with what is their own.
+    if (name.size() > longest_operator) name.remove_prefix(name.size() - longest_operator);
     std::string plain;
-    for (char const c : name.substr(0, longest_name)) plain += is_plain(c) ? c : c == '/' ? '.' : '_';
+    for (char const c : name) plain += is_plain(c) ? c : c == '/' ? '.' : '_';
     // A weights file has no tensor of a name that is dots alone.
     if (plain.find_first_not_of('.') == std::string::npos) plain += "_";
     return plain;

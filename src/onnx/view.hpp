@@ -32,7 +32,7 @@ bool has_batch(Factors const& factors);
 // All factors of some lists, in their order.
 Factors joined(std::vector<Factors> const& lists);
 bool contains(Factors const& factors, Factor const& factor);
-// For each element in the order of `memory`, where it is in the order of `order`, which has the same factors.
+// For each element in the order of `memory`, where it is in the order of `order`, for which other factors count nothing.
 std::vector<std::size_t> positions(Factors const& memory, Factors const& order);
 
 // A tensor of the ONNX model that depends on the input: how its axes lie in one of ours.
@@ -47,7 +47,7 @@ struct View {
 };
 
 // Arranges views so that operators can read them. What it must move it moves by op::Reshape and op::Transpose; all else
-// is free.
+// is free. name: of the node for which it is.
 class Layout {
   public:
     explicit Layout(Sketch& sketch) : sketch_(&sketch) {}
@@ -58,7 +58,7 @@ class Layout {
     // A tensor of rows, columns and channels as [batch, C, H, W], or [batch, C, W] of one row (rank 3).
     View image(TensorId tensor, Factors const& batch, std::size_t rank);
 
-    // In another order of factors, with other rows, columns and channels. name: of the node that needs it.
+    // In another order of factors, with other rows, columns and channels.
     View ordered(View const& view, Factors const& order, TensorShape shape, std::string const& name);
     // Axis 1 as channels, those behind it as rows and columns; of three axes the last as columns. Throws InputError for
     // others.
