@@ -45,7 +45,13 @@ struct BenchOptions {
 Network network_of(BenchOptions const& options, Precision precision, Invocation const& invocation) {
     auto profile = config::load_network_profile(options.network, invocation.profiles);
     profile.precision = precision;
-    if (options.input) profile.input = image_shape(*options.input);
+    if (options.input) {
+        if (profile.input.h != profile.input.w)
+            throw InputError("--input: it is of square inputs, and that of " + profile.name + " has " +
+                             std::to_string(profile.input.h) + " x " + std::to_string(profile.input.w) +
+                             "; leave it out");
+        profile.input = image_shape(*options.input, profile.input.c);
+    }
     return Network(profile);
 }
 

@@ -14,6 +14,12 @@ RESNET50 = {
     "fleet.devices": [{"profile": "khan2023-high", "macs_per_round": "100 GMAC", "battery": "9 kJ"}],
     "rounds.count": 1,
 }
+MOBILENET = {
+    "network.profile": "mobilenet-v2",
+    "fleet.devices": [{"profile": "khan2023-high", "macs_per_round": "100 GMAC"}],
+    "rounds.count": 1,
+}
+TABLE = {"format": "skipstone-accuracy", "version": 1, "network": "resnet20-cifar", "row": [{"dropped": [], "accuracy": 0.9}]}
 
 
 def overlaps(intervals):
@@ -54,6 +60,40 @@ class Network(ProgramTest):
         ten, hundred = self.run_scenario().blocks, self.run_scenario({"network.classes": 100}).blocks
         self.assertEqual(hundred["macs"][-1], 10 * ten["macs"][-1])
         self.assertEqual(hundred["output_bytes"][-1], 400)
+
+    def test_profile_of_another_family(self):
+        trace = self.run_scenario(MOBILENET | {"accuracy.table": {**TABLE, "network": "mobilenet-v2", "row": [
+            {"dropped": [], "accuracy": 0.9}, {"dropped": ["s5b3"], "accuracy": 0.85}, {"dropped": ["s5b3", "s6b2"], "accuracy": 0.8}]},
+            "objective.alpha": 1, "objective.accuracy_threshold": 0.8, "planner.name": "exact"})
+        self.assertEqual(trace.blocks["macs"].sum(), 300_774_272)
+        skipped = {trace.names("blocks")[block] for block in where(trace.plans, mode=2)["block"]}
+        self.assertEqual(skipped, {"s5b3", "s6b2"})
+
+    def test_profile_as_layers(self):
+        layers = [{"kind": "convolution", "channels": 8, "kernel": [3, 1], "activation": "tanh"}, {"kind": "max-pool", "kernel": 2},
+                  {"kind": "fully-connected", "channels": 5}, {"kind": "fully-connected", "name": "last"}]
+        profile = {"name": "tiny", "family": "chain", "input": "20x12", "channels": 2, "classes": 3, "layer": layers}
+        trace = self.run_scenario({"network.profile": profile, "accuracy.table": "none"})
+        self.assertEqual(trace.names("blocks"), ["conv1", "fc1", "last"])
+        # 18 x 12 pixels; 9 x 6 behind the pool.
+        self.assertEqual(list(trace.blocks["macs"]), [3 * 2 * 8 * 18 * 12, 9 * 6 * 8 * 5, 5 * 3])
+
+    def test_blocks(self):
+        finest = self.run_scenario().blocks
+        stages = self.run_scenario({"network.blocks": "stages", "accuracy.table": "none", "fleet.devices": ALONE["fleet.devices"]})
+        self.assertEqual(stages.names("blocks"), ["stem", "s2b1..s2b3", "s3b1..s3b3", "s4b1..s4b3", "head"])
+        self.assertEqual(stages.blocks["macs"][1], finest["macs"][1:4].sum())
+        self.assertEqual(stages.blocks["output_bytes"][1], finest["output_bytes"][3])
+        # Rows of the table and measured times name joined blocks; these cannot be dropped.
+        rows = [{"dropped": [], "accuracy": 0.9}, {"dropped": ["s4b2"], "accuracy": 0.8}]
+        listed = self.run_scenario({"network.blocks": [["stem", "s2b3"], ["s3b2", "layer2.2.conv1"]], "accuracy.table": {**TABLE, "row": rows},
+                                    "fleet.devices": [{**ALONE["fleet.devices"][0], "compute_seconds": {"stem..s2b3": "3 s"}}]})
+        self.assertEqual(listed.names("blocks"), ["stem..s2b3", "s3b1", "s3b2..s3b3", "s4b1", "s4b2", "s4b3", "head"])
+        first = where(listed.kind(COMPUTE), block=0)
+        self.assert_close(durations(first), numpy.full(len(first), 3.0))
+        refused = self.skipstone("plan", self.scenario({"network.blocks": "stages"}), code=2)
+        self.assertIn("accuracy.table: ", refused.err)
+        self.assertIn("no block s2b2", refused.err)
 
     def test_precision(self):
         exact = self.run_scenario().blocks

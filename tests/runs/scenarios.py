@@ -10,7 +10,7 @@ import random
 # Keys that random scenarios have, by section. Anything that a scenario can hold beside them is in ELSEWHERE.
 KEYS = {
     "": {"seed"},
-    "network": {"profile", "variant", "weights", "precision", "calibration", "convolutions", "input", "classes"},
+    "network": {"profile", "variant", "weights", "precision", "calibration", "convolutions", "input", "classes", "blocks"},
     "accuracy": {"table"},
     "fleet": {"devices"},
     "links": {"profile", "model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium",
@@ -66,6 +66,17 @@ def blocks_of(profile):
     return blocks
 
 
+def joined(blocks, first, last):
+    """The blocks with those from one to another as one."""
+    part = blocks[first:last + 1]
+    whole = Block(f"{part[0].name}..{part[-1].name}", sum(b.macs for b in part), sum(b.inputs for b in part), part[-1].output)
+    return blocks[:first] + [whole] + blocks[last + 1:]
+
+
+def stage_of(block):
+    return block.name.split("b")[0] if "b" in block.name else block.name
+
+
 RESNET20 = {"stages": [3, 3, 3], "block": "basic", "width": 16, "stem": "cifar", "input": 32, "classes": 10}
 RESNET50 = {"stages": [3, 4, 6, 3], "block": "bottleneck", "width": 64, "stem": "imagenet", "input": 224, "classes": 1000}
 
@@ -107,6 +118,7 @@ class Draw:
 
     def __init__(self, seed):
         self.random = random.Random(f"scenario {seed}")
+        self.joins = random.Random(f"blocks {seed}")  # of its own, so that the other draws of a seed stay as they were
 
     def chance(self, share):
         return self.random.random() < share
@@ -184,10 +196,28 @@ class Draw:
         self.measured = network.get("convolutions") == "measured"  # kernels would want measurements of this host
         self.profile, self.element = profile, ELEMENT_BYTES[network.get("precision", "float32")]
         self.blocks = blocks_of(profile)
+        if not self.named and self.joins.random() < 0.3:
+            network["blocks"] = self.join()
         return network
 
+    def join(self):
+        """Joins blocks; gives what network.blocks says of it."""
+        kind = self.joins.choice(["finest", "stages", "listed"])
+        if kind == "stages":
+            stages = [stage_of(block) for block in self.blocks]
+            for stage in sorted(set(stages), key=stages.index, reverse=True):
+                if stages.count(stage) > 1:
+                    first = stages.index(stage)
+                    self.blocks = joined(self.blocks, first, first + stages.count(stage) - 1)
+        if kind != "listed":
+            return kind
+        first, last = sorted(self.joins.sample(range(len(self.blocks)), 2))
+        names = [self.blocks[first].name, self.blocks[last].name]
+        self.blocks = joined(self.blocks, first, last)
+        return [names]
+
     def table(self):
-        residual = [block.name for block in self.blocks[1:-1]]
+        residual = [block.name for block in self.blocks if "b" in block.name and ".." not in block.name]
         self.best = 1
         if self.chance(0.1):
             return "none"
@@ -195,7 +225,7 @@ class Draw:
             return "khan2023-table2"
         rows = {(): self.random.uniform(0.8, 1)}
         self.best = round(rows[()], 4)
-        for _ in range(self.random.randint(0, 12)):
+        for _ in range(self.random.randint(0, 12) if residual else 0):
             dropped = tuple(sorted(self.random.sample(residual, self.random.randint(1, min(3, len(residual))))))
             rows[dropped] = rows[()] - self.random.uniform(0, 0.2) * len(dropped)
         if self.chance(0.3):  # skipping a block after a failure is worth most where many sets are known
