@@ -25,6 +25,10 @@ std::vector<DropOption> drop_options(AccuracyTable const& table, Network const& 
         }
         std::ranges::sort(option.dropped);
         if (std::ranges::adjacent_find(option.dropped) != option.dropped.end()) fail("a row names a block twice");
+        if (std::ranges::count_if(option.dropped, [&](BlockId id) {
+                return network.block(id).vanishes_when_dropped();
+            }) == static_cast<std::ptrdiff_t>(network.size()))
+            fail("a row drops every block of " + network.name() + "; one at least must run");
         auto const same = std::ranges::find(options, option.dropped, &DropOption::dropped);
         if (same == options.end())
             options.push_back(std::move(option));

@@ -229,6 +229,28 @@ auto of_network(NetworkProfile const& profile, Read const& read) {
     }
 }
 
+// Of at most so many bytes, its middle replaced by the mark; no UTF-8 character is cut.
+std::string shortened(std::string const& name, std::size_t most, std::string const& mark) {
+    auto const is_inside = [&](std::size_t i) { return (static_cast<unsigned char>(name[i]) & 0xC0U) == 0x80U; };
+    auto begin = (most - mark.size()) / 3, end = name.size() - (most - mark.size() - begin);
+    while (begin > 0 && is_inside(begin)) --begin;
+    while (end < name.size() && is_inside(end)) ++end;
+    return name.substr(0, begin) + mark + name.substr(end);
+}
+
+void shorten_names(std::vector<Block>& blocks) {
+    std::unordered_set<std::string> taken;
+    for (auto const& block : blocks) taken.insert(block.name);
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+        auto& name = blocks[b].name;
+        if (name.size() <= Network::longest_block_name) continue;
+        auto brief = shortened(name, Network::longest_block_name, "…");
+        if (!taken.insert(brief).second)
+            brief = shortened(name, Network::longest_block_name, "…" + std::to_string(b) + "…");
+        name = std::move(brief);
+    }
+}
+
 }  // namespace
 
 Network::Network(NetworkProfile profile)
@@ -248,6 +270,7 @@ Network::Network(Blueprint blueprint, NetworkProfile profile)
     for (std::size_t b = 0; b < stages.size(); ++b) blocks_[b].stage = stages[b];
     blocks_ = of_network(
         profile_, [&] { return joined_blocks(graph_, profile_.precision, std::move(blocks_), profile_.blocks); });
+    shorten_names(blocks_);
     require_countable(*this);
 }
 

@@ -114,6 +114,10 @@ class Network {
     // Throws InputError when the profile makes no network (no stages, input too small, …).
     explicit Network(NetworkProfile profile);
 
+    // A block's name is its own, and of so many bytes at most, which a trace has room for; a longer one is shortened in
+    // its middle.
+    static constexpr std::size_t longest_block_name = 64;
+
     NetworkProfile const& profile() const { return profile_; }
     std::string const& name() const { return profile_.name; }
     Precision precision() const { return profile_.precision; }

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "model/accuracy_table.hpp"
+#include "tests/drawn_network.hpp"
 #include "tests/network_profiles.hpp"
 #include "units/error.hpp"
 
@@ -173,6 +174,36 @@ BOOST_AUTO_TEST_CASE(refuses_tables_that_cannot_be_right) {
     refused("resnet50", {{}, {"s2b9"}}, "no block s2b9");
     refused("resnet50", {{}, {"stem"}}, "cannot be dropped");
     refused("resnet50", {{}, {"s2b2", "s2b2"}}, "twice");
+    auto const doubled = [](Graph::Builder& graph) {
+        return graph.add("sum", op::Add{}, {convolved(graph, "conv", TensorId(0), 4), TensorId(0)});
+    };
+    Network const one_block(drawn("doubled", {1, 8, 8, 4}, doubled));
+    AccuracyTable table;
+    table.network = "doubled";
+    table.rows = {{{}, BlockMode::skip, 0.9, ""}, {{"conv"}, BlockMode::skip, 0.5, ""}};
+    BOOST_CHECK_EXCEPTION(drop_options(table, one_block), InputError, [](InputError const& e) {
+        return std::string(e.what()).find("drops every block of doubled; one at least must run") != std::string::npos;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(long_names_of_blocks_are_shortened_and_stay_apart) {
+    std::string const begin = "é/" + std::string(40, 'x') + "/", end = "/" + std::string(60, 'y') + "/é";
+    Network const network(drawn("long", {1, 8, 8, 4}, [&](Graph::Builder& graph) {
+        auto const short_name = std::string(Network::longest_block_name, 'z');
+        auto tensor = convolved(graph, short_name, TensorId(0), 4);
+        for (auto const* middle : {"a", "b", "c"}) tensor = convolved(graph, begin + middle + end, tensor, 4);
+        return tensor;
+    }));
+    BOOST_REQUIRE(network.size() == 4);
+    BOOST_TEST(network.blocks()[0].name == std::string(64, 'z'));
+    for (auto const& block : network.blocks()) {
+        BOOST_TEST(block.name.size() <= Network::longest_block_name);
+        BOOST_TEST((*network.find(block.name)).index() == static_cast<std::size_t>(&block - network.blocks().data()));
+    }
+    BOOST_TEST(network.blocks()[1].name.starts_with("é/xxx"));
+    BOOST_TEST(network.blocks()[1].name.ends_with("yyy/é"));
+    BOOST_TEST(network.blocks()[1].name.find("x…y") != std::string::npos);
+    BOOST_TEST(network.blocks()[3].name.find("x…3…y") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
