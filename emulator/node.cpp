@@ -484,10 +484,16 @@ void Node::compute(Work& work) {
     if (make_way) processor_priority_.compute();
     double const begin = clock_.now();
     Tensor tensor = std::move(work.input);
-    // Blocks that vanished in between cost nothing in the model, but may have to reshape (zero-padding shortcuts).
-    for (int vanished = order.previous_block + 1; vanished < order.block; ++vanished)
-        tensor = executor_->run(BlockId(vanished), BlockMode::skip, std::move(tensor));
-    work.output = executor_->run(BlockId(order.block), static_cast<BlockMode>(order.mode), std::move(tensor));
+    // Blocks that vanished cost nothing in the model, but what is left of them (zero-padding, an activation) is applied
+    // where the next block runs; behind the last one that ran, with it.
+    auto const apply_vanished = [&](int first, int end) {
+        for (int block = first; block < end; ++block)
+            tensor = executor_->run(BlockId(block), BlockMode::skip, std::move(tensor));
+    };
+    apply_vanished(order.previous_block + 1, order.block);
+    tensor = executor_->run(BlockId(order.block), static_cast<BlockMode>(order.mode), std::move(tensor));
+    if (order.to_node < 0) apply_vanished(order.block + 1, static_cast<int>(blocks_));
+    work.output = std::move(tensor);
     work.kernel_s = clock_.now() - begin;
     if (make_way) processor_priority_.wait_for_deadlines();
 }

@@ -2,6 +2,7 @@
 
 #include "emulator/kernel_executor.hpp"
 #include "loopback_cluster.hpp"
+#include "tests/drawn_network.hpp"
 
 using namespace skipstone;
 using namespace skipstone::test;
@@ -50,6 +51,37 @@ BOOST_AUTO_TEST_CASE(logits_are_bit_identical_however_the_blocks_are_spread) {
         for (std::size_t block = 0; block < network.size(); ++block)
             tensor = executor->run(BlockId(block), BlockMode::full, std::move(tensor));
         BOOST_TEST(std::ranges::equal(tensor.values(), logits));
+    }
+}
+
+// The network's last blocks vanish: what is left of them is applied by whoever runs the last block that is there.
+BOOST_AUTO_TEST_CASE(vanished_blocks_at_the_end_are_applied) {
+    auto scenario = spread_scenario();
+    scenario.planner.name = "greedy";
+    scenario.network.profile = drawn("tail", {1, 8, 8, 3}, [](Graph::Builder& graph) {
+        auto const stem = convolved(graph, "stem", TensorId(0), 8);  // no ReLU: some of it is negative
+        auto const sum = graph.add("sum1", op::Add{}, {convolved(graph, "tail1", stem, 8), stem});
+        auto const middle = graph.add("relu1", op::Relu{}, {sum});
+        auto const wider = graph.add("wider", op::Subsample{1, 12}, {middle});
+        return graph.add("relu2", op::Relu{},
+                         {graph.add("sum2", op::Add{}, {convolved(graph, "tail2", middle, 12), wider})});
+    });
+    scenario.accuracy.network = "tail";
+    scenario.accuracy.rows = {{{}, BlockMode::skip, 0.5, ""}, {{"tail1", "tail2"}, BlockMode::skip, 0.9, ""}};
+    Network const network(scenario.network.profile);
+    auto const packed = pack(scenario, network);
+    auto const executor = emulator::make_kernel_executor(packed);
+    auto const run = run_loopback(scenario, with_kernels(packed, 2));
+    BOOST_REQUIRE(!run.logits.empty());
+    for (auto const& [key, logits] : run.logits) {
+        auto const& state = run.results.at(static_cast<std::size_t>(key.first)).course.state;
+        auto tensor = numbered_image(network, state.requests.at(static_cast<std::size_t>(key.second)).image);
+        tensor = executor->run(BlockId(std::size_t{0}), BlockMode::full, std::move(tensor));
+        BOOST_TEST(std::ranges::any_of(tensor.values(), [](float value) { return value < 0; }));
+        for (std::size_t block = 1; block < network.size(); ++block)
+            tensor = executor->run(BlockId(block), BlockMode::skip, std::move(tensor));
+        BOOST_TEST(std::ranges::equal(tensor.values(), logits));
+        BOOST_TEST(std::ranges::none_of(logits, [](float value) { return value < 0; }));
     }
 }
 
