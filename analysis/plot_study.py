@@ -121,16 +121,17 @@ class Table:
     def read_stages(self, path, content):
         """Block -> stage, in the order of the network. Tables that do not tell are of residual networks: stem, s2b1 … s5b3, head."""
         named = set().union(*(dropped for dropped, _ in self.rows), (block for block, _ in self.not_run))
-        lists = content.get("stages")
-        if lists is None:
+        if "blocks" not in content:
             names = sorted(named, key=place_in_residual_network)
             return dict(zip(names, stages.of_names(names)))
-        if not isinstance(lists, list) or not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
-            raise InputError(f"{path}: stages = {lists!r:.60}; must be a list of block names for each stage")
-        told = {name: number for number, names in enumerate(lists, 1) for name in names}
-        if unknown := sorted(named - told.keys()):
-            raise InputError(f"{path}: block {unknown[0]!r} is in none of the stages")
-        return told
+        names, numbers = content["blocks"], content.get("stages")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InputError(f"{path}: blocks = {names!r:.60}; must be a list of block names")
+        if not isinstance(numbers, list) or len(numbers) != len(names) or not all(type(number) is int for number in numbers):
+            raise InputError(f"{path}: stages = {numbers!r:.60}; must be a whole number for each of the blocks")
+        if unknown := sorted(named - set(names)):
+            raise InputError(f"{path}: block {unknown[0]!r} is not among the blocks")
+        return dict(zip(names, numbers))
 
     def in_network_order(self, blocks):
         wanted = set(blocks)
@@ -254,12 +255,12 @@ def draw_larger(axes, table):
 
 
 def pairs_names(table):
-    return {block for pair in table.pairs() for block in pair}
+    return sorted({block for pair in table.pairs() for block in pair})
 
 
 def inches_more(names):
     """What names take that are longer than those of a residual network."""
-    return 0.07 * max(0, max((len(stages.shortened(name)) for name in names), default=0) - 6)
+    return 0.075 * max(0, max(map(len, stages.all_shortened(names)), default=0) - 6)
 
 
 def draw(table, title):

@@ -71,6 +71,11 @@ StudyPlan make_plan(StudyOptions const& options, Network const& network) {
         plan.sharing = Sharing::none;
     else if (share != "on")
         throw InputError("--share " + share + ": must be on or off");
+    if ((drops == "singles" || drops == "pairs" || drops == "greedy") &&
+        std::ranges::none_of(network.blocks(), &Block::is_droppable))
+        throw InputError("--drops " + drops + ": " + network.name() +
+                         " has no block that could be dropped, since none adds a shortcut to what it computes; --drops "
+                         "none measures its accuracy");
     if (drops == "singles") {
         plan.drops = single_drops(network, modes);
     } else if (drops == "pairs") {

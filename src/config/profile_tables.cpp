@@ -245,7 +245,8 @@ AccuracyTable read_accuracy_table(TableReader reader, std::string const& name) {
     table.source = reader.text("source").value_or("");
     table.weights_sha256 = reader.text("weights_sha256").value_or("");
     for (auto const* key : {"date", "weights", "software", "remark", "convolutions"}) reader.text(key);
-    reader.texts("labels");
+    for (auto const* key : {"labels", "blocks"}) reader.texts(key);
+    reader.integers("stages", 1, std::numeric_limits<int>::max());
     reader.integer("input", 1, any_integer);
     for (TableReader& row : reader.required("row", reader.tables("row"), "its rows, [[row]] each"))
         table.rows.push_back(read_accuracy_row(std::move(row)));

@@ -227,6 +227,12 @@ std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance c
     add("convolutions", provenance.convolutions);
     if (provenance.input > 0) text += "input = " + std::to_string(provenance.input) + "\n";
     if (!provenance.labels.empty()) text += "labels = " + string_list(provenance.labels) + "\n";
+    if (!provenance.blocks.empty()) {
+        text += "blocks = " + string_list(provenance.blocks) + "\nstages = [";
+        for (auto const& stage : provenance.stages)
+            text += (&stage == &provenance.stages.front() ? "" : ", ") + std::to_string(stage);
+        text += "]\n";
+    }
     return text + accuracy_rows(table, "row");
 }
 

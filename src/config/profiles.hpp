@@ -15,8 +15,8 @@
 
 // Profiles: networks, devices, links, faults, accuracy tables, calibrations and scenarios that a name stands for. A
 // name is looked up as NAME.toml in the kind's folder under each of the profile folders; what contains a '/' or ends in
-// .toml is a path, relative to a given folder first, then to the current one; so is a name that no profile has, if a file
-// has it.
+// .toml is a path, relative to a given folder first, then to the current one; so is a name that no profile has, if a
+// file has it.
 namespace skipstone::config {
 
 enum class ProfileKind { network, device, link, fault, accuracy, calibration, scenario };
@@ -64,9 +64,11 @@ std::string device_profile_text(Device const& device, std::string const& source)
 // How an accuracy table came about, beyond its own fields; empty ones are left out.
 struct AccuracyProvenance {
     std::string date, weights, software, remark;
-    std::string convolutions;  // the policy: standard, measured or direct
-    int input = 0;             // height and width of the network's input
+    std::string convolutions;         // the policy: standard, measured or direct
+    int input = 0;                    // height and width of the network's input
     std::vector<std::string> labels;  // names of the data's class folders, by label
+    std::vector<std::string> blocks;  // of the network, in order
+    std::vector<int> stages;          // theirs, for pictures
 };
 // An accuracy table's TOML text; loads to the same table, its name (the file's) excepted.
 std::string accuracy_table_text(AccuracyTable const& table, AccuracyProvenance const& provenance = {});

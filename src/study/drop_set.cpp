@@ -17,9 +17,10 @@ std::string text(TensorShape shape) {
     return std::to_string(shape.h) + " x " + std::to_string(shape.w) + " x " + std::to_string(shape.c);
 }
 
-// Why a stem or head cannot run in a mode.
+// Why a block that is not droppable cannot run in a mode.
 std::string reason(Block const& block, BlockMode mode) {
     if (mode == BlockMode::direct) return "it has no skip connection that could be dropped";
+    if (block.input == block.output) return "it has no skip connection";
     return "it has no skip connection, and its input (" + text(block.input) +
            ") does not fit in place of its output (" + text(block.output) + ")";
 }
@@ -38,8 +39,9 @@ DropSet read_row(config::TableReader& row, Network const& network) {
             std::vector<std::string> names;
             for (auto const& known : network.blocks())
                 if (known.is_droppable()) names.push_back(known.name);
-            row.fail("dropped", "there is no block \"" + name + "\" in " + network.name() + "; the nearest is \"" +
-                                    nearest(name, names) + "\"");
+            row.fail("dropped", "there is no block \"" + name + "\" in " + network.name() +
+                                    (names.empty() ? ", and none that could be dropped"
+                                                   : "; the nearest is \"" + nearest(name, names) + "\""));
         }
         if (!network.block(*block).is_droppable())
             row.fail("dropped", "block \"" + name + "\" cannot be dropped: " + reason(network.block(*block), set.mode));

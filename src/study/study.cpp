@@ -112,7 +112,7 @@ double passes_left(Workplace const& workplace, std::size_t data, std::vector<Dro
     auto images = workplace.data(data).size();
     for (auto const& [batch, predictions] : known) images -= workplace.images_of(data, batch);
     return static_cast<double>(images) *
-           (PrefixTree(network, sets, sharing).macs() / PrefixTree(network, {DropSet{}}, sharing).macs());
+           (std::max(PrefixTree(network, sets, sharing).macs(), Macs(1)) / std::max(network.total_macs(), Macs(1)));
 }
 
 void sort_by_accuracy(std::vector<MeasuredSet>& sets) {

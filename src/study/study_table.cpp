@@ -64,9 +64,20 @@ std::string table_text(Workplace const& workplace, Measurement const& measuremen
     table.source = "measured by skipstone study with the weights " + file_name(weights.file) + " (sha256 " +
                    weights.sha256 + "), " + provenance.date;
     for (auto const& set : measurement.sets) table.rows.push_back(row_of(set, workplace.network()));
-    auto text = config::accuracy_table_text(
-        table, {provenance.date, file_name(weights.file), provenance.software, provenance.remark,
-                provenance.convolutions, workplace.network().input_shape().h, data.class_folders()});
+    config::AccuracyProvenance about{provenance.date,
+                                     file_name(weights.file),
+                                     provenance.software,
+                                     provenance.remark,
+                                     provenance.convolutions,
+                                     workplace.network().input_shape().h,
+                                     data.class_folders(),
+                                     {},
+                                     {}};
+    for (auto const& block : workplace.network().blocks()) {
+        about.blocks.push_back(block.name);
+        about.stages.push_back(block.stage);
+    }
+    auto text = config::accuracy_table_text(table, about);
     if (!not_run.empty()) text += "\n# Not run:\n";
     for (auto const& block : not_run)
         text += "# " + block.block + ", mode " + std::string(to_string(block.mode)) + ": " + block.reason + "\n";

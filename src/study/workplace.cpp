@@ -10,6 +10,20 @@ namespace skipstone::study {
 
 namespace {
 
+// A block that, dropped, gives what it reads, number for number: its shortcut is the identity, and behind its sum is
+// nothing, or a ReLU that leaves its input as it is.
+bool passes_on(Network const& network, BlockId id) {
+    auto const& block = network.block(id);
+    if (!block.has_identity_shortcut() || id.index() == 0) return false;
+    auto const& graph = network.graph();
+    auto const last = block.operators.back();
+    bool const changes =
+        last != block.shortcut->sum && !(graph.at(last).as<op::Relu>() && !graph.at(block.reads).is_negative_somewhere);
+    bool const is_signed_alike =
+        graph.at(block.reads).is_negative_somewhere == graph.at(block.gives).is_negative_somewhere;  // int8 or uint8
+    return !changes && is_signed_alike && network.output_type(id) == network.output_type(BlockId(id.index() - 1));
+}
+
 class Walk {
   public:
     Walk(Network const& network, kernels::NetworkKernels& kernels, PrefixTree const& tree, std::size_t images,
@@ -31,9 +45,8 @@ class Walk {
             if (stop_) return;
             bool const last = next == node.children.back().second;
             auto input = last ? std::move(activations) : activations.clone();
-            // What a block gives is not negative, and ReLU leaves it as it is.
-            bool const vanishes = mode == BlockMode::skip && network_.block(BlockId(depth)).has_identity_shortcut();
-            visit(next, depth + 1, vanishes ? std::move(input) : kernels_.run(BlockId(depth), mode, std::move(input)));
+            bool const passes = mode == BlockMode::skip && passes_on(network_, BlockId(depth));
+            visit(next, depth + 1, passes ? std::move(input) : kernels_.run(BlockId(depth), mode, std::move(input)));
         }
     }
 

@@ -103,20 +103,21 @@ class Draws(PlotCase):
     def test_stages_and_order_come_from_the_table(self):
         names = [f"features.denseblock{b}.denselayer{b}.conv1" for b in (3, 2, 1, 4)]
         rows = [BASELINE, *(([name], 0.8, {}) for name in sorted(names)), (names[:2], 0.7, {})]
-        lines = f"# {names[3]}, mode direct: it has no skip connection\nstages = {[names[:1], names[1:]]}\n"
+        lines = f"# {names[3]}, mode direct: it has no skip connection\nblocks = {toml(names)}\nstages = [1, 2, 2, 2]\n"
         self.path.write_text(lines + table_text(rows))
         figure = self.figure_of(self.path)
         axes = panel(figure, "One block")
-        self.assertEqual(labels(axes.xaxis), ["features…denselayer3.conv1", "features…denselayer2.conv1", "features…denselayer1.conv1",
-                                              "features…denselayer4.conv1"])
+        self.assertEqual(labels(axes.xaxis), [f"…denseblock{b}.denselayer{b}…" for b in (3, 2, 1, 4)])
         shaded = [box for box in axes.patches if box.get_facecolor()[0] > 0.95]
         self.assertEqual(len(shaded), 1)
         self.assertNotEqual(panel(figure, "Two blocks").get_xticklabels()[0].get_rotation(), 0)
 
     def test_wrong_stages_are_refused(self):
-        for value, message in (("3", "must be a list of block names for each stage"), ("[[1]]", "must be a list"),
-                               ("[[\"s2b2\"]]", "block 's2b10' is in none of the stages")):
-            self.path.write_text(f"stages = {value}\n" + table_text([BASELINE, *SINGLES]))
+        for lines, message in (("blocks = 3", "must be a list of block names"), ("blocks = [1]", "must be a list of block names"),
+                               ("blocks = ['s2b2', 's2b10']", "stages = None; must be a whole number for each"),
+                               ("blocks = ['s2b2', 's2b10']\nstages = [1]", "must be a whole number for each of the blocks"),
+                               ("blocks = ['s2b2']\nstages = [1]", "block 's2b10' is not among the blocks")):
+            self.path.write_text(lines + "\n" + table_text([BASELINE, *SINGLES]))
             result = self.run_script()
             self.assertEqual(result.returncode, 2)
             self.assertIn(message, result.stderr)

@@ -192,9 +192,17 @@ BOOST_AUTO_TEST_CASE(an_accuracy_table_text_loads_as_the_same_table) {
     AccuracyTable table = load_accuracy_table("khan2023-table1", shipped());
     table.weights_sha256 = "abc";
     Folder const folder("accuracy");
-    auto const file = folder.write(
-        "t.toml", accuracy_table_text(
-                      table, {"2024-01-01", "w.h5", "skipstone 0.1.0", "a \"remark\"", "direct", 96, {"cat", "dog"}}));
+    auto const text = accuracy_table_text(table, {"2024-01-01",
+                                                  "w.h5",
+                                                  "skipstone 0.1.0",
+                                                  "a \"remark\"",
+                                                  "direct",
+                                                  96,
+                                                  {"cat", "dog"},
+                                                  {"stem", "a.conv1", "head"},
+                                                  {1, 2, 2}});
+    BOOST_TEST(text.find("\nblocks = [\"stem\", \"a.conv1\", \"head\"]\nstages = [1, 2, 2]\n") != std::string::npos);
+    auto const file = folder.write("t.toml", text);
     AccuracyTable const again = load_accuracy_table(file.string(), shipped());
     BOOST_TEST(again.network == table.network);
     BOOST_TEST(again.dataset == table.dataset);

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 
+#include "tests/drawn_network.hpp"
 #include "tests/network_profiles.hpp"
 #include "tests/study/support.hpp"
 #include "units/error.hpp"
@@ -53,6 +54,9 @@ BOOST_AUTO_TEST_CASE(blocks_that_cannot_run_in_a_mode_are_listed_with_the_reason
         "it has no skip connection, and its input (224 x 224 x 3) does not fit in place of its output (56 x 56 x 64)");
     BOOST_TEST(not_run[3].block == "head");
     BOOST_TEST(not_run[3].reason == "it has no skip connection that could be dropped");
+    Network const plain(test::drawn(
+        "plain", {1, 8, 8, 4}, [](Graph::Builder& graph) { return test::convolved(graph, "conv", TensorId(0), 4); }));
+    BOOST_TEST(single_drops(plain, both).not_run.front().reason == "it has no skip connection");
 }
 
 BOOST_AUTO_TEST_CASE(pairs_are_of_identity_blocks) {

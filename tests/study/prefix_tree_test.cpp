@@ -5,6 +5,7 @@
 
 #include "kernels/network_kernels.hpp"
 #include "study/workplace.hpp"
+#include "tests/drawn_network.hpp"
 #include "tests/network_profiles.hpp"
 #include "units/random.hpp"
 
@@ -125,6 +126,22 @@ BOOST_AUTO_TEST_CASE(shared_prefixes_give_the_classes_of_each_set_alone) {
     compare_with_one_by_one(Network(test::resnet20(16)), Sharing::prefixes);
     auto const with_projections = test::changed(test::resnet50(32, {2, 2, 2}), [](auto& shape) { shape.width = 16; });
     compare_with_one_by_one(Network(with_projections), Sharing::prefixes);
+}
+
+// Of three blocks ReLU(F(x) + x) the first reads negative numbers: dropped, it still sets them to 0.
+BOOST_AUTO_TEST_CASE(a_dropped_block_still_rectifies_what_may_be_negative) {
+    Network const network(test::drawn("signed", {1, 8, 8, 3}, [](Graph::Builder& graph) {
+        auto tensor = test::convolved(graph, "stem", TensorId(0), 8);
+        for (std::string const name : {"first", "second", "third"})
+            tensor =
+                graph.add(name + ".relu", op::Relu{},
+                          {graph.add(name + ".sum", op::Add{}, {test::convolved(graph, name, tensor, 8), tensor})});
+        return graph.add("head", op::FullyConnected{10}, {graph.add("mean", op::GlobalAverage{}, {tensor})});
+    }));
+    BOOST_REQUIRE(network.find("first"));
+    BOOST_TEST(network.graph().at(network.block(*network.find("first")).reads).is_negative_somewhere);
+    BOOST_TEST(!network.graph().at(network.block(*network.find("second")).reads).is_negative_somewhere);
+    compare_with_one_by_one(network, Sharing::prefixes);
 }
 
 BOOST_AUTO_TEST_CASE(without_sharing_the_classes_are_the_same) {
