@@ -119,7 +119,7 @@ NetworkTiming time_network(Network const& network, TimingSettings const& setting
         timing.blocks.push_back({block.name, Seconds(quantile(within[b], 0.5)), Seconds(quantile(within[b], 0.99)),
                                  Seconds(quantile(alone[b], 0.5)), Seconds(first[b]), block.macs * settings.batch,
                                  bytes_moved(network, BlockId(b), settings.batch, element),
-                                 kernels.implementation(BlockId(b))});
+                                 kernels.implementation(BlockId(b)), block.stage});
     }
     return timing;
 }

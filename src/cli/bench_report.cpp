@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/console.hpp"
+#include "config/profile_tables.hpp"
 
 namespace skipstone::cli {
 
@@ -109,7 +110,7 @@ std::string device_profile_text(HostProfile const& profile, NetworkTiming const&
         key("transmit", "1 W", guess) + key("receive", "1 W", guess) + key("idle", "50 W", guess) +
         "\n[compute_seconds]\n";
     for (auto const& block : timing.blocks)
-        text += key(block.block, rounded(block.median.value() / timing.batch, "s"));
+        text += key(config::toml_key(block.block), rounded(block.median.value() / timing.batch, "s"));
     return text;
 }
 

@@ -57,10 +57,12 @@ std::optional<std::vector<double>> block_seconds(HostProfile const& profile, Net
     auto const found = std::ranges::find_if(profile.timings, [&](auto const& t) { return t.same_setting(wanted); });
     if (found == profile.timings.end() || found->blocks.size() != network.size()) return std::nullopt;
     std::vector<double> seconds;
+    // A family's last block holds the classifier: with another number of classes, its time is scaled.
+    bool const is_scalable = network.profile().family->is_scalable();
     for (std::size_t b = 0; b < network.size(); ++b) {
         auto const& block = found->blocks[b];
         auto const macs = network.blocks()[b].macs * batch;
-        bool const other_classes = b + 1 == network.size() && block.macs.value() > 0;
+        bool const other_classes = is_scalable && b + 1 == network.size() && block.macs.value() > 0;
         if (block.block != network.blocks()[b].name || (block.macs != macs && !other_classes)) return std::nullopt;
         seconds.push_back(block.median.value() / batch * (block.macs == macs ? 1 : macs / block.macs));
     }

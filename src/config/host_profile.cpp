@@ -25,9 +25,11 @@ constexpr std::string_view format = "skipstone-host-profile";
 constexpr int most_threads = 4096, most_images = 65536, most_pixels = 4096;
 
 Json json_of(BlockTiming const& block) {
-    return {{"block", block.block},           {"median_s", block.median.value()},      {"p99_s", block.p99.value()},
-            {"alone_s", block.alone.value()}, {"first_s", block.first.value()},        {"macs", block.macs.value()},
-            {"bytes", block.bytes},           {"implementation", block.implementation}};
+    Json json{{"block", block.block},           {"median_s", block.median.value()},      {"p99_s", block.p99.value()},
+              {"alone_s", block.alone.value()}, {"first_s", block.first.value()},        {"macs", block.macs.value()},
+              {"bytes", block.bytes},           {"implementation", block.implementation}};
+    if (block.stage > 0) json["stage"] = block.stage;
+    return json;
 }
 
 Json json_of(NetworkTiming const& timing) {
@@ -72,6 +74,7 @@ BlockTiming read_block(TableReader reader) {
     block.macs = Macs(needed(reader, "macs", reader.integer("macs", 0, std::numeric_limits<std::int64_t>::max())));
     block.bytes = needed(reader, "bytes", reader.number("bytes", not_negative));
     block.implementation = text_at(reader, "implementation");
+    block.stage = static_cast<int>(reader.integer("stage", 1, std::numeric_limits<int>::max()).value_or(0));
     reader.finish();
     return block;
 }

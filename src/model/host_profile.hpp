@@ -35,6 +35,7 @@ struct BlockTiming {
     Macs macs{};                 // of all images
     double bytes = 0;            // that its convolutions read and write: weights once, inputs and outputs of all images
     std::string implementation;  // the library's names of its kernels
+    int stage = 0;               // Block::stage; 0: timed by an earlier program
 };
 
 // A network's kernels with so many threads and images.
