@@ -235,10 +235,16 @@ scenario = "{self.scenario(changes)}"
         sweep = self.sweep({"rounds.count": 1_000_000}, "objective.alpha = [0, 0.5, 1]", "long")
         said = self.submit_sweep(sweep, "--bundle", "3", "--cpus-per-task=3")
         array = re.match("job ([0-9]+): tasks 0, ", said)[1]
+
+        def running():  # a job that is pending, scancel tries to signal for a minute and a half
+            return [job for job, state in cluster.jobs().items() if job.startswith(f"{array}_") and state == "RUNNING"]
+
         end = time.monotonic() + LIMIT_S
-        while len(sweep.log()) < 3 and time.monotonic() < end:
+        while len(sweep.log()) < 3 or not (tasks := running()):
+            if time.monotonic() > end:
+                self.fail(f"no 3 points within {LIMIT_S} s: {sweep.log()}\n{self.outputs()}\n{cluster.jobs()}\n{cluster.logs()}")
             time.sleep(0.05)
-        [task] = [job for job in cluster.jobs() if job.startswith(f"{array}_")]
+        [task] = tasks
         cluster.command("scancel", "--batch", "--signal=TERM", task)
         self.assertEqual(cluster.wait_for_jobs(LIMIT_S)[task], "FAILED")
         self.assertEqual(sweep.left(), "0-2")
