@@ -211,6 +211,12 @@ std::vector<std::string> block_names(trace::Reader const& trace) {
     return names;
 }
 
+std::vector<std::int32_t> block_stages(trace::Reader const& trace) {
+    std::vector<std::int32_t> stages;
+    for (auto const& block : trace.header().blocks) stages.push_back(block.stage);
+    return stages;
+}
+
 Json outages_of(trace::Reader const& trace) {
     auto outages = Json::array();
     for (auto const& row : trace.read<trace::OutageRow>())
@@ -243,6 +249,7 @@ void write_page(std::ostream& out, Analysis const& analysis, trace::Reader const
                     {"rejections", objects_of(analysis.rejections)},
                     {"devices", objects_of(analysis.devices)},
                     {"blocks", block_names(trace)},
+                    {"stages", block_stages(trace)},
                     {"deviations", objects_of(analysis.deviations)},
                     {"fidelity", object_of(analysis.fidelity)},
                     {"rounds", rounds_of(trace, shown)},

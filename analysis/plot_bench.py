@@ -263,7 +263,7 @@ def draw_times(axes, profile, setting, colour):
 
 def room_for(names):
     """Inches that upright names take more."""
-    return max(0.3, 0.07 * max(map(len, names))) if upright(names) else 0
+    return max(0.3, 0.075 * max(map(len, names))) if upright(names) else 0
 
 
 def draw(profile, title):

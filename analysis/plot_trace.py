@@ -196,7 +196,7 @@ def draw_stacked(axes, rounds, layers):
         bottom = bottom + heights
     columns = fitting_columns(axes, 0.4, ncols=4, loc="upper left", columnspacing=1)
     lines = -(-len(layers) // columns)
-    axes.set_ylim(0, max(1, bottom.max()) * (1.3 + 0.12 * max(0, lines - 2)))  # room for the legend
+    axes.set_ylim(0, max(1, bottom.max()) * (1.3 + 0.13 * (lines - 1)))  # room for the legend
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("round")
 

@@ -1,6 +1,7 @@
 """Stages of a network's blocks in pictures: their labels and colours, and long names in little room."""
 
 import itertools
+import os
 import re
 
 MOST_SHADES = 8  # of one colour map from dark to light that can be told apart
@@ -25,10 +26,10 @@ def labels(names, stages):
 
 
 def colours(colormaps, stages):
-    """Stage -> colour, in the order of the network: dark to light, of many stages from blue over green to red."""
+    """Stage -> colour, in the order of the network: dark to light, of many stages from blue over green to orange (what is sent is red)."""
     order = list(dict.fromkeys(stages))
-    map_ = colormaps["viridis" if len(order) <= MOST_SHADES else "turbo"]
-    return {stage: map_(0.05 + 0.9 * i / max(1, len(order) - 1)) for i, stage in enumerate(order)}
+    map_, span = (colormaps["viridis"], 0.9) if len(order) <= MOST_SHADES else (colormaps["turbo"], 0.8)
+    return {stage: map_(0.05 + span * i / max(1, len(order) - 1)) for i, stage in enumerate(order)}
 
 
 def thinned(labels_, most=24):
@@ -48,9 +49,22 @@ def shortened(name, most=26):
 
 
 def all_shortened(names, most=26):
-    """Names, shortened but for those that would be the same then."""
-    short = [shortened(name, most) for name in names]
+    """Names of at most so many characters: without the parts that all begin and end with where some are longer, then each shortened;
+    but for those that would be the same then."""
+    if max(map(len, names), default=0) <= most:
+        return list(names)
+    begin, end = common_begin(names), common_begin([name[::-1] for name in names])
+    short = []
+    for name in names:
+        core = name[begin:len(name) - end] if begin + end < len(name) else name
+        short.append(shortened(("…" if begin else "") + core + ("…" if end else ""), most))
     return [name if short.count(brief) > 1 else brief for name, brief in zip(names, short)]
+
+
+def common_begin(names):
+    """Length of the parts, up to a dot or slash, that all names begin with."""
+    together = len(os.path.commonprefix(names))
+    return max(names[0].rfind(mark, 0, together) for mark in "./") + 1 if len(names) > 1 else 0
 
 
 def marks(stages):

@@ -36,7 +36,13 @@ function plan() {
     select("plan-about").textContent = "Which device (its number in the timeline) runs which block of a request; × is a dropped block. "
       + (all.length > listed.length ? `Shown are ${listed.length} of ${plural(all.length, "request")}; choose a round above to see its own.` : "");
     const table = element("table"), head = element("tr"), top = element("thead"), body = element("tbody");
-    head.append(element("th", ""), ...trace.blocks.map((block) => element("th", block, { scope: "col" })), element("th", "latency, accuracy"));
+    const upright = trace.blocks.some((block) => block.length > 8); // names that would make columns wide
+    const heading = (block) => {
+      const made = element("th", undefined, { scope: "col", title: block });
+      made.append(element("span", brief(block), upright ? { class: "upright" } : {}));
+      return made;
+    };
+    head.append(element("th", ""), ...trace.blocks.map(heading), element("th", "latency, accuracy"));
     top.append(head);
     body.append(...listed.map(row));
     table.append(top, body);

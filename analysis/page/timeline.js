@@ -6,10 +6,22 @@ const KIND = { compute: 1, transmit: 2, receive: 3, wait: 4 };
 const FLAG = { overrun: 1, failed: 4 };
 const COLOUR = { transmit: "#b5493a", receive: "#e8a598", late: "#d00000" };
 
-// A block's stage: "s3b2" is in s3, others ("stem", "head") are stages of their own.
-const stageOf = (block) => (block.match(/^(s\d+)b\d+$/) || [block, block])[1];
-const stages = [...new Set(trace.blocks.map(stageOf))];
-const stageColour = d3.scaleOrdinal(stages, stages.map((_, i) => d3.interpolateViridis(stages.length < 2 ? 0.4 : 0.04 + (0.9 * i) / (stages.length - 1))));
+// A name of at most so many characters: of a longer one, its beginning and, rather, its end.
+function brief(name, most = 26) {
+  if (name.length <= most) return name;
+  const begin = Math.floor((most - 1) / 3);
+  return `${name.slice(0, begin)}…${name.slice(name.length - (most - 1 - begin))}`;
+}
+
+// Blocks of one stage have one colour: from dark to light, of many stages from blue over green to orange (what is sent is red).
+const stages = [...new Set(trace.stages)];
+const [shadeAt, span] = stages.length <= 8 ? [d3.interpolateViridis, 0.9] : [d3.interpolateTurbo, 0.8];
+const stageColour = d3.scaleOrdinal(stages, stages.map((_, i) => shadeAt(stages.length < 2 ? 0.4 : 0.04 + (span * i) / (stages.length - 1))));
+// By its block, where it has one.
+function stageName(stage) {
+  const members = trace.blocks.filter((_, block) => trace.stages[block] === stage);
+  return members.length === 1 ? brief(members[0]) : `stage ${stage}`;
+}
 const inkOn = (colour) => (d3.lab(colour).l > 58 ? "#000" : "#fff");
 
 const deviceName = (device) => trace.devices[device].name;
@@ -53,7 +65,7 @@ function timeline() {
   function colourOf(i) {
     if (kind[i] === KIND.transmit) return COLOUR.transmit;
     if (kind[i] === KIND.receive) return COLOUR.receive;
-    return kind[i] === KIND.wait ? shades.wait : stageColour(stageOf(blockName(block[i])));
+    return kind[i] === KIND.wait ? shades.wait : stageColour(trace.stages[block[i]]);
   }
 
   let shades = {}; // of what has no colour of its own
@@ -79,8 +91,10 @@ function timeline() {
         context.fillRect(left, flags[i] & FLAG.failed ? top + thickness / 2 - 1 : top, length, 2);
       }
       if (kind[i] === KIND.compute && thickness >= 11 && length > 26) {
-        const name = blockName(block[i]);
-        if (context.measureText(name).width < length - 6) {
+        const whole = blockName(block[i]), room = length - 6;
+        const wide = (text) => context.measureText(text).width;
+        const name = wide(whole) < room ? whole : brief(whole, Math.max(9, Math.floor((whole.length * room) / wide(whole)) - 1));
+        if (wide(name) < room) {
           context.fillStyle = inkOn(colour);
           context.fillText(name, left + 3, top + thickness / 2 + 0.5);
         }
@@ -264,7 +278,9 @@ function timeline() {
       item.append(chip, document.createTextNode(text));
       select("legend").append(item);
     };
-    stages.forEach((stage) => entry(stageColour(stage), /^s\d+$/.test(stage) ? `stage ${stage.slice(1)}` : stage));
+    const most = 24, step = (stages.length - 1) / (most - 1); // entries, evenly chosen
+    const listed = stages.length <= most ? stages : d3.range(most).map((i) => stages[Math.round(i * step)]);
+    listed.forEach((stage) => entry(stageColour(stage), stageName(stage)));
     entry("var(--wait)", "waits for input");
     entry(COLOUR.transmit, "sends");
     entry(COLOUR.receive, "receives");

@@ -5,7 +5,7 @@
     events = trace.events.assign(length_s=trace.events.end_s - trace.events.begin_s)
 
     done = trace.requests[trace.requests.status == "done"]
-    last = trace.plans[trace.plans.block == trace.blocks.block.max()]
+    last = trace.plans.dropna(subset=["device"]).sort_values(["revision", "block"]).groupby(["round", "request"]).tail(1)
     latency = done.merge(last, on=["round", "request"]).groupby("device").latency_s.describe()
 
     kinds = ["compute", "transmit", "receive"]

@@ -51,6 +51,8 @@ BOOST_AUTO_TEST_CASE(holds_all_of_a_small_trace) {
     auto const records = records_of(5);
     auto const data = data_of(page_of(sample::write(file("t.h5"), sample::header(), records)));
     BOOST_TEST(data.at("rounds").size() == 5U);
+    BOOST_TEST(data.at("blocks") == nlohmann::json({"b0", "b1", "b2"}));
+    BOOST_TEST(data.at("stages") == nlohmann::json({1, 2, 3}));
     std::size_t events = 0, requests = 0;
     for (auto const& record : records) {
         events += record.events.size();
