@@ -22,6 +22,7 @@ class Usage(ProgramTest):
             "run": ["--output", "--clock", "--dilation", "--planner", "--rounds", "--seed", "--images", "--weights", "--kernels",
                     "--set", "--strict", "--launch", "--print-config"],
             "plan": ["--instance", "--planner", "--round", "--requests", "--time-limit", "--json", "--dump-instance"],
+            "infer": ["--weights", "--network", "--data", "--limit", "--batch", "--threads", "--precision", "--calibration", "--force", "-o"],
             "check": ["--digest"],
         }
         for command, names in options.items():

@@ -55,6 +55,13 @@ def csv_is_whole(folder, name):
             raise Wrong(f"{table.name} is not whole")
 
 
+def outputs_are_whole(folder, name):
+    if (folder / name).exists():
+        with h5py.File(folder / name) as file:
+            if not (file["logits"][:] != 0).any(axis=1).all():
+                raise Wrong(f"{name} is not whole")
+
+
 def command(folder, *words):
     return subprocess.run([PROGRAM, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=300)
 
@@ -104,6 +111,7 @@ def cases(weights, images):
         Case("plan exact", ["plan", "plan.toml", "--planner", "exact", "--requests", "60"]),
         Case("plan ga", ["plan", "plan.toml", "--planner", "ga"]),
         Case("calibrate", ["calibrate", "--weights", weights, "--data", images, "-o", "c.toml"], ["c.toml"]),
+        Case("infer", ["infer", "--weights", weights, "--data", images, "-o", "o.h5"], ["o.h5"], lambda f: outputs_are_whole(f, "o.h5")),
         Case("bench", ["bench", "--network", "resnet20-cifar", "--batch", "1,64", "--passes", "200"]),
         Case("bench --choose", ["bench", "--network", "resnet20-cifar", "--choose", "--passes", "200"]),
     ]
