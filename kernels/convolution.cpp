@@ -1,5 +1,8 @@
 #include "kernels/convolution.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "units/error.hpp"
 
 namespace skipstone::kernels {
@@ -12,12 +15,39 @@ Bytes Convolution::weight_bytes() const {
     return TensorShape{out_channels, kernel_h, kernel_w, group_channels()}.bytes(activation_type(precision));
 }
 
-Convolution convolution_of(Network const& network, OperatorId id) {
+namespace {
+
+bool is_in(Block const& block, OperatorId id) {
+    return std::ranges::binary_search(block.operators, id);
+}
+
+std::optional<Scaling> scaling_of(Operator const& op) {
+    if (auto const* norm = op.as<op::BatchNorm>()) return Scaling{op.weights, norm->epsilon};
+    if (op.as<op::Affine>()) return Scaling{op.weights, std::nullopt};
+    return std::nullopt;
+}
+
+// Zeros around the image before it become its own padding.
+void take_padding(Convolution& c, Graph const& graph, Block const& block) {
+    auto const source = graph.source(c.reads);
+    if (c.reads == block.reads || !is_in(block, source)) return;
+    auto const* pad = graph.at(source).as<op::Pad>();
+    if (!pad || pad->mode != op::Pad::Mode::constant || pad->value != 0) return;
+    c.reads = graph.at(source).inputs.front();
+    c.in_height = graph.at(c.reads).shape.h;
+    c.in_width = graph.at(c.reads).shape.w;
+    c.padding_top += pad->padding.top;
+    c.padding_left += pad->padding.left;
+    c.padding_bottom += pad->padding.bottom;
+    c.padding_right += pad->padding.right;
+}
+
+Convolution convolution_of(Network const& network, Block const& block, OperatorId id) {
     auto const& graph = network.graph();
     auto const& op = graph.at(id);
-    SKIPSTONE_EXPECT(op.is_weighted());
     auto const in = graph.at(op.inputs.front()).shape, out = graph.at(op.output).shape;
     Convolution c;
+    c.op = id;
     c.name = op.name;
     c.weights = op.weights;
     c.reads = op.inputs.front();
@@ -43,25 +73,48 @@ Convolution convolution_of(Network const& network, OperatorId id) {
         c.padding_bottom = window.padding.bottom;
         c.padding_right = window.padding.right;
         c.has_bias = convolution->has_bias;
+        take_padding(c, graph, block);
     } else {
         c.kernel_h = in.h;
         c.kernel_w = in.w;
         c.has_bias = op.as<op::FullyConnected>()->has_bias;
     }
-    while (c.gives != graph.output() && graph.readers(c.gives).size() == 1) {
-        auto const& next = graph.at(graph.readers(c.gives).front());
-        auto const* norm = next.as<op::BatchNorm>();
-        if (!norm && !next.as<op::Affine>()) break;
-        c.scalings.push_back({next.weights, norm ? std::optional(norm->epsilon) : std::nullopt});
-        c.gives = next.output;
+    while (c.gives != block.gives && graph.readers(c.gives).size() == 1) {
+        auto const next = graph.readers(c.gives).front();
+        auto const scaling = is_in(block, next) ? scaling_of(graph.at(next)) : std::nullopt;
+        if (!scaling) break;
+        c.scalings.push_back(*scaling);
+        c.gives = graph.at(next).output;
     }
     return c;
 }
 
-std::vector<Convolution> convolutions(Network const& network, BlockId block) {
+}  // namespace
+
+std::vector<Convolution> convolutions(Network const& network, BlockId id) {
+    auto const& block = network.block(id);
     std::vector<Convolution> all;
-    for (auto const id : network.block(block).operators)
-        if (network.graph().at(id).is_weighted()) all.push_back(convolution_of(network, id));
+    for (auto const op : block.operators)
+        if (network.graph().at(op).is_weighted()) all.push_back(convolution_of(network, block, op));
+    return all;
+}
+
+std::vector<ChannelOperator> channel_operators(Network const& network, BlockId id) {
+    auto const& graph = network.graph();
+    std::set<TensorId> folded;
+    for (auto const& c : convolutions(network, id))
+        for (auto tensor = graph.at(c.op).output; tensor != c.gives;) {
+            tensor = graph.at(graph.readers(tensor).front()).output;
+            folded.insert(tensor);
+        }
+    std::vector<ChannelOperator> all;
+    for (auto const op_id : network.block(id).operators) {
+        auto const& op = graph.at(op_id);
+        auto const channels = graph.at(op.output).shape.c;
+        if (auto const scaling = scaling_of(op); scaling && !folded.contains(op.output))
+            all.push_back({op.name, channels, *scaling});
+        if (op.as<op::Prelu>()) all.push_back({op.name, channels, {op.weights, {}}, true});
+    }
     return all;
 }
 

@@ -35,21 +35,28 @@ struct Scaling {
 };
 
 struct Convolution : ConvolutionShape {
+    OperatorId op;
     std::string name;     // of the operator
     std::string weights;  // what the names of its weights begin with: W.weight [O, I / groups, kernel_h, kernel_w] or,
                           // the same elements, [O, I kernel_h kernel_w]; W.bias [O] if it has one
     bool has_bias = false;
     std::vector<Scaling> scalings;  // folded into it, in order
-    TensorId reads, gives;          // gives: behind the scalings
+    TensorId reads, gives;          // what is before a zero padding that is part of it; what is behind the scalings
 
     Bytes input_bytes() const;   // of one image
     Bytes weight_bytes() const;  // without bias
 };
 
-// An operator of the network's graph that is_weighted().
-Convolution convolution_of(Network const& network, OperatorId id);
-
-// Those of a block, in the graph's order.
+// Those of a block, in the graph's order: its operators that are weighted.
 std::vector<Convolution> convolutions(Network const& network, BlockId block);
+
+// An operator of a block with a number or two for each channel, which is part of no convolution.
+struct ChannelOperator {
+    std::string name;
+    int channels = 0;
+    Scaling scaling;
+    bool is_prelu = false;  // scaling.weights then has slopes alone
+};
+std::vector<ChannelOperator> channel_operators(Network const& network, BlockId block);
 
 }  // namespace skipstone::kernels

@@ -12,6 +12,7 @@ namespace skipstone::kernels {
 namespace {
 
 constexpr float residual_gain = 0.25F;
+constexpr float usual_slope = 0.25F;  // of PReLU (He et al. 2015)
 
 // Sum of the four 16-bit fields of each of two words: eight uniform variables, whose sum is close to normal (excess
 // kurtosis −0.15). Whole numbers until one multiplication: the same bits on every host, and 25 million of them take a
@@ -41,18 +42,33 @@ std::size_t product(std::vector<std::size_t> const& shape) {
 }  // namespace
 
 HeWeights::HeWeights(Network const& network, std::uint64_t seed) : seed_(seed) {
-    for (auto const& tensor : network.weight_tensors()) {
-        bool const ones =
-            tensor.name.ends_with(".running_var") || (tensor.shape.size() == 1 && tensor.name.ends_with(".weight"));
-        tensors_[tensor.name] = {tensor.shape, ones ? 1.0F : 0.0F, tensor.shape.size() > 1};
-    }
-    // Of the batch norm that ends F(x).
     auto const& graph = network.graph();
-    for (auto const& block : network.blocks())
-        if (block.shortcut)
-            for (auto const tensor : graph.at(block.shortcut->sum).inputs)
-                if (tensor != block.shortcut->output)
-                    tensors_.at(graph.at(graph.source(tensor)).name + ".weight").constant = residual_gain;
+    for (std::size_t o = 0; o < graph.operators().size(); ++o) {
+        auto const& op = graph.operators()[o];
+        for (auto const& [name, shape] : graph.weight_tensors(OperatorId(o))) {
+            auto& tensor = tensors_[name] = {shape, 0, 1, false};
+            bool const multiplies = name == op.weights + ".weight";
+            tensor.random = multiplies && op.is_weighted();
+            if (op.as<op::Prelu>())
+                tensor.constant = usual_slope;
+            else if (multiplies || name == op.weights + ".running_var")
+                tensor.constant = 1;
+        }
+    }
+    // What ends F(x): a batch norm, or a convolution alone.
+    for (auto const& block : network.blocks()) {
+        if (!block.shortcut) continue;
+        for (auto const side : graph.at(block.shortcut->sum).inputs) {
+            if (side == block.shortcut->output || side == block.reads) continue;
+            auto const& last = graph.at(graph.source(side));
+            auto const found = tensors_.find(last.weights + ".weight");
+            if (found == tensors_.end()) continue;
+            if (found->second.random)
+                found->second.gain = residual_gain;
+            else
+                found->second.constant = residual_gain;
+        }
+    }
 }
 
 WeightValues HeWeights::read(std::string_view name) {
@@ -62,7 +78,8 @@ WeightValues HeWeights::read(std::string_view name) {
     auto const count = product(tensor.shape);
     if (!tensor.random) return {tensor.shape, std::vector<float>(count, tensor.constant)};
     auto const fan_in = static_cast<double>(count / tensor.shape.front());
-    return {tensor.shape, normal_values(RandomStream(seed_, "weights:" + found->first), count, std::sqrt(2 / fan_in))};
+    return {tensor.shape,
+            normal_values(RandomStream(seed_, "weights:" + found->first), count, tensor.gain * std::sqrt(2 / fan_in))};
 }
 
 }  // namespace skipstone::kernels

@@ -2,29 +2,53 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
+#include "kernels/loops.hpp"
+#include "model/calibration.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::kernels {
 
 namespace {
 
+// There are kernels for it in 16 and 8 bits; others compute in float32, between conversions.
+bool has_short_kernels(Operator const& op) {
+    return only_moves(op.operation) || op.as<op::Relu>() || op.as<op::Add>() ||
+           ((op.as<op::MaxPool>() || op.as<op::AveragePool>()) && !has_loop(op.operation));
+}
+
+std::string text_of(Operator const& op) {
+    if (op.as<op::MaxPool>()) return "max pool";
+    if (op.as<op::GlobalAverage>() || op.as<op::AveragePool>()) return "average pool";
+    return op.name;
+}
+
 class Lowering {
   public:
-    Lowering(Network const& network, Block const& block, BlockMode mode)
-        : network_(network), graph_(network.graph()), block_(block), operators_(block.operators) {
+    Lowering(Network const& network, BlockId id, BlockMode mode)
+        : network_(network),
+          graph_(network.graph()),
+          block_(network.block(id)),
+          output_type_(network.output_type(id)),
+          operators_(block_.operators) {
+        if (network.precision() == Precision::int8) ranges_.emplace(network);
+        for (auto& c : convolutions(network, id)) {
+            auto const op = c.op;
+            convolutions_.emplace(op, std::move(c));
+        }
         if (mode != BlockMode::full) {
-            SKIPSTONE_EXPECT(block.shortcut.has_value());
-            leave_out(*block.shortcut, mode);
+            SKIPSTONE_EXPECT(block_.shortcut.has_value());
+            leave_out(*block_.shortcut, mode);
         }
     }
 
     std::vector<Step> lower(Value input) {
-        values_[block_.reads] = input;
+        values_[block_.reads] = {input};
         for (auto const id : operators_) add(id);
-        auto const output = value(block_.gives);
-        SKIPSTONE_ENSURE(output.type == type_of(block_.gives));
+        get(block_.gives, output_type_);
+        keep_what_is_read_again();
         return std::move(steps_);
     }
 
@@ -56,106 +80,212 @@ class Lowering {
         return found;
     }
 
-    template <class Kind>
     Operator const* only_reader(TensorId tensor) const {
-        if (tensor == block_.gives) return nullptr;
+        if (tensor == actual(block_.gives)) return nullptr;
         auto const found = readers(tensor);
-        return found.size() == 1 && found.front()->template as<Kind>() ? found.front() : nullptr;
+        return found.size() == 1 ? found.front() : nullptr;
     }
 
-    ElementType type_of(TensorId tensor) const {
-        auto const source = graph_.source(tensor);
-        auto const precision =
-            source ? graph_.precision_of(graph_.at(source), network_.precision()) : network_.precision();
-        if (precision == Precision::int8 && graph_.at(tensor).is_negative_somewhere) return ElementType::int8;
-        return activation_type(precision);
+    bool is_exact(TensorId tensor) const {
+        return network_.precision() == Precision::float32 || graph_.at(tensor).is_exact;
     }
 
-    Value value(TensorId tensor) const { return values_.at(actual(tensor)); }
+    // How a tensor lies for kernels of the network's precision.
+    Value in_precision(TensorId tensor) const {
+        if (!ranges_) return {tensor, activation_type(network_.precision())};
+        // What stands in a sum's place is in the sum's units, if it is computed for that.
+        bool const replaces = tensor == replaced_.second && tensor != block_.reads;
+        return {tensor, eight_bits(graph_, tensor), ranges_->of(replaces ? replaced_.first : tensor)};
+    }
+    Value given(TensorId tensor) const { return is_exact(tensor) ? Value{tensor} : in_precision(tensor); }
 
-    // A tensor in the type that an operator computes with.
-    Value converted(TensorId tensor, Operator const& op) {
-        auto from = value(tensor);
-        bool const exact = graph_.precision_of(op, network_.precision()) == Precision::float32;
-        auto const wanted = exact ? ElementType::float32 : type_of(actual(tensor));
-        if (from.type == wanted) return from;
-        Value const to{from.tensor, wanted};
-        steps_.push_back({Step::Kind::convert, from, to, {}, {}, false, "conversion"});
-        return values_[actual(tensor)] = to;
+    std::vector<Value> const& known(TensorId tensor) const { return values_.at(actual(tensor)); }
+    bool is_known_in(TensorId tensor, ElementType type) const {
+        return std::ranges::find(known(tensor), type, &Value::type) != known(tensor).end();
     }
 
-    // A convolution with what is folded into it, from what it reads to what it gives.
-    struct Fused {
-        Operator const* op;
-        TensorId output;  // behind the batch norm
-        OperatorId id;
+    // A tensor as it is wanted, converted if need be. The tensor may have another name: what stands in a sum's place.
+    Value get(Value wanted) {
+        wanted.tensor = actual(wanted.tensor);
+        auto& values = values_.at(wanted.tensor);
+        if (std::ranges::find(values, wanted) != values.end()) return wanted;
+        // From float32, where it is known: that rounds once.
+        auto const plain = std::ranges::find(values, ElementType::float32, &Value::type);
+        auto const from = plain == values.end() ? values.front() : *plain;
+        steps_.push_back({Step::Kind::convert, {from}, wanted, {}, {}, {}, {}, false, "conversion"});
+        values.push_back(wanted);
+        return wanted;
+    }
+    Value get(TensorId tensor, ElementType type) {
+        if (type == ElementType::float32 || !ranges_) return get({tensor, type});
+        return get({tensor, type, in_precision(actual(tensor)).range});
+    }
+
+    void put(Step step) {
+        values_[step.gives.tensor] = {step.gives};
+        steps_.push_back(std::move(step));
+    }
+
+    // A convolution with what is folded into it.
+    struct Waiting {
+        OperatorId op;
+        Convolution const* convolution;
     };
 
-    void emit(Fused const& fused, std::optional<Value> added, TensorId output) {
-        auto const reads = converted(fused.op->inputs.front(), *fused.op);
-        auto const* relu = only_reader<op::Relu>(output);
-        if (relu) output = relu->output;
-        Value const gives{output, type_of(output)};
-        steps_.push_back({Step::Kind::convolution, reads, gives, convolution_of(network_, fused.id), added,
-                          relu != nullptr, fused.op->name});
-        values_[output] = gives;
+    // Behind it an activation that becomes part of it, and what then comes out.
+    std::pair<Activation, TensorId> activated(TensorId tensor) const {
+        if (auto const* next = only_reader(tensor))
+            if (auto const function = pointwise_of(*next)) return {function, next->output};
+        return {std::nullopt, tensor};
+    }
+
+    void emit(Waiting const& waiting, std::optional<TensorId> added, TensorId sum) {
+        auto const& c = *waiting.convolution;
+        auto const wanted = c.precision == Precision::float32 ? Value{c.reads} : in_precision(actual(c.reads));
+        Step step{Step::Kind::convolution, {get(wanted)}, {}, waiting.op, c};
+        if (added) step.added = get(is_exact(sum) ? Value{actual(*added)} : in_precision(actual(*added)));
+        auto const [activation, output] = activated(sum);
+        step.activation = activation;
+        step.gives = given(output);
+        step.name = c.name;
+        put(std::move(step));
     }
 
     void add(OperatorId id) {
         auto const& op = graph_.at(id);
-        if (values_.contains(op.output)) return;  // part of a convolution
-        if (op.is_weighted()) {
-            Fused fused{&op, op.output, id};
-            if (auto const* norm = only_reader<op::BatchNorm>(op.output)) fused.output = norm->output;
-            values_[op.output] = values_[fused.output] = {};  // nowhere
-            if (only_reader<op::Add>(fused.output)) {
-                waiting_.push_back(fused);
+        if (values_.contains(op.output) || is_folded(op)) return;
+        if (auto const found = convolutions_.find(id); found != convolutions_.end()) {
+            auto const& c = found->second;
+            values_[op.output] = {};  // nowhere: they are parts of what is computed at once
+            for (auto tensor = op.output; tensor != c.gives;) {
+                tensor = only_reader(tensor)->output;
+                values_[tensor] = {};
+            }
+            auto const* next = only_reader(c.gives);
+            if (next && next->as<op::Add>() && graph_.at(next->output).is_exact == graph_.at(c.gives).is_exact) {
+                waiting_.push_back({id, &c});
             } else {
-                emit(fused, std::nullopt, fused.output);
+                emit({id, &c}, std::nullopt, c.gives);
             }
         } else if (op.as<op::Add>()) {
             sum(op);
-        } else if (op.as<op::Relu>()) {
-            simple(Step::Kind::rectify, op, op.name);
-        } else if (op.as<op::MaxPool>()) {
-            simple(Step::Kind::max_pool, op, "max pool");
-        } else if (op.as<op::GlobalAverage>()) {
-            simple(Step::Kind::global_average, op, "average pool");
-        } else if (op.as<op::Subsample>()) {
-            simple(Step::Kind::subsample, op, op.name);
+        } else if (auto const function = pointwise_of(op)) {
+            pointwise(id, op, *function);
         } else {
-            contract_failed("internal condition", "a batch norm stands behind a convolution", __FILE__, __LINE__);
+            plain(id, op);
         }
     }
 
-    void simple(Step::Kind kind, Operator const& op, std::string name) {
-        auto const reads = converted(op.inputs.front(), op);
-        Value const gives{op.output, type_of(op.output)};
-        steps_.push_back({kind, reads, gives, {}, {}, false, std::move(name)});
-        values_[op.output] = gives;
+    // Zeros around an image that convolutions alone read are part of these.
+    bool is_folded(Operator const& op) const {
+        if (!op.as<op::Pad>() || op.output == block_.gives) return false;
+        return std::ranges::all_of(operators_, [&](OperatorId id) {
+            if (std::ranges::find(graph_.at(id).inputs, op.output) == graph_.at(id).inputs.end()) return true;
+            auto const found = convolutions_.find(id);
+            return found != convolutions_.end() && found->second.reads != op.output;
+        });
     }
 
     // The first side that is a convolution takes the sum along; the other side is computed before it.
     void sum(Operator const& op) {
-        std::vector<Fused> sides;
+        std::vector<Waiting> sides;
+        for (auto const input : op.inputs) {
+            auto const found = std::ranges::find_if(waiting_, [&](auto& w) { return w.convolution->gives == input; });
+            if (found == waiting_.end()) continue;
+            sides.push_back(*found);
+            waiting_.erase(found);
+        }
+        if (!sides.empty()) {
+            auto const other = op.inputs[op.inputs.front() == sides.front().convolution->gives ? 1 : 0];
+            if (sides.size() == 2) emit(sides.back(), std::nullopt, other);
+            emit(sides.front(), other, op.output);
+            return;
+        }
+        auto const [activation, output] = activated(op.output);
+        Step step{Step::Kind::sum, {}, given(output)};
+        if (step.gives.type != ElementType::float32 &&
+            std::ranges::all_of(op.inputs, [&](auto in) { return is_known_in(in, ElementType::float32); }))
+            step.gives = {output};
         for (auto const input : op.inputs)
-            if (auto const found = std::ranges::find(waiting_, input, &Fused::output); found != waiting_.end()) {
-                sides.push_back(*found);
-                waiting_.erase(found);
-            }
-        SKIPSTONE_ENSURE(!sides.empty());  // every block of a residual network has F(x)
-        auto const other = op.inputs[op.inputs.front() == sides.front().output ? 1 : 0];
-        if (sides.size() == 2) emit(sides.back(), std::nullopt, other);
-        emit(sides.front(), value(other), op.output);
+            step.reads.push_back(step.gives.type == ElementType::float32 ? get(Value{input})
+                                                                         : get(in_precision(actual(input))));
+        step.activation = activation;
+        step.may_lie_over_input = step.reads[0].type == step.gives.type && step.reads[0] != step.reads[1];
+        step.name = op.name;
+        put(std::move(step));
+    }
+
+    void pointwise(OperatorId id, Operator const& op, Pointwise const& function) {
+        auto const gives = given(op.output);
+        auto const input = op.inputs.front();
+        bool const is_short = gives.type != ElementType::float32 && !is_known_in(input, ElementType::float32);
+        if (is_short && ranges_) {  // a table
+            auto const from = get(in_precision(actual(input)));
+            put({Step::Kind::convert, {from}, gives, {}, {}, {}, function, true, op.name});
+        } else if (is_short) {
+            put({Step::Kind::operation, {get(in_precision(actual(input)))}, gives, id, {}, {}, {}, true, op.name});
+        } else {
+            put({Step::Kind::operation, {get(Value{input})}, {op.output}, id, {}, {}, {}, true, op.name});
+        }
+    }
+
+    void plain(OperatorId id, Operator const& op) {
+        auto gives = given(op.output);
+        bool const in_float32 =
+            std::ranges::all_of(op.inputs, [&](TensorId input) { return is_known_in(input, ElementType::float32); });
+        if (gives.type != ElementType::float32 && (in_float32 || !has_short_kernels(op))) gives = {op.output};
+        Step step{Step::Kind::operation, {}, gives, id};
+        auto const* sampled = op.as<op::Subsample>();
+        for (auto const input : op.inputs) {
+            Value wanted{actual(input), gives.type, gives.range};
+            if (sampled && gives.range) wanted = in_precision(wanted.tensor);
+            step.reads.push_back(get(wanted));
+        }
+        step.may_lie_over_input = may_lie_over(op.operation);
+        step.name = text_of(op);
+        // Zeros are zeros in every unit: the units change behind it, where there is less.
+        if (sampled) {
+            step.gives.type = step.reads[0].type;
+            step.gives.range = step.reads[0].range;
+        }
+        put(std::move(step));
+        if (sampled) get(gives);
+    }
+
+    // What a convolution adds to, and is read again or shown elsewhere, is copied before.
+    void keep_what_is_read_again() {
+        for (std::size_t i = 0; i < steps_.size(); ++i) {
+            auto const& added = steps_[i].added;
+            if (!added) continue;
+            bool const is_read =
+                std::ranges::any_of(steps_.begin() + static_cast<std::ptrdiff_t>(i) + 1, steps_.end(),
+                                    [&](Step const& later) {
+                                        return later.added == added ||
+                                               std::ranges::find(later.reads, *added) != later.reads.end();
+                                    }) ||
+                std::ranges::find(steps_[i].reads, *added) != steps_[i].reads.end();
+            if (!is_read) continue;
+            auto copy = *added;
+            copy.copy = ++copies_;
+            Step const step{Step::Kind::copy, {*added}, copy, {}, {}, {}, {}, false, "copy"};
+            steps_[i].added = copy;
+            steps_.insert(steps_.begin() + static_cast<std::ptrdiff_t>(i), step);
+            ++i;
+        }
     }
 
     Network const& network_;
     Graph const& graph_;
     Block const& block_;
+    ElementType output_type_;
+    std::optional<Ranges> ranges_;  // int8 only
     std::vector<OperatorId> operators_;
+    std::map<OperatorId, Convolution> convolutions_;
     std::pair<TensorId, TensorId> replaced_;
-    std::map<TensorId, Value> values_;  // what has been computed, or will be as a part of a later step
-    std::vector<Fused> waiting_;        // convolutions whose result is added to something
+    // How each tensor lies that has been computed; nowhere: it is a part of a later step.
+    std::map<TensorId, std::vector<Value>> values_;
+    std::vector<Waiting> waiting_;  // convolutions whose result is added to something
+    int copies_ = 0;
     std::vector<Step> steps_;
 };
 
@@ -163,11 +293,14 @@ class Lowering {
 
 Value input_of(Network const& network, BlockId block) {
     auto const tensor = network.block(block).reads;
-    return {tensor, block.index() == 0 ? ElementType::float32 : network.output_type(BlockId(block.index() - 1))};
+    if (block.index() == 0) return {tensor};
+    auto const type = network.output_type(BlockId(block.index() - 1));
+    if (size_of(type) > 1) return {tensor, type};
+    return {tensor, type, Ranges(network).of(tensor)};
 }
 
 std::vector<Step> lower(Network const& network, BlockId block, BlockMode mode) {
-    return Lowering(network, network.block(block), mode).lower(input_of(network, block));
+    return Lowering(network, block, mode).lower(input_of(network, block));
 }
 
 }  // namespace skipstone::kernels

@@ -1,32 +1,40 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "kernels/convolution.hpp"
+#include "kernels/pointwise.hpp"
 #include "model/network.hpp"
 
-// From a block's operators to what kernels compute, in order: batch norm, sums and ReLU become part of the convolution
-// before them. Pure; knows nothing of oneDNN.
+// From a block's operators to what kernels compute, in order: batch norms, sums and activations become part of the
+// convolution before them, zeros around an image of the one behind. Pure; knows nothing of oneDNN.
 namespace skipstone::kernels {
 
 // A tensor of the network's graph as it lies in memory.
 struct Value {
     TensorId tensor;
     ElementType type = ElementType::float32;
+    TensorId range = {};  // 8 bits: the tensor whose range it has (Ranges::of); others: none
+    int copy = 0;         // a second one, that is written over
 
     bool operator==(Value const&) const = default;
 };
 
 struct Step {
-    // convert: to another type of element. rectify: ReLU, where it is part of nothing else.
-    enum class Kind { convolution, max_pool, global_average, subsample, rectify, convert } kind;
-    Value reads, gives;
-    std::optional<Convolution> convolution;
-    // Of a convolution: what lies in its destination and is added to before a ReLU; and whether there is one.
-    std::optional<Value> added;
-    bool rectifies = false;
-    std::string name;  // for people: the operator's, or what it is
+    // operation: what its operator says, of tensors of one type; sum: of two, each of its own; convert: to another type
+    // or range, behind the activation if there is one.
+    enum class Kind { convolution, operation, sum, convert, copy } kind;
+    std::vector<Value> reads;
+    Value gives;
+    OperatorId op = {};  // convolution, operation
+    std::optional<Convolution> convolution = {};
+    // Of a convolution: what lies in its destination and is added to before the activation.
+    std::optional<Value> added = {};
+    Activation activation = {};  // of convolution, sum and convert
+    bool may_lie_over_input = false;
+    std::string name = {};  // for people: the operator's, or what it is
 };
 
 // What a block does in a mode. Its last step gives the block's output, of Network::output_type(); where it has none,

@@ -15,8 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/loops.hpp"
 #include "kernels/lowering.hpp"
+#include "kernels/placement.hpp"
 #include "kernels/primitives.hpp"
+#include "model/calibration.hpp"
 #include "units/buffer.hpp"
 #include "units/error.hpp"
 
@@ -31,43 +34,6 @@ TensorShape batched(TensorShape one, int batch) {
 Buffer& at_least(Buffer& buffer, std::size_t bytes) {
     if (buffer.size() < bytes) buffer = Buffer(bytes);
     return buffer;
-}
-
-void rectify(std::span<std::byte> bytes, ElementType type) {
-    if (type == ElementType::float32) {
-        auto* values = reinterpret_cast<float*>(bytes.data());
-        for (std::size_t i = 0; i < bytes.size() / sizeof *values; ++i) values[i] = values[i] > 0 ? values[i] : 0;
-    }
-    if (type == ElementType::bfloat16) {
-        auto* words = reinterpret_cast<std::uint16_t*>(bytes.data());
-        for (std::size_t i = 0; i < bytes.size() / sizeof *words; ++i) words[i] = (words[i] & 0x8000U) ? 0 : words[i];
-    }
-}
-
-// op::Subsample of elements of `size` bytes.
-void subsample(TensorShape in, std::byte const* source, TensorShape out, std::byte* destination, int stride,
-               std::ptrdiff_t size) {
-    auto const before = size * ((out.c - in.c) / 2), behind = size * (out.c - in.c) - before;
-    for (int n = 0; n < out.n; ++n) {
-        for (int h = 0; h < out.h; ++h) {
-            for (int w = 0; w < out.w; ++w) {
-                auto const pixel =
-                    (std::ptrdiff_t{n} * in.h + std::ptrdiff_t{h} * stride) * in.w + std::ptrdiff_t{w} * stride;
-                destination = std::fill_n(destination, before, std::byte{0});
-                destination = std::copy_n(source + pixel * in.c * size, in.c * size, destination);
-                destination = std::fill_n(destination, behind, std::byte{0});
-            }
-        }
-    }
-}
-
-// 8-bit values without a sign, in units of `to` instead of units of `from`.
-void rescale(std::span<std::byte> values, float from, float to) {
-    if (from == to) return;
-    std::array<std::byte, 256> table;
-    for (std::size_t i = 0; i < table.size(); ++i)
-        table[i] = static_cast<std::byte>(std::min(255.0F, std::nearbyint(static_cast<float>(i) * (from / to))));
-    for (auto& value : values) value = table[static_cast<std::size_t>(value)];
 }
 
 Tensor sample_input(TensorShape shape, ElementType type) {
@@ -100,76 +66,11 @@ struct ConvolutionKey {
     int batch = 0;
     ConvolutionAlgorithm algorithm = ConvolutionAlgorithm::direct;
     Destination destination = Destination::overwrite;
-    Activation activation = Activation::none;
+    Activation activation;
     ElementType gives = ElementType::float32;
 
     auto operator<=>(ConvolutionKey const&) const = default;
 };
-
-// Where a step's tensor lies: in the block's input, in its output, or in a buffer inside the block.
-struct Place {
-    enum class Where { input, output, inner } where = Where::inner;
-    std::size_t buffer = 0;
-
-    bool operator==(Place const&) const = default;
-};
-
-// Where each step of a block puts what it gives.
-std::vector<Place> places_of(std::vector<Step> const& steps, Value const& input, std::vector<std::size_t> const& sizes,
-                             std::size_t input_size) {
-    auto const last_read = [&](Value const& value) {
-        std::size_t last = 0;
-        for (std::size_t i = 0; i < steps.size(); ++i)
-            if (steps[i].reads == value || steps[i].added == value) last = i;
-        return last;
-    };
-    auto const given_by = [&](Value const& value) {
-        return std::ranges::find(steps, value, &Step::gives) - steps.begin();
-    };
-    // What a step writes over: what it adds to, and what it rectifies.
-    auto const written_over = [&](std::size_t i) -> std::optional<Value> {
-        return steps[i].kind == Step::Kind::rectify ? std::optional(steps[i].reads) : steps[i].added;
-    };
-
-    std::vector<std::optional<Place>> places(steps.size());
-    // The output, back to the first tensor that lies where it will be.
-    auto i = steps.size() - 1;
-    std::vector<std::size_t> chain{i};
-    std::optional<Place> of_chain;
-    while (auto const value = written_over(i)) {
-        SKIPSTONE_ENSURE(last_read(*value) == i);
-        if (*value == input) {
-            of_chain = Place{Place::Where::input};
-            break;
-        }
-        i = static_cast<std::size_t>(given_by(*value));
-        chain.push_back(i);
-    }
-    if (!of_chain) {
-        bool const input_is_free = last_read(input) < i && sizes[i] == input_size;
-        of_chain = Place{input_is_free ? Place::Where::input : Place::Where::output};
-    }
-    for (auto const step : chain) places[step] = of_chain;
-
-    std::vector<std::size_t> free_behind;  // by buffer: the last step that reads it
-    for (std::size_t step = 0; step < steps.size(); ++step) {
-        if (places[step]) continue;
-        if (auto const value = written_over(step)) {
-            SKIPSTONE_ENSURE(*value != input && last_read(*value) == step);
-            places[step] = places[static_cast<std::size_t>(given_by(*value))];
-            free_behind[places[step]->buffer] = last_read(steps[step].gives);
-            continue;
-        }
-        auto const buffer = static_cast<std::size_t>(
-            std::ranges::find_if(free_behind, [&](std::size_t last) { return last < step; }) - free_behind.begin());
-        if (buffer == free_behind.size()) free_behind.emplace_back();
-        free_behind[buffer] = last_read(steps[step].gives);
-        places[step] = Place{Place::Where::inner, buffer};
-    }
-    std::vector<Place> all;
-    for (auto const& place : places) all.push_back(*place);
-    return all;
-}
 
 }  // namespace
 
@@ -177,19 +78,20 @@ struct NetworkKernels::Impl {
     // A step with its kernel.
     struct CompiledStep {
         Step step;
-        Primitive* primitive = nullptr;  // none: subsample, rectify
-        Place from, to;
+        Primitive* primitive = nullptr;  // none: a loop, or nothing
+        Loop loop;
+        std::vector<Place> from;
+        Place to;
         std::size_t bytes = 0;  // of what it gives
         PackLayout::Entry weights;
-        std::string range;                 // the calibrated tensor that it gives (model/calibration.hpp)
-        float reads_scale = 1, scale = 1;  // int8 only: what a unit of each is worth
+        std::string shown;  // to an observer: the name of the range of what it gives; empty: not shown
     };
     // A block in one mode for one batch size.
     struct Program {
         std::vector<CompiledStep> steps;
         std::vector<Primitive> own;  // of steps that are no convolutions
         std::vector<std::size_t> inner_bytes;
-        bool ends_in_input = false;
+        bool ends_in_input = true;
     };
 
     Network network;
@@ -201,26 +103,29 @@ struct NetworkKernels::Impl {
     std::vector<Buffer> inner;  // activations inside a block
     Buffer scratchpad;
     Observer observer;
+    std::optional<Ranges> ranges;  // of what an observer is shown
 
     Impl(Network const& network_here, PackLayout layout_here, std::span<std::byte const> packed_here)
         : network(network_here), layout(std::move(layout_here)), packed(packed_here) {}
-
-    bool quantised() const { return network.precision() == Precision::int8; }
 
     TensorShape shape_of(Value const& value, int batch) const {
         return batched(network.graph().at(value.tensor).shape, batch);
     }
 
-    float scale_of(Value const& value) const {
-        return quantised() && size_of(value.type) == 1 ? layout.scale(range_name(network, value.tensor)) : 1;
+    std::size_t bytes_of(Value const& value, int batch) const {
+        return shape_of(value, batch).elements() * size_of(value.type);
     }
+
+    float scale_of(Value const& value) const { return value.range ? layout.scale(value.range, value.type) : 1; }
 
     Elements elements(Step const& step, CompiledStep const& compiled) const {
         auto const& c = *step.convolution;
-        if (c.precision != Precision::int8) return {step.reads.type, step.gives.type, {}};
+        if (c.precision != Precision::int8) return {step.reads.front().type, step.gives.type, {}};
         auto const* units = reinterpret_cast<float const*>(packed.data() + compiled.weights.scales);
-        Elements all{
-            step.reads.type, step.gives.type, {units, static_cast<std::size_t>(c.out_channels)}, compiled.scale};
+        Elements all{step.reads.front().type,
+                     step.gives.type,
+                     {units, static_cast<std::size_t>(c.out_channels)},
+                     scale_of(step.gives)};
         if (step.added) {
             all.added = scale_of(*step.added);
             all.added_type = step.added->type;
@@ -236,7 +141,7 @@ struct NetworkKernels::Impl {
                                  batch,
                                  format.algorithm(),
                                  step.added ? Destination::add : Destination::overwrite,
-                                 step.rectifies ? Activation::relu : Activation::none,
+                                 step.activation,
                                  step.gives.type};
         auto found = convolutions.find(key);
         if (found == convolutions.end())
@@ -247,53 +152,94 @@ struct NetworkKernels::Impl {
         return found->second;
     }
 
-    // The kernel of a step that is no convolution, if it needs one.
-    std::optional<Primitive> transformation(Step const& step, int batch) const {
-        auto const in = shape_of(step.reads, batch), out = shape_of(step.gives, batch);
-        switch (step.kind) {
-            case Step::Kind::max_pool:
-                return factory.max_pool(in, out, operator_of(step).as<op::MaxPool>()->window, step.gives.type);
-            case Step::Kind::global_average:
-                return factory.global_average(in);
-            case Step::Kind::convert:
-                return factory.conversion(in, step.reads.type, step.gives.type,
-                                          scale_of(step.reads) * scale_of(step.gives));
-            case Step::Kind::convolution:
-            case Step::Kind::subsample:
-            case Step::Kind::rectify:
-                break;
-        }
-        return std::nullopt;
+    // The kernel of an operator that has no loop.
+    Primitive kernel(Step const& step, int batch) const {
+        auto const in = shape_of(step.reads.front(), batch), out = shape_of(step.gives, batch);
+        auto const type = step.gives.type;
+        auto const& op = network.graph().at(step.op);
+        using enum PrimitiveFactory::Pool;
+        if (auto const* pool = op.as<op::MaxPool>()) return factory.pool(maximum, in, out, pool->window, type);
+        if (auto const* pool = op.as<op::AveragePool>())
+            return factory.pool(pool->counts_padding ? average_with_padding : average, in, out, pool->window, type);
+        if (op.as<op::GlobalAverage>()) return factory.pool(average, in, out, {{in.h, in.w}, {}, {}}, type);
+        if (op.as<op::Softmax>()) return factory.softmax(in);
+        if (auto const* norm = op.as<op::ResponseNorm>()) return factory.response_norm(in, *norm);
+        auto const function = pointwise_of(op);
+        SKIPSTONE_ENSURE(function.has_value());
+        return factory.pointwise(in, *function, type);
     }
 
-    Operator const& operator_of(Step const& step) const {
-        return network.graph().at(network.graph().source(step.gives.tensor));
+    // A step that is no convolution: its kernel, which is kept in `own`, or its loop.
+    void prepare(CompiledStep& compiled, int batch, std::vector<Primitive>& own) {
+        auto const& step = compiled.step;
+        auto const& from = step.reads.front();
+        auto const& to = step.gives;
+        auto const shape = shape_of(to, batch);
+        auto const side = [&](Value const& value) { return PrimitiveFactory::Side{value.type, scale_of(value)}; };
+        auto const use = [&](Primitive made) { compiled.primitive = &own.emplace_back(std::move(made)); };
+        auto const copy = [bytes = compiled.bytes](Operands const& o) {
+            if (o.to != o.from[0]) std::memcpy(o.to, o.from[0], bytes);
+        };
+        switch (step.kind) {
+            case Step::Kind::convolution:
+                break;
+            case Step::Kind::operation: {
+                auto const& op = network.graph().at(step.op);
+                if (!has_loop(op.operation)) return use(kernel(step, batch));
+                std::vector<TensorShape> inputs;
+                for (auto const& value : step.reads) inputs.push_back(shape_of(value, batch));
+                compiled.loop = loop_of(op.operation, inputs, shape, to.type, scale_of(to));
+                if (layout.has(op.name)) compiled.weights = layout.entry(op.name);
+                return;
+            }
+            case Step::Kind::sum:
+                return use(factory.sum(shape, side(from), side(step.reads[1]), side(to), step.activation));
+            case Step::Kind::convert:
+                if (from.type == to.type && scale_of(from) == scale_of(to) &&
+                    (!step.activation || (step.activation->is_relu() && to.type == ElementType::uint8)))
+                    compiled.loop = copy;
+                else if (size_of(from.type) == 1 && size_of(to.type) == 1)
+                    compiled.loop =
+                        table_of(from.type, scale_of(from), to.type, scale_of(to), step.activation, shape.elements());
+                else
+                    use(factory.conversion(shape, from.type, to.type, scale_of(from) * scale_of(to)));
+                return;
+            case Step::Kind::copy:
+                compiled.loop = copy;
+        }
+    }
+
+    // Where values come to be: what only moves or converts them shows nothing new.
+    bool is_shown(Step const& step) const {
+        if (step.kind != Step::Kind::operation)
+            return step.kind != Step::Kind::convert && step.kind != Step::Kind::copy;
+        auto const& op = network.graph().at(step.op);
+        return !only_moves(op.operation) && !op.as<op::MaxPool>() && !op.as<op::AveragePool>();
     }
 
     Program compile(BlockId id, BlockMode mode, int batch) {
         auto const steps = lower(network, id, mode);
+        Program program;
+        if (steps.empty()) return program;
         auto const input = input_of(network, id);
         std::vector<std::size_t> sizes;
-        for (auto const& step : steps)
-            sizes.push_back(shape_of(step.gives, batch).elements() * size_of(step.gives.type));
-        auto const places = places_of(steps, input, sizes, shape_of(input, batch).elements() * size_of(input.type));
-        Program program;
+        for (auto const& step : steps) sizes.push_back(bytes_of(step.gives, batch));
+        auto const places = places_of(steps, input, sizes, bytes_of(input, batch));
+        auto const place_of = [&](Value const& value) {
+            if (value == input) return Place{Place::Where::input};
+            return places[static_cast<std::size_t>(std::ranges::find(steps, value, &Step::gives) - steps.begin())];
+        };
         program.ends_in_input = places.back() == Place{Place::Where::input};
         program.own.reserve(steps.size());
         for (std::size_t i = 0; i < steps.size(); ++i) {
-            auto const& step = steps[i];
-            CompiledStep compiled{step, nullptr, Place{Place::Where::input}, places[i], sizes[i], {}, {}};
-            if (step.reads != input)
-                compiled.from = places[static_cast<std::size_t>(std::ranges::find(steps, step.reads, &Step::gives) -
-                                                                steps.begin())];
-            compiled.range = range_name(network, step.gives.tensor);
-            compiled.reads_scale = scale_of(step.reads);
-            compiled.scale = scale_of(step.gives);
-            if (step.kind == Step::Kind::convolution) {
-                compiled.weights = layout.entry(step.convolution->name);
-                compiled.primitive = &convolution(step, compiled, batch);
-            } else if (auto made = transformation(step, batch)) {
-                compiled.primitive = &program.own.emplace_back(std::move(*made));
+            CompiledStep compiled{steps[i], nullptr, {}, {}, places[i], sizes[i], {}, {}};
+            for (auto const& value : steps[i].reads) compiled.from.push_back(place_of(value));
+            if (ranges && is_shown(steps[i])) compiled.shown = ranges->name(steps[i].gives.tensor);
+            if (steps[i].kind == Step::Kind::convolution) {
+                compiled.weights = layout.entry(steps[i].convolution->name);
+                compiled.primitive = &convolution(steps[i], compiled, batch);
+            } else {
+                prepare(compiled, batch, program.own);
             }
             if (places[i].where == Place::Where::inner) {
                 if (program.inner_bytes.size() <= places[i].buffer) program.inner_bytes.resize(places[i].buffer + 1);
@@ -316,26 +262,16 @@ struct NetworkKernels::Impl {
         observer(tensor, {reinterpret_cast<float const*>(values), bytes / sizeof(float)});
     }
 
-    void execute(CompiledStep& compiled, int batch, std::byte const* from, std::byte* to) {
-        auto const& step = compiled.step;
+    void execute(CompiledStep& compiled, std::span<std::byte const* const> from, std::byte* to) {
+        auto const* weights = packed.data() + compiled.weights.weights;
+        auto const* bias = reinterpret_cast<float const*>(packed.data() + compiled.weights.bias);
         if (compiled.primitive) {
             auto* scratch = at_least(scratchpad, compiled.primitive->scratchpad_bytes()).data();
-            if (step.kind == Step::Kind::convolution)
-                compiled.primitive->run({from, to, packed.data() + compiled.weights.weights,
-                                         reinterpret_cast<float const*>(packed.data() + compiled.weights.bias),
-                                         scratch});
-            else
-                compiled.primitive->run({from, to, nullptr, nullptr, scratch});
-        } else if (step.kind == Step::Kind::rectify) {
-            rectify({to, compiled.bytes}, step.gives.type);
+            compiled.primitive->run({from[0], from.size() > 1 ? from[1] : nullptr, to, weights, bias, scratch});
         } else {
-            subsample(shape_of(step.reads, batch), from, shape_of(step.gives, batch), to,
-                      operator_of(step).as<op::Subsample>()->stride,
-                      static_cast<std::ptrdiff_t>(size_of(step.gives.type)));
-            if (step.gives.type == ElementType::uint8)
-                rescale({to, compiled.bytes}, compiled.reads_scale, compiled.scale);
+            compiled.loop({from, to, reinterpret_cast<float const*>(weights), bias});
         }
-        if (observer && step.kind == Step::Kind::convolution) show(compiled.range, to, compiled.bytes);
+        if (observer && !compiled.shown.empty()) show(compiled.shown, to, compiled.bytes);
     }
 
     Tensor run(BlockId id, BlockMode mode, Tensor input) {
@@ -343,7 +279,7 @@ struct NetworkKernels::Impl {
         int const batch = input.shape().n;
         SKIPSTONE_EXPECT(batch >= 1);
         SKIPSTONE_EXPECT(input.shape() == batched(block.input, batch));
-        SKIPSTONE_EXPECT(input.type() == input_of(network, id).type);
+        SKIPSTONE_EXPECT(input.type() == input_type(id));
         SKIPSTONE_EXPECT(block.is_droppable() || mode == BlockMode::full);
         auto& steps = program(id, mode, batch);
         if (inner.size() < steps.inner_bytes.size()) inner.resize(steps.inner_bytes.size());
@@ -357,8 +293,17 @@ struct NetworkKernels::Impl {
                        ? inner[place.buffer].data()
                        : (place.where == Place::Where::input ? input : output).bytes().data();
         };
-        for (auto& step : steps.steps) execute(step, batch, at(step.from), at(step.to));
+        std::vector<std::byte const*> from;
+        for (auto& step : steps.steps) {
+            from.clear();
+            for (auto const& place : step.from) from.push_back(at(place));
+            execute(step, from, at(step.to));
+        }
         return steps.ends_in_input ? Tensor(shape, type, input.release()) : std::move(output);
+    }
+
+    ElementType input_type(BlockId id) const {
+        return id.index() == 0 ? ElementType::float32 : network.output_type(BlockId(id.index() - 1));
     }
 };
 
@@ -377,7 +322,7 @@ Tensor NetworkKernels::run(BlockId block, BlockMode mode, Tensor input) {
 
 void NetworkKernels::warm_up(BlockId block, int batch) {
     auto const& b = impl_->network.block(block);
-    auto const sample = [&] { return sample_input(batched(b.input, batch), input_of(impl_->network, block).type); };
+    auto const sample = [&] { return sample_input(batched(b.input, batch), impl_->input_type(block)); };
     impl_->run(block, BlockMode::full, sample());
     if (b.is_droppable()) impl_->run(block, BlockMode::skip, sample());
 }
@@ -385,6 +330,9 @@ void NetworkKernels::warm_up(BlockId block, int batch) {
 void NetworkKernels::observe(Observer observer) {
     SKIPSTONE_EXPECT(impl_->network.precision() == Precision::float32);
     impl_->observer = std::move(observer);
+    if (!impl_->observer || impl_->ranges) return;
+    impl_->ranges.emplace(impl_->network);
+    impl_->programs.clear();  // what they show is a part of them
 }
 
 Seconds NetworkKernels::measure(BlockId block, int batch, int repetitions) {
@@ -392,7 +340,7 @@ Seconds NetworkKernels::measure(BlockId block, int batch, int repetitions) {
     warm_up(block, batch);
     using Clock = std::chrono::steady_clock;
     auto const& b = impl_->network.block(block);
-    auto const input = sample_input(batched(b.input, batch), input_of(impl_->network, block).type);
+    auto const input = sample_input(batched(b.input, batch), impl_->input_type(block));
     std::vector<double> seconds;
     for (int i = 0; i < repetitions; ++i) {
         auto taken = input.clone();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "kernels/host.hpp"
@@ -105,53 +106,88 @@ WeightFormat make_format(Convolution const& c, ConvolutionAlgorithm algorithm, E
 struct PackLayout::Impl {
     struct Item {
         Entry entry;
-        WeightFormat format;
-        float input_scale = 0;  // int8 only
+        std::optional<WeightFormat> format;  // of convolutions
+        float input_scale = 0;               // int8 only
+        bool packs = true;
     };
     std::map<std::string, Item, std::less<>> items;
-    std::map<std::string, float, std::less<>> scales;  // int8 only
+    std::map<TensorId, double> ranges;  // int8 only
     std::size_t bytes = 0;
     std::uint64_t digest = 0xcbf29ce484222325ULL;  // FNV-1a
+
+    Item const& at(std::string_view name) const {
+        auto const found = items.find(name);
+        SKIPSTONE_EXPECT(found != items.end());
+        return found->second;
+    }
 };
 
 PackLayout::PackLayout(Network const& network, ConvolutionChoices const& choices, Calibration const& calibration) {
     auto impl = std::make_shared<Impl>();
+    impl_ = impl;
     auto const digest = [&](std::string const& text) {
         for (char letter : text) impl->digest = (impl->digest ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
     };
+    auto const room = [&](std::size_t bytes) {
+        auto const begin = impl->bytes;
+        impl->bytes += aligned(bytes);
+        return begin;
+    };
+    std::optional<Ranges> ranges;
     if (network.precision() == Precision::int8) {
         check_calibration(calibration, network);
-        for (auto const& tensor : calibrated_tensors(network)) {
-            auto const scale = static_cast<float>(calibration.ranges.at(tensor) / largest_value(network, tensor));
-            impl->scales.emplace(tensor, scale);
-            digest(tensor + " " + std::to_string(std::bit_cast<std::uint32_t>(scale)) + "\n");
+        ranges.emplace(network);
+        for (auto const tensor : ranges->calibrated()) {
+            auto const& name = ranges->name(tensor);
+            auto const range = impl->ranges[tensor] = calibration.ranges.at(name);
+            auto const unit = static_cast<float>(range / ranges->largest_value(tensor));
+            digest(name + " " + std::to_string(std::bit_cast<std::uint32_t>(unit)) + "\n");
         }
     }
-    for (std::size_t b = 0; b < network.size(); ++b)
+    // Where the same weights lie in the same format already: the name of the convolution that packs them.
+    std::map<std::string, std::string> packed;
+    for (std::size_t b = 0; b < network.size(); ++b) {
         for (auto const& c : convolutions(network, BlockId(b))) {
             auto const chosen = choices.find(c.name);
             auto const algorithm = chosen == choices.end() ? ConvolutionAlgorithm::direct : chosen->second;
             bool const quantised = c.precision == Precision::int8;
-            bool const has_sign = network.graph().at(c.reads).is_negative_somewhere;
-            auto format =
-                make_format(c, algorithm, quantised && has_sign ? ElementType::int8 : activation_type(c.precision));
-            auto const channels = aligned(static_cast<std::size_t>(c.out_channels) * sizeof(float));
-            Entry entry;
-            entry.weights = impl->bytes;
-            entry.bias = entry.weights + aligned(format.bytes());
-            entry.scales = entry.bias + channels;
-            impl->bytes = entry.scales + (quantised ? channels : 0);
-            digest(c.name + " " + format.description() + "\n");
-            auto const input = quantised ? impl->scales.at(range_name(network, c.reads)) : 0.0F;
-            impl->items.emplace(c.name, Impl::Item{entry, std::move(format), input});
+            auto const source = quantised ? eight_bits(network.graph(), c.reads) : activation_type(c.precision);
+            Impl::Item item{{}, make_format(c, algorithm, source)};
+            if (quantised) item.input_scale = scale(ranges->of(c.reads), source);
+            auto const description = item.format->description();
+            auto key = c.weights + (c.has_bias ? " with bias\n" : "\n") + description + "\n" +
+                       std::to_string(std::bit_cast<std::uint32_t>(item.input_scale));
+            for (auto const& [weights, epsilon] : c.scalings)
+                key += "\n" + weights + (epsilon ? " " + std::to_string(std::bit_cast<std::uint64_t>(*epsilon)) : "");
+            auto const [first, is_new] = packed.emplace(std::move(key), c.name);
+            item.packs = is_new;
+            if (is_new) {
+                auto const channels = static_cast<std::size_t>(c.out_channels) * sizeof(float);
+                item.entry.weights = room(item.format->bytes());
+                item.entry.bias = room(channels);
+                item.entry.scales = quantised ? room(channels) : impl->bytes;
+            } else {
+                item.entry = impl->at(first->second).entry;
+            }
+            digest(c.name + " " + description + "\n");
+            impl->items.emplace(c.name, std::move(item));
         }
-    impl_ = std::move(impl);
+        for (auto const& op : channel_operators(network, BlockId(b))) {
+            auto const channels = static_cast<std::size_t>(op.channels) * sizeof(float);
+            Entry entry;
+            entry.weights = room(channels);
+            entry.bias = op.is_prelu ? impl->bytes : room(channels);
+            entry.scales = impl->bytes;
+            digest(op.name + "\n");
+            impl->items.emplace(op.name, Impl::Item{entry, std::nullopt});
+        }
+    }
 }
 
-float PackLayout::scale(std::string_view tensor) const {
-    auto const found = impl_->scales.find(tensor);
-    SKIPSTONE_EXPECT(found != impl_->scales.end());
-    return found->second;
+float PackLayout::scale(TensorId range, ElementType type) const {
+    auto const found = impl_->ranges.find(range);
+    SKIPSTONE_EXPECT(found != impl_->ranges.end());
+    return static_cast<float>(found->second / (type == ElementType::int8 ? 127 : 255));
 }
 
 int PackLayout::largest_weight() {
@@ -166,43 +202,60 @@ std::uint64_t PackLayout::digest() const {
     return impl_->digest;
 }
 
-PackLayout::Entry PackLayout::entry(std::string_view convolution) const {
-    auto const found = impl_->items.find(convolution);
-    SKIPSTONE_EXPECT(found != impl_->items.end());
-    return found->second.entry;
+PackLayout::Entry PackLayout::entry(std::string_view name) const {
+    return impl_->at(name).entry;
+}
+
+bool PackLayout::has(std::string_view name) const {
+    return impl_->items.contains(name);
+}
+
+bool PackLayout::packs(std::string_view convolution) const {
+    return impl_->at(convolution).packs;
 }
 
 float PackLayout::input_scale(std::string_view convolution) const {
-    auto const found = impl_->items.find(convolution);
-    SKIPSTONE_EXPECT(found != impl_->items.end());
-    return found->second.input_scale;
+    return impl_->at(convolution).input_scale;
 }
 
 WeightFormat const& PackLayout::format(std::string_view convolution) const {
-    auto const found = impl_->items.find(convolution);
-    SKIPSTONE_EXPECT(found != impl_->items.end());
-    return found->second.format;
+    auto const& format = impl_->at(convolution).format;
+    SKIPSTONE_EXPECT(format.has_value());
+    return *format;
 }
 
 void pack_block(Network const& network, PackLayout const& layout, WeightSource& source, BlockId block,
                 std::span<std::byte> memory) {
     SKIPSTONE_EXPECT(memory.size() >= layout.bytes());
+    auto const put = [&](std::vector<float> const& values, std::size_t offset) {
+        std::ranges::copy(std::as_bytes(std::span(values)), memory.subspan(offset).begin());
+    };
     for (auto const& c : convolutions(network, block)) {
+        if (!layout.packs(c.name)) continue;
         auto const folded = fold(c, source);
         auto const& format = layout.format(c.name);
         auto const entry = layout.entry(c.name);
         auto const weights = memory.subspan(entry.weights, format.bytes());
         if (c.precision != Precision::int8) {
             format.pack(std::as_bytes(std::span(folded.weights)), weights);
-            std::ranges::copy(std::as_bytes(std::span(folded.bias)), memory.subspan(entry.bias).begin());
+            put(folded.bias, entry.bias);
             continue;
         }
         auto quantised = quantise(folded);
         format.pack(std::as_bytes(std::span(quantised.weights)), weights);
         for (auto& unit : quantised.units) unit *= layout.input_scale(c.name);
-        auto const bias = stored_bias(folded.bias, quantised.units);
-        std::ranges::copy(std::as_bytes(std::span(bias)), memory.subspan(entry.bias).begin());
-        std::ranges::copy(std::as_bytes(std::span(quantised.units)), memory.subspan(entry.scales).begin());
+        put(stored_bias(folded.bias, quantised.units), entry.bias);
+        put(quantised.units, entry.scales);
+    }
+    for (auto const& op : channel_operators(network, block)) {
+        auto const entry = layout.entry(op.name);
+        if (op.is_prelu) {
+            put(source.read(op.scaling.weights + ".weight").values, entry.weights);
+            continue;
+        }
+        auto const line = line_of(op.scaling, source);
+        put({line.scale.begin(), line.scale.end()}, entry.weights);
+        put({line.shift.begin(), line.shift.end()}, entry.bias);
     }
 }
 

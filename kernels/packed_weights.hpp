@@ -39,14 +39,19 @@ class PackLayout {
     // Equal for layouts that can share memory: to be compared between the ranks of a host before they do.
     std::uint64_t digest() const;
 
-    // convolution: a Convolution::name of the network. The format refers into this layout.
-    Entry entry(std::string_view convolution) const;
+    // name: of a Convolution of the network, whose format refers into this layout; or of a ChannelOperator: float32
+    // numbers of its channels, weights x + bias, or slopes.
+    Entry entry(std::string_view name) const;
+    bool has(std::string_view name) const;
     WeightFormat const& format(std::string_view convolution) const;
 
-    // Of an int8 network: what one unit of an 8-bit tensor is worth (tensor: one of calibrated_tensors(); or the
-    // one that a convolution reads), and the largest unit of a weight: 127, or 63 where two products with 127 could
+    // Whether it is the one of its convolutions that packs what several share.
+    bool packs(std::string_view convolution) const;
+
+    // Of an int8 network: what one unit of an 8-bit tensor is worth (its range is that of another: Ranges::of), or of
+    // the one that a convolution reads; and the largest unit of a weight: 127, or 63 where two products with 127 could
     // pass the processor's 16-bit sums.
-    float scale(std::string_view tensor) const;
+    float scale(TensorId range, ElementType type) const;
     float input_scale(std::string_view convolution) const;
     static int largest_weight();
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/convolution.hpp"
+#include "kernels/pointwise.hpp"
 #include "model/convolution_choice.hpp"
 #include "model/operator.hpp"
 #include "model/tensor.hpp"
@@ -18,7 +19,6 @@ enum class Destination {
     overwrite,
     add
 };  // what a convolution does with what lies in its destination (bias, then sum, then activation)
-enum class Activation { none, relu };
 
 // oneDNN has that algorithm for the convolution on this host. Direct is always there; others compute in float32.
 bool is_available(Convolution const& convolution, ConvolutionAlgorithm algorithm);
@@ -68,6 +68,7 @@ class Primitive {
   public:
     struct Arguments {
         std::byte const* source = nullptr;
+        std::byte const* second = nullptr;  // sums only
         std::byte* destination = nullptr;
         std::byte const* weights = nullptr;  // convolutions only; never written
         float const* bias = nullptr;         // convolutions only
@@ -97,11 +98,25 @@ class PrimitiveFactory {
     PrimitiveFactory& operator=(PrimitiveFactory&&) noexcept;
     ~PrimitiveFactory();
 
-    // By the format's algorithm. Winograd goes image by image: the same bits for every batch size.
+    // By the format's algorithm. Winograd goes image by image: the same bits for every batch size. Other activations
+    // than ReLU follow algorithms that are not direct as a kernel of their own.
     Primitive convolution(Convolution const& convolution, int batch, WeightFormat const& format,
-                          Destination destination, Activation activation, Elements const& elements) const;
-    Primitive max_pool(TensorShape input, TensorShape output, Window const& window, ElementType type) const;
-    Primitive global_average(TensorShape input) const;  // float32 [N,H,W,C] to [N,1,1,C]
+                          Destination destination, Activation const& activation, Elements const& elements) const;
+    enum class Pool { maximum, average, average_with_padding };
+    // Of windows that are not dilated. Elements of any type; what comes out has its units.
+    Primitive pool(Pool pool, TensorShape input, TensorShape output, Window const& window, ElementType type) const;
+    // float32 or bfloat16; may be computed in place.
+    Primitive pointwise(TensorShape shape, Pointwise const& function, ElementType type) const;
+    Primitive response_norm(TensorShape shape, op::ResponseNorm const& norm) const;  // float32, of an odd size
+    Primitive softmax(TensorShape shape) const;  // float32, over the channels of each pixel
+    // One side of a sum, or what it gives; unit: what one unit of 8-bit elements is worth, else 1.
+    struct Side {
+        ElementType type = ElementType::float32;
+        float unit = 1;
+    };
+    // Behind it an activation; may lie over the first, if that is of the same type.
+    Primitive sum(TensorShape shape, Side const& first, Side const& second, Side const& gives,
+                  Activation const& activation) const;
     // From one type to another; scale: what one unit of the 8-bit side is worth.
     Primitive conversion(TensorShape shape, ElementType from, ElementType to, float scale) const;
 

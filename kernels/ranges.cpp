@@ -65,7 +65,8 @@ std::map<std::string, double> find_ranges(Network const& network, NetworkKernels
                                           std::function<void(std::size_t)> const& progress) {
     SKIPSTONE_EXPECT(count >= 1);
     std::map<std::string, Histogram, std::less<>> histograms;
-    for (auto const& tensor : calibrated_tensors(network)) histograms[tensor];
+    Ranges const calibrated(network);
+    for (auto const tensor : calibrated.calibrated()) histograms[calibrated.name(tensor)];
     auto const pass = [&](std::size_t done, auto&& see) {
         kernels.observe([&](std::string_view tensor, std::span<float const> values) {
             if (auto const found = histograms.find(tensor); found != histograms.end()) see(found->second, values);
@@ -83,9 +84,12 @@ std::map<std::string, double> find_ranges(Network const& network, NetworkKernels
     pass(count, [](Histogram& histogram, std::span<float const> values) { histogram.add(values); });
     kernels.observe({});
     std::map<std::string, double> ranges;
-    for (auto const& [tensor, histogram] : histograms)
+    for (auto const tensor : calibrated.calibrated()) {
+        auto const& histogram = histograms.at(calibrated.name(tensor));
         // A tensor that is zero throughout fits into any range.
-        ranges[tensor] = histogram.largest > 0 ? histogram.best_range(largest_value(network, tensor)) : 1;
+        ranges[calibrated.name(tensor)] =
+            histogram.largest > 0 ? histogram.best_range(calibrated.largest_value(tensor)) : 1;
+    }
     return ranges;
 }
 

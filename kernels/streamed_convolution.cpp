@@ -165,13 +165,13 @@ void StreamedConvolution::pack(Convolution const& c, ConvolutionAlgorithm algori
 }
 
 StreamedConvolution::StreamedConvolution(Convolution const& convolution, ConvolutionAlgorithm algorithm, int batch,
-                                         Destination destination, Activation activation)
+                                         Destination destination, Activation const& activation)
     : convolution_(convolution),
       algorithm_(algorithm),
       batch_(batch),
       threads_(omp_get_max_threads()),
       adds_(destination == Destination::add),
-      rectifies_(activation == Activation::relu) {
+      rectifies_(activation.has_value()) {
     SKIPSTONE_EXPECT(is_available(convolution, algorithm) && batch >= 1);
 }
 

@@ -26,8 +26,9 @@ class StreamedConvolution {
     static void pack(Convolution const& convolution, ConvolutionAlgorithm algorithm, std::span<float const> plain,
                      std::span<float> packed);
 
+    // activation: a ReLU, if there is one.
     StreamedConvolution(Convolution const& convolution, ConvolutionAlgorithm algorithm, int batch,
-                        Destination destination, Activation activation);
+                        Destination destination, Activation const& activation);
 
     std::size_t scratchpad_bytes() const;
     void run(Primitive::Arguments const& arguments) const;

@@ -84,9 +84,9 @@ struct NewWeights {
 // input, when a value is not finite, and for what read_weights_attributes() would refuse.
 void write_weights(std::string const& path, NewWeights const& weights, WeightSource& tensors);
 
-// He-normal weights (He et al. 2015, fan-in) from a seed; batch norms pass their input through, but the last one of a
-// residual block scales by 1/4, so that activations stay bounded over 50 blocks. Every tensor depends on the seed and
-// its own name and shape alone, with the same bits on every host.
+// He-normal weights (He et al. 2015, fan-in) from a seed, no biases; batch norms pass their input through, but what
+// ends a residual block's F(x), a batch norm or a convolution alone, scales by 1/4, so that activations stay bounded
+// over 50 blocks. Every tensor depends on the seed and its own name and shape alone, with the same bits on every host.
 class HeWeights : public WeightSource {
   public:
     HeWeights(Network const& network, std::uint64_t seed);
@@ -97,6 +97,7 @@ class HeWeights : public WeightSource {
     struct Tensor {
         std::vector<std::size_t> shape;
         float constant = 0;  // value of all elements, unless random
+        double gain = 1;     // of random ones, times what is usual
         bool random = false;
     };
     std::unordered_map<std::string, Tensor> tensors_;

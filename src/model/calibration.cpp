@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
+#include <utility>
 
 #include "units/error.hpp"
 
@@ -9,76 +11,131 @@ namespace skipstone {
 
 namespace {
 
-struct Stored {
-    std::string name;
-    TensorId tensor;
-};
-
-// The one operator that reads a tensor, if it is one of these kinds.
-template <class... Kinds>
+// The one operator that reads a tensor, if there is one.
 Operator const* only_reader(Graph const& graph, TensorId tensor) {
     auto const& readers = graph.readers(tensor);
-    if (readers.size() != 1) return nullptr;
-    auto const& op = graph.at(readers.front());
-    return (op.as<Kinds>() || ...) ? &op : nullptr;
+    return readers.size() == 1 && tensor != graph.output() ? &graph.at(readers.front()) : nullptr;
 }
 
-// What a tensor is when it is stored: batch norm and ReLU behind it are applied before.
+bool is_pointwise(Operator const& op) {
+    return op.as<op::Relu>() || op.as<op::Activation>();
+}
+
+bool is_scaling(Operator const& op) {
+    return op.as<op::BatchNorm>() || op.as<op::Affine>();
+}
+
+// What gives a tensor is a convolution or a fully connected operator, behind batch norms perhaps.
+bool is_of_convolution(Graph const& graph, TensorId tensor) {
+    while (auto const source = graph.source(tensor)) {
+        auto const& op = graph.at(source);
+        if (op.is_weighted()) return true;
+        if (!is_scaling(op) || !only_reader(graph, op.inputs.front())) return false;
+        tensor = op.inputs.front();
+    }
+    return false;
+}
+
+// The tensor that a tensor becomes before it is stored.
 TensorId stored(Graph const& graph, TensorId tensor) {
-    while (auto const* op = only_reader<op::BatchNorm, op::Relu>(graph, tensor)) tensor = op->output;
+    auto const source = graph.source(tensor);
+    if (!source) return tensor;
+    auto const* next = only_reader(graph, tensor);
+    if (!next) return tensor;
+    bool const convolved = is_of_convolution(graph, tensor);
+    if (convolved && is_scaling(*next)) return stored(graph, next->output);
+    if (is_pointwise(*next) && (convolved || graph.at(source).as<op::Add>())) return next->output;
     return tensor;
 }
 
-// What lies in 8 bits somewhere, each name once.
-std::vector<Stored> stored_tensors(Network const& network) {
-    auto const& graph = network.graph();
-    std::vector<Stored> all;
-    auto const add = [&](TensorId tensor) {
-        auto name = range_name(network, tensor);
-        if (std::ranges::find(all, name, &Stored::name) == all.end()) all.push_back({std::move(name), tensor});
-    };
-    add(graph.input());
-    for (auto const& block : network.blocks()) {
-        if (graph.precision_of(graph.at(graph.source(block.gives)), Precision::int8) != Precision::int8) continue;
-        for (auto const id : block.operators) {
-            if (!graph.at(id).is_weighted()) continue;
-            auto const tensor = stored(graph, graph.at(id).output);
-            // F(x) is added to S(x) as it is computed.
-            bool const is_added = only_reader<op::Add>(graph, tensor) && tensor != block.shortcut->output;
-            if (!is_added) add(tensor);
-        }
-        add(block.gives);
-    }
-    return all;
+// It gives what it reads, in another order or less of it, or means of it.
+bool keeps_range(Operator const& op) {
+    return op.as<op::MaxPool>() || op.as<op::AveragePool>() || op.as<op::Concat>() || op.as<op::Slice>() ||
+           op.as<op::Pad>() || op.as<op::Reshape>() || op.as<op::Transpose>();
 }
 
 }  // namespace
 
-std::string range_name(Network const& network, TensorId tensor) {
+ElementType eight_bits(Graph const& graph, TensorId tensor) {
+    return graph.at(tensor).is_negative_somewhere ? ElementType::int8 : ElementType::uint8;
+}
+
+TensorId summed_by_convolution(Graph const& graph, Operator const& sum) {
+    SKIPSTONE_EXPECT(sum.as<op::Add>());
+    for (auto const tensor : sum.inputs)
+        if (only_reader(graph, tensor) && is_of_convolution(graph, tensor) &&
+            graph.at(tensor).is_exact == graph.at(sum.output).is_exact)
+            return tensor;
+    return {};
+}
+
+Ranges::Ranges(Network const& network) {
     auto const& graph = network.graph();
-    if (tensor == graph.input()) return "input";
-    if (auto const block = std::ranges::find(network.blocks(), tensor, &Block::gives); block != network.blocks().end())
-        return block->has_identity_shortcut() ? range_name(network, block->reads) : block->name + ".output";
-    if (auto const* op = only_reader<op::BatchNorm, op::Relu, op::MaxPool>(graph, tensor))
-        return range_name(network, op->output);
-    auto const* source = &graph.at(graph.source(tensor));
-    while (source->as<op::BatchNorm>() || source->as<op::Relu>())
-        source = &graph.at(graph.source(source->inputs.front()));
-    if (source->is_weighted()) return source->name;
-    return range_name(network, graph.at(graph.readers(tensor).front()).output);
+    auto const count = graph.tensors().size();
+    for (std::size_t t = 0; t < count; ++t) roots_.emplace_back(t);
+    auto const root = [&](TensorId tensor) {
+        while (roots_[tensor.index()] != tensor) tensor = roots_[tensor.index()] = of(roots_[tensor.index()]);
+        return tensor;
+    };
+    auto const unite = [&](TensorId one, TensorId other) {
+        auto const first = root(one), second = root(other);
+        roots_[std::max(first, second).index()] = std::min(first, second);
+    };
+    for (std::size_t t = 0; t < count; ++t) unite(TensorId(t), stored(graph, TensorId(t)));
+    std::vector<bool> is_summed(count);
+    for (auto const& op : graph.operators()) {
+        if (keeps_range(op) && !graph.at(op.output).is_exact)
+            for (auto const input : op.inputs) unite(input, op.output);
+        if (op.as<op::Add>())
+            if (auto const tensor = summed_by_convolution(graph, op)) is_summed[tensor.index()] = true;
+        // What is added is taken in the sum's units.
+        if (op.as<op::Subsample>()) {
+            auto const* next = only_reader(graph, op.output);
+            unite(op.output, next && next->as<op::Add>() ? next->output : op.inputs.front());
+        }
+    }
+    for (auto const& block : network.blocks())
+        if (block.has_identity_shortcut()) unite(block.reads, block.gives);
+    for (std::size_t t = 0; t < count; ++t) roots_[t] = root(TensorId(t));
+
+    names_.resize(count);
+    std::unordered_set<std::string> taken;
+    auto const call = [&](TensorId tensor, std::string name) {
+        auto& known = names_[of(tensor).index()];
+        if (!known.empty()) return;
+        while (!taken.insert(name).second) name += "'";
+        known = std::move(name);
+    };
+    call(graph.input(), "input");
+    for (auto const& block : network.blocks()) call(block.gives, block.name + ".output");
+    for (auto const& op : graph.operators())
+        if (op.is_weighted()) call(op.output, op.name);
+    for (auto const& op : graph.operators()) call(op.output, op.name);
+
+    // What lies in 8 bits: what is stored, but in float32; and what 8-bit kernels read of that.
+    std::vector<bool> is_calibrated(count);
+    signed_.resize(count);
+    for (std::size_t t = 0; t < count; ++t) {
+        TensorId const tensor(t);
+        bool const is_read = std::ranges::any_of(graph.readers(tensor), [&](OperatorId reader) {
+            return graph.precision_of(graph.at(reader), Precision::int8) == Precision::int8;
+        });
+        bool const lies = tensor == graph.input() ||
+                          (stored(graph, tensor) == tensor && !is_summed[t] && (is_read || !graph.at(tensor).is_exact));
+        if (!lies) continue;
+        auto const first = of(tensor).index();
+        is_calibrated[first] = true;
+        signed_[first] = signed_[first] || graph.at(tensor).is_negative_somewhere;
+    }
+    for (std::size_t t = 0; t < count; ++t)
+        if (is_calibrated[t]) calibrated_.emplace_back(t);
 }
 
 std::vector<std::string> calibrated_tensors(Network const& network) {
+    Ranges const ranges(network);
     std::vector<std::string> names;
-    for (auto& stored : stored_tensors(network)) names.push_back(std::move(stored.name));
+    for (auto const tensor : ranges.calibrated()) names.push_back(ranges.name(tensor));
     return names;
-}
-
-int largest_value(Network const& network, std::string_view tensor) {
-    auto const stored = stored_tensors(network);
-    auto const found = std::ranges::find(stored, tensor, &Stored::name);
-    SKIPSTONE_EXPECT(found != stored.end());
-    return network.graph().at(found->tensor).is_negative_somewhere ? 127 : 255;
 }
 
 void check_calibration(Calibration const& calibration, Network const& network) {

@@ -24,18 +24,41 @@ struct Calibration {
     bool operator==(Calibration const&) const = default;
 };
 
-// The tensors whose ranges an int8 network needs: "input"; what every convolution inside a block gives after its ReLU,
-// by the convolution's name ("layer1.0.conv1"; of a projection what it gives before it is added); what blocks hand on.
+// Which of a graph's tensors lie in 8 bits, and which of these have one range. A tensor that an operator behind it is
+// computed together with (a convolution's before its batch norm, sum or activation) is not stored, and has the range of
+// what it becomes. Pools, concatenations and what else only moves elements give what they read the range of; a block
+// with an identity shortcut hands on what has the range of its input, so that it can be added to that, or stand in its
+// place when the block is dropped, as it is.
+class Ranges {
+  public:
+    explicit Ranges(Network const& network);
+
+    // The first of the tensors that have the range of this one.
+    TensorId of(TensorId tensor) const { return roots_.at(tensor.index()); }
+    // What a calibration calls it: "input"; "s3b1.output", of what a block hands on; else the convolution that gives it
+    // ("layer1.0.conv1", after its ReLU; of a projection what it gives before it is added), or another operator.
+    std::string const& name(TensorId tensor) const { return names_.at(of(tensor).index()); }
+    // Those that lie in 8 bits somewhere, by the first tensor of each, in the graph's order.
+    std::vector<TensorId> const& calibrated() const { return calibrated_; }
+    // The largest value of the 8 bits of tensors with that range: 255 where nothing is negative; else 127.
+    int largest_value(TensorId tensor) const { return signed_.at(of(tensor).index()) ? 127 : 255; }
+
+  private:
+    std::vector<TensorId> roots_;
+    std::vector<std::string> names_;  // by root
+    std::vector<bool> signed_;        // likewise
+    std::vector<TensorId> calibrated_;
+};
+
+// The type of a tensor's elements in 8 bits.
+ElementType eight_bits(Graph const& graph, TensorId tensor);
+
+// Of two tensors that are added: the one whose convolution adds the other to what it gives; none: neither is given by
+// a convolution (behind batch norms, perhaps) for the sum alone.
+TensorId summed_by_convolution(Graph const& graph, Operator const& sum);
+
+// The tensors whose ranges an int8 network needs, by name (Ranges).
 std::vector<std::string> calibrated_tensors(Network const& network);
-
-// The calibrated tensor whose range a tensor of the network's graph has: those that lead to it by batch norm, ReLU or
-// max-pool alone are not stored, or need no more. What a block hands on is "s3b1.output"; behind an identity shortcut
-// it has the name and the range of the block's input, so that it can be added to that, or stand in its place when the
-// block is dropped, as it is.
-std::string range_name(Network const& network, TensorId tensor);
-
-// The largest value of a calibrated tensor's 8 bits: 255 where nothing is negative; else 127.
-int largest_value(Network const& network, std::string_view tensor);
 
 // Throws InputError, naming calibration and tensor, unless it is for this network at its input size, and has a positive
 // range for every tensor.

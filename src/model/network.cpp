@@ -54,6 +54,13 @@ std::optional<Shortcut> shortcut_of(Graph const& graph, Block const& block) {
     return shorter;
 }
 
+// The type of a tensor that crosses between blocks, or leaves the network.
+ElementType handed_on(Graph const& graph, TensorId tensor, Precision network) {
+    if (tensor == graph.output()) return ElementType::float32;
+    auto const type = activation_type(graph.precision_of(graph.at(graph.source(tensor)), network));
+    return type == ElementType::uint8 && graph.at(tensor).is_negative_somewhere ? ElementType::int8 : type;
+}
+
 // A block with its costs; its name and stage are its finder's.
 Block block_from(Graph const& graph, Precision precision, TensorId reads, TensorId gives,
                  std::vector<OperatorId> operators) {
@@ -73,8 +80,7 @@ Block block_from(Graph const& graph, Precision precision, TensorId reads, Tensor
         block.skip_macs = skip.macs;
         block.skip_memory_bytes = skip.memory;
     }
-    auto const& source = graph.at(graph.source(block.gives));
-    block.output_bytes = block.output.bytes(activation_type(graph.precision_of(source, precision)));
+    block.output_bytes = block.output.bytes(handed_on(graph, block.gives, precision));
     return block;
 }
 
@@ -291,7 +297,7 @@ Bytes Network::input_bytes() const {
 }
 
 ElementType Network::output_type(BlockId id) const {
-    return activation_type(graph_.precision_of(graph_.at(graph_.source(block(id).gives)), precision()));
+    return handed_on(graph_, block(id).gives, precision());
 }
 
 std::string_view to_string(BlockMode mode) {

@@ -17,7 +17,7 @@ std::vector<std::string> steps(Network const& network, char const* block, BlockM
     for (auto const& step : lower(network, *network.find(block), mode)) {
         auto text = step.name;
         if (step.added) text += " + " + network.graph().at(step.added->tensor).name;
-        if (step.rectifies) text += " relu";
+        if (step.activation && step.kind == Step::Kind::convolution) text += " relu";
         all.push_back(text);
     }
     return all;
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(conversions_stand_where_types_change) {
         auto const block = lower(network, *network.find("s3b1"), BlockMode::full);
         bool const quantised = precision == Precision::int8;
         auto const plain = quantised ? ElementType::uint8 : ElementType::bfloat16;
-        BOOST_TEST((block.front().reads.type == plain));
+        BOOST_TEST((block.front().reads.front().type == plain));
         BOOST_TEST((block.back().gives.type == plain));
         // What a projection gives has a sign.
         BOOST_TEST((block.back().added->type == (quantised ? ElementType::int8 : plain)));

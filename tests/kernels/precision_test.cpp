@@ -100,6 +100,7 @@ Tensor first_of(Tensor const& all, int batch) {
 
 struct Fixture {
     Network network;
+    Ranges ranges;
     EvenerWeights weights;
     Exact exact;
     PackLayout layout;
@@ -108,6 +109,7 @@ struct Fixture {
 
     Fixture(NetworkProfile const& profile, int batch)
         : network(profile),
+          ranges(network),
           weights(network, 7),
           exact(run_exactly(profile, weights, batch)),
           layout(network, {}, exact.calibration),
@@ -115,8 +117,8 @@ struct Fixture {
           kernels(network, layout, memory.bytes()) {}
 
     float scale(BlockId block) const {
-        return network.precision() == Precision::int8 ? layout.scale(range_name(network, network.block(block).gives))
-                                                      : 1;
+        if (network.precision() != Precision::int8) return 1;
+        return layout.scale(ranges.of(network.block(block).gives), ElementType::uint8);
     }
     // float32 values as the block hands them on.
     Tensor encode(Tensor const& values, BlockId block) const {

@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_SUITE(calibration)
 BOOST_AUTO_TEST_CASE(tensors_that_may_stand_for_each_other_share_a_range) {
     auto const network = int8(resnet20());
     auto const output_of = [](Network const& n, char const* block) {
-        return range_name(n, n.block(*n.find(block)).gives);
+        return Ranges(n).name(n.block(*n.find(block)).gives);
     };
     auto const output = [&](char const* block) { return output_of(network, block); };
     BOOST_TEST(output("stem") == "stem.output");
@@ -51,12 +51,15 @@ BOOST_AUTO_TEST_CASE(every_tensor_that_is_stored_in_8_bits_has_a_range) {
     auto const tensors = calibrated_tensors(network);
     BOOST_TEST(tensors.size() == 1u + 2 * 16 + 4 + 5);
     BOOST_TEST(std::ranges::count(tensors, "layer2.0.downsample.0") == 1);
-    BOOST_TEST(largest_value(network, "layer2.0.downsample.0") == 127);
-    BOOST_TEST(largest_value(network, "input") == 127);
-    BOOST_TEST(largest_value(network, "s3b1.output") == 255);
     auto const& graph = network.graph();
+    Ranges const ranges(network);
+    BOOST_TEST(ranges.largest_value(graph.input()) == 127);
+    BOOST_TEST(ranges.largest_value(network.block(*network.find("s3b1")).gives) == 255);
+    auto const projection = std::ranges::find(graph.operators(), "layer2.0.downsample.1", &Operator::name)->output;
+    BOOST_TEST(ranges.name(projection) == "layer2.0.downsample.0");
+    BOOST_TEST(ranges.largest_value(projection) == 127);
     auto const read_by = [&](char const* name) {
-        return range_name(network, std::ranges::find(graph.operators(), name, &Operator::name)->inputs.front());
+        return ranges.name(std::ranges::find(graph.operators(), name, &Operator::name)->inputs.front());
     };
     BOOST_TEST(read_by("layer1.0.conv1") == "stem.output");
     BOOST_TEST(read_by("layer1.0.conv2") == "layer1.0.conv1");
