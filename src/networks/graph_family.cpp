@@ -27,11 +27,11 @@ class GraphFamily : public Family {
             return std::to_string(shape.h) + " x " + std::to_string(shape.w) + " x " + std::to_string(shape.c);
         };
         if (profile.input != input)
-            throw InputError("network " + profile.name + ": it is a graph with an input of " + text(input) +
-                             ", and cannot have one of " + text(profile.input));
+            throw InputError("it is a graph with an input of " + text(input) + ", and cannot have one of " +
+                             text(profile.input));
         if (static_cast<std::size_t>(profile.classes) != classes)
-            throw InputError("network " + profile.name + ": it is a graph that gives " + std::to_string(classes) +
-                             " numbers, and cannot tell " + std::to_string(profile.classes) + " classes apart");
+            throw InputError("it is a graph that gives " + std::to_string(classes) + " numbers, and cannot tell " +
+                             std::to_string(profile.classes) + " classes apart");
         return blueprint_;
     }
 
