@@ -34,6 +34,22 @@ NetworkProfile fitted(NetworkProfile profile, kernels::WeightsInfo const& weight
     return profile;
 }
 
+std::string text(TensorShape input) {
+    return std::to_string(input.h) + " x " + std::to_string(input.w) + " x " + std::to_string(input.c);
+}
+
+// The input of the file, where the section has none of its own: a square one of any size in place of a square one.
+void take_input(Scenario::NetworkSection& section, kernels::WeightsInfo const& weights) {
+    auto const& own = section.profile.input;
+    if (weights.input == own) return;
+    bool const resizes = own.h == own.w && weights.input.h == weights.input.w && own.c == weights.input.c;
+    if (!resizes)
+        throw InputError({weights.file, 0, ""}, "these weights are for an input of " + text(weights.input) +
+                                                    ", that of the scenario's network has " + text(own) +
+                                                    "; choose weights of that network");
+    if (!section.input) section.input = weights.input.h;
+}
+
 }  // namespace
 
 NetworkProfile profile_of(kernels::WeightsInfo const& weights, config::ProfileFolders const& folders,
@@ -67,7 +83,7 @@ Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& in
                              std::to_string(*section.classes) + "; leave network.classes out");
     if (section.profile.family->is_scalable()) {
         section.classes = info.classes;
-        if (!section.input) section.input = info.input.h;
+        take_input(section, info);
     }
     require_same_network(fitted(section.profile, info), info);
     return scenario;
