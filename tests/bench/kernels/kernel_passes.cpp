@@ -1,10 +1,11 @@
 // kernel_passes [--processor-time] PROFILES NETWORK INPUT PRECISION CONVOLUTIONS WEIGHTS IMAGES [CALIBRATION]
 // Passes through a network for the comparisons with other programs. NETWORK: a profile, whose images are INPUT pixels
-// wide and high. IMAGES: float32 [N,H,W,C] as raw bytes. For each line "K" on the
-// standard input K passes are run, and a line with their seconds comes back (--processor-time: of all the process's
-// threads); at the end of the input, a line with the logits.
+// wide and high; or "-", with any INPUT: the network that the weights file carries. IMAGES: float32 [N,H,W,C] as raw
+// bytes. For each line "K" on the standard input K passes are run, and a line with their seconds comes back
+// (--processor-time: of all the process's threads); at the end of the input, a line with the logits.
+//
 // kernel_passes --limits
-// One line: one core's operations per second, and bytes per second from memory.
+// Prints one core's operations per second, and bytes per second from memory.
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "config/profiles.hpp"
+#include "config/weights_network.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
 #include "kernels/host_limits.hpp"
@@ -48,13 +50,21 @@ double processor_seconds() {
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
+NetworkProfile profile_of(std::vector<std::string> const& words, config::ProfileFolders const& folders) {
+    if (words[1] == "-") {
+        if (auto const carried = config::network_in_weights(words[5])) return *carried;
+        throw std::runtime_error(words[5] + ": carries no network");
+    }
+    auto profile = config::load_network_profile(words[1], folders);
+    profile.input = image_shape(std::stoi(words[2]));
+    profile.classes = kernels::read_weights_attributes(words[5]).classes;
+    return profile;
+}
+
 int serve(std::vector<std::string> const& words, double (*now)()) {
     kernels::use_threads(kernels::usual_threads());
     config::ProfileFolders const folders{{words[0]}, {}};
-    auto profile = config::load_network_profile(words[1], folders);
-    auto const info = kernels::read_weights_attributes(words[5]);
-    profile.input = image_shape(std::stoi(words[2]));
-    profile.classes = info.classes;
+    auto profile = profile_of(words, folders);
     profile.precision = parse_precision(words[3]);
     Network const network(profile);
     auto const choices = words[4] == "direct" ? ConvolutionChoices{} : kernels::standard_choices(network);
