@@ -118,12 +118,14 @@ BOOST_AUTO_TEST_CASE(groups_and_windows_of_any_form_equal_the_definition) {
                 StreamedConvolution::pack(
                     c, algorithm, weights,
                     {reinterpret_cast<float*>(packed.data()), packed.bytes().size() / sizeof(float)});
-                StreamedConvolution const kernel(c, algorithm, batch, Destination::overwrite, Activation::relu);
+                StreamedConvolution const kernel(c, algorithm, batch, Destination::overwrite, Pointwise{});
                 Buffer scratchpad(kernel.scratchpad_bytes());
                 std::vector<float> output(product({batch, c.out_height, c.out_width, c.out_channels}));
-                kernel.run({reinterpret_cast<std::byte const*>(image.data()),
-                            reinterpret_cast<std::byte*>(output.data()), packed.data(), bias.data(),
-                            scratchpad.data()});
+                kernel.run({.source = reinterpret_cast<std::byte const*>(image.data()),
+                            .destination = reinterpret_cast<std::byte*>(output.data()),
+                            .weights = packed.data(),
+                            .bias = bias.data(),
+                            .scratchpad = scratchpad.data()});
                 auto const exact = expected(c, batch, image, weights, bias);
                 double most = 0, off = 0;
                 for (std::size_t i = 0; i < exact.size(); ++i) {
