@@ -274,7 +274,10 @@ Primitive PrimitiveFactory::convolution(Convolution const& convolution, int batc
                                         Destination destination, Activation const& activation,
                                         Elements const& elements) const {
     auto const algorithm = format.algorithm();
-    if (algorithm != ConvolutionAlgorithm::direct && activation && !activation->is_relu()) {
+    bool const ends_itself = algorithm == ConvolutionAlgorithm::direct ||
+                             (is_streamed(algorithm) ? StreamedConvolution::bounds_of(activation).has_value()
+                                                     : !activation || activation->is_relu());
+    if (!ends_itself) {
         TensorShape const shape{batch, convolution.out_height, convolution.out_width, convolution.out_channels};
         return Primitive(std::make_unique<Followed>(
             this->convolution(convolution, batch, format, destination, std::nullopt, elements),

@@ -164,6 +164,13 @@ void StreamedConvolution::pack(Convolution const& c, ConvolutionAlgorithm algori
                         *to++ = plain[(o * inputs + d % inputs) * positions + d / inputs];
 }
 
+std::optional<tiles::Bounds> StreamedConvolution::bounds_of(Activation const& activation) {
+    if (!activation) return tiles::Bounds{};
+    if (activation->is_relu()) return tiles::Bounds{.least = 0};
+    if (activation->kind == op::Activation::Kind::clip) return tiles::Bounds{activation->alpha, activation->beta};
+    return std::nullopt;
+}
+
 StreamedConvolution::StreamedConvolution(Convolution const& convolution, ConvolutionAlgorithm algorithm, int batch,
                                          Destination destination, Activation const& activation)
     : convolution_(convolution),
@@ -171,7 +178,7 @@ StreamedConvolution::StreamedConvolution(Convolution const& convolution, Convolu
       batch_(batch),
       threads_(omp_get_max_threads()),
       adds_(destination == Destination::add),
-      rectifies_(activation.has_value()) {
+      bounds_(*bounds_of(activation)) {
     SKIPSTONE_EXPECT(is_available(convolution, algorithm) && batch >= 1);
 }
 
@@ -245,7 +252,7 @@ void StreamedConvolution::run_direct(Images const& images) const {
                 product.out_stride = out_stride;
                 product.bias = begin == 0 ? images.bias + o : nullptr;
                 product.adds = adds_ || begin > 0;
-                product.rectifies = rectifies_ && begin + block >= depth;
+                if (begin + block >= depth) product.bounds = bounds_;
                 product.panel = images.weights + size(begin) * outputs + size(o) * size(product.depth);
                 product.ahead =
                     reinterpret_cast<std::byte const*>(product.panel + size(product.depth) * tiles::channels);
@@ -309,7 +316,7 @@ void StreamedConvolution::run_winograd(Images const& images) const {
             if (auto const y = top + i / m, x = left + i % m; y < c.out_height && x < c.out_width)
                 out[size(i)] = images.destination +
                                (size(image * c.out_height + y) * size(c.out_width) + size(x)) * out_stride + o;
-        tiles::transform_output(m, from, sums_size, out.data(), {images.bias + o, adds_, rectifies_});
+        tiles::transform_output(m, from, sums_size, out.data(), {images.bias + o, adds_, bounds_});
     };
 
     for (int first = 0; first < all_tiles; first += chunk) {

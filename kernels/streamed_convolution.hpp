@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "kernels/primitives.hpp"
+#include "kernels/tile_product.hpp"
 #include "model/convolution_choice.hpp"
 
 // float32 convolutions whose weights, many megabytes that each pass of a network needs once, come from far away. oneDNN
@@ -26,7 +28,10 @@ class StreamedConvolution {
     static void pack(Convolution const& convolution, ConvolutionAlgorithm algorithm, std::span<float const> plain,
                      std::span<float> packed);
 
-    // activation: a ReLU, if there is one.
+    // What an activation brings results into, if it does no more than that: none, a ReLU, or a clip.
+    static std::optional<tiles::Bounds> bounds_of(Activation const& activation);
+
+    // activation: one that has bounds.
     StreamedConvolution(Convolution const& convolution, ConvolutionAlgorithm algorithm, int batch,
                         Destination destination, Activation const& activation);
 
@@ -41,7 +46,8 @@ class StreamedConvolution {
     Convolution convolution_;
     ConvolutionAlgorithm algorithm_;
     int batch_, threads_;
-    bool adds_, rectifies_;
+    bool adds_;
+    tiles::Bounds bounds_;
 };
 
 }  // namespace skipstone::kernels

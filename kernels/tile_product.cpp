@@ -67,18 +67,12 @@ template <int Rows>
         tile += Rows * lanes;
         panel += lanes * channels;
     }
-    if (product.rectifies) {
-#pragma GCC unroll 16
-        for (int p = 0; p < Rows; ++p) {
-            sums[p][0] = _mm512_max_ps(_mm512_setzero_ps(), sums[p][0]);
-            sums[p][1] = _mm512_max_ps(_mm512_setzero_ps(), sums[p][1]);
-        }
-    }
+    auto const least = _mm512_set1_ps(product.bounds.least), most = _mm512_set1_ps(product.bounds.most);
 #pragma GCC unroll 16
     for (int p = 0; p < Rows; ++p) {
         auto* row = out + static_cast<std::size_t>(p) * stride;
-        _mm512_storeu_ps(row, sums[p][0]);
-        _mm512_storeu_ps(row + lanes, sums[p][1]);
+        _mm512_storeu_ps(row, _mm512_min_ps(most, _mm512_max_ps(least, sums[p][0])));
+        _mm512_storeu_ps(row + lanes, _mm512_min_ps(most, _mm512_max_ps(least, sums[p][1])));
     }
 }
 
@@ -158,13 +152,13 @@ template <int M>
 #pragma GCC unroll 4
     for (int y = 0; y < M; ++y) Winograd<M>::output(rows + y * edge, 1, results + y * M, 1);
     auto const bias = _mm512_loadu_ps(finish.bias);
+    auto const least = _mm512_set1_ps(finish.bounds.least), most = _mm512_set1_ps(finish.bounds.most);
 #pragma GCC unroll 16
     for (int i = 0; i < M * M; ++i) {
         if (!out[i]) continue;
         auto value = _mm512_add_ps(results[i], bias);
         if (finish.adds) value = _mm512_add_ps(value, _mm512_loadu_ps(out[i]));
-        if (finish.rectifies) value = _mm512_max_ps(_mm512_setzero_ps(), value);
-        _mm512_storeu_ps(out[i], value);
+        _mm512_storeu_ps(out[i], _mm512_min_ps(most, _mm512_max_ps(least, value)));
     }
 }
 

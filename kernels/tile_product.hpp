@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 
 // Arithmetic for convolutions that are computed as matrix products of tiles with panels, float32, by AVX-512: see
 // streamed_convolution.hpp, which alone uses it. No function here is to be called where is_available() says no.
@@ -13,7 +14,12 @@ inline constexpr int lanes = 16, pixels = 14, channels = 32;
 // The processor has AVX-512, and oneDNN may use it.
 bool is_available();
 
-// out[r][c] = activation(bias[c] + what was there + sum over d of tile[r][d] panel[d][c]), in the order of d.
+// What a result x is brought into: min(max(x, least), most). ReLU: 0 and infinity.
+struct Bounds {
+    float least = -std::numeric_limits<float>::infinity(), most = std::numeric_limits<float>::infinity();
+};
+
+// out[r][c] = bounds(bias[c] + what was there + sum over d of tile[r][d] panel[d][c]), in the order of d.
 struct Product {
     float const* tile = nullptr;
     float const* panel = nullptr;
@@ -23,7 +29,7 @@ struct Product {
     std::size_t out_stride = 0;   // elements from row to row
     float const* bias = nullptr;  // none: zero
     bool adds = false;            // to what was there
-    bool rectifies = false;       // ReLU
+    Bounds bounds;
     // What is to be fetched into the cache meanwhile: `ahead_step` bytes behind `ahead` for every `depth_step` of
     // depth.
     std::byte const* ahead = nullptr;
@@ -39,10 +45,11 @@ void multiply(Product const& product);
 // of the result goes to out + i * out_stride (elements).
 void transform_input(int m, float const* const* d, float* out, std::size_t out_stride);
 // AT t A: element i of t lies at t + i * t_stride. Pixel i of the m x m results goes to out[i], null for none:
-// activation(bias + result + what was there, if adds).
+// bounds(bias + result + what was there, if adds).
 struct Finish {
     float const* bias = nullptr;
-    bool adds = false, rectifies = false;
+    bool adds = false;
+    Bounds bounds;
 };
 void transform_output(int m, float const* t, std::size_t t_stride, float* const* out, Finish const& finish);
 
