@@ -4,6 +4,7 @@
 
 #include "config/file_kind.hpp"
 #include "emulator/image_supply.hpp"
+#include "hdf5/file.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
@@ -26,11 +27,18 @@ void require_same_network(NetworkProfile const& profile, kernels::WeightsInfo co
                                                          "; leave the profile out, the file says what its network is");
 }
 
+bool is_square(TensorShape shape) {
+    return shape.h == shape.w;
+}
+
 // With the input and the classes of the file, where the family can have others.
 NetworkProfile fitted(NetworkProfile profile, kernels::WeightsInfo const& weights) {
     if (!profile.family->is_scalable()) return profile;
-    profile.input = weights.input;
     profile.classes = weights.classes;
+    if (!weights.graph.empty())
+        profile.input = weights.input;
+    else if (is_square(profile.input))  // without a graph a file knows no other inputs
+        profile.input = image_shape(weights.input.h, profile.input.c);
     return profile;
 }
 
@@ -60,6 +68,17 @@ NetworkProfile profile_of(kernels::WeightsInfo const& weights, config::ProfileFo
         fitted(config::load_network_profile(profile.empty() ? weights.network : profile, folders), weights);
     require_same_network(found, weights);
     return found;
+}
+
+bool is_weights_file(std::string const& name_or_path) {
+    return name_or_path.ends_with(".h5") || hdf5::has_signature(name_or_path);
+}
+
+NetworkProfile find_network(std::string const& name_or_path, config::ProfileFolders const& folders) {
+    if (!is_weights_file(name_or_path)) return config::load_network_profile(name_or_path, folders);
+    return profile_of(config::read_as(config::FileKind::weights, name_or_path,
+                                      [&] { return kernels::read_weights_attributes(name_or_path); }),
+                      folders);
 }
 
 Scenario with_weights_metadata(Scenario scenario) {

@@ -15,6 +15,11 @@ namespace skipstone::emulator {
 NetworkProfile profile_of(kernels::WeightsInfo const& weights, config::ProfileFolders const& folders,
                           std::string const& profile = "");
 
+// Whether a name is that of a weights file, by its content or its ending.
+bool is_weights_file(std::string const& name_or_path);
+// The network that a name means: a profile's (a name or a path), or that of a weights file. Throws InputError.
+NetworkProfile find_network(std::string const& name_or_path, config::ProfileFolders const& folders);
+
 // The scenario with the input size and the number of classes of its weights file, where it names one and has none of
 // its own. Throws InputError where file and scenario disagree.
 Scenario with_weights_metadata(Scenario scenario);

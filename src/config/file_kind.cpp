@@ -85,7 +85,7 @@ std::vector<std::pair<FileKind, Words>> const& words_of_kinds() {
           "emulation"}},
         {FileKind::network_profile,
          {"family", "input", "channels", "classes", "stages", "width", "expansion", "block", "shortcut", "stem",
-          "variant", "year", "depth", "batch_norm", "hidden", "middle", "layer"}},
+          "variant", "year", "depth", "batch_norm", "hidden", "middle", "layer", "graph"}},
         {FileKind::device_profile, {"mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds"}},
         {FileKind::link_profile,
          {"model", "min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},

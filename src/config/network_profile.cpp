@@ -8,6 +8,8 @@
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "networks/alexnet.hpp"
+#include "networks/graph_family.hpp"
+#include "networks/graph_text.hpp"
 #include "networks/mobilenet.hpp"
 #include "networks/resnet.hpp"
 #include "networks/text.hpp"
@@ -78,17 +80,25 @@ std::shared_ptr<Family const> read_chain_family(TableReader& reader) {
     return networks::chain(read_chain(reader));
 }
 
+std::shared_ptr<Family const> read_graph_family(TableReader& reader) {
+    auto const text = reader.required("graph", reader.text("graph"),
+                                      "the network as text, as a weights file of `skipstone import` has it");
+    return networks::graph_family(
+        networks::read_graph(text, {reader.value().origin->name, reader.get("graph")->line, reader.path_of("graph")}));
+}
+
 // The family of a profile, the size of its input where it names none, and how its own keys are read.
 struct Reading {
     int input;
     std::shared_ptr<Family const> (*read)(TableReader&);
 };
-constexpr std::array<std::pair<std::string_view, Reading>, 6> families{{{"resnet", {224, read_resnet}},
+constexpr std::array<std::pair<std::string_view, Reading>, 7> families{{{"resnet", {224, read_resnet}},
                                                                         {"alexnet", {227, read_alexnet}},
                                                                         {"vgg", {224, read_vgg}},
                                                                         {"mobilenet", {224, read_mobilenet}},
                                                                         {"xception", {299, read_xception}},
-                                                                        {"chain", {224, read_chain_family}}}};
+                                                                        {"chain", {224, read_chain_family}},
+                                                                        {"graph", {0, read_graph_family}}}};
 
 constexpr int largest_side = 4096;
 
@@ -123,9 +133,13 @@ NetworkProfile read_network_profile(TableReader reader) {
     reader.text("source");
     auto const reading = reader.choice("family", families).value_or(families.front().second);
     profile.family = reading.read(reader);
-    auto const size = read_input(reader).value_or(Extent{reading.input, reading.input});
-    profile.input = {1, size.h, size.w, integer(reader, "channels", 1, 65536, profile.input.c)};
-    profile.classes = integer(reader, "classes", 1, 1'000'000, profile.classes);
+    if (auto const* blueprint = networks::as_graph(*profile.family)) {  // input and classes are the graph's
+        profile = networks::profile_of(profile.name, *blueprint);
+    } else {
+        auto const size = read_input(reader).value_or(Extent{reading.input, reading.input});
+        profile.input = {1, size.h, size.w, integer(reader, "channels", 1, 65536, profile.input.c)};
+        profile.classes = integer(reader, "classes", 1, 1'000'000, profile.classes);
+    }
     reader.finish();
     try {
         Network const network(profile);
@@ -138,8 +152,10 @@ NetworkProfile read_network_profile(TableReader reader) {
 std::string network_lines(NetworkProfile const& profile) {
     using networks::line;
     auto const& in = profile.input;
-    return line("name", toml_string(profile.name)) + line("family", toml_string(profile.family->name())) +
-           profile.family->lines() + line("input", in.h == in.w ? std::to_string(in.h) : networks::list({in.h, in.w})) +
+    auto const own = line("name", toml_string(profile.name)) + line("family", toml_string(profile.family->name())) +
+                     profile.family->lines();
+    if (!profile.family->is_scalable()) return own;
+    return own + line("input", in.h == in.w ? std::to_string(in.h) : networks::list({in.h, in.w})) +
            (in.c == 3 ? "" : line("channels", std::to_string(in.c))) + line("classes", std::to_string(profile.classes));
 }
 
