@@ -1,5 +1,5 @@
-// A weights file: bytes that begin with HDF5's signature are the file itself, others a script that changes a valid one
-// (hdf5_edits.hpp).
+// A weights file: bytes that begin with HDF5's signature are the file itself, those that begin with '{' the graph that
+// an otherwise valid one carries, others a script that changes a valid one (hdf5_edits.hpp).
 #include "kernels/weights.hpp"
 #include "networks/resnet.hpp"
 
@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "hdf5/file.hpp"
+#include "networks/graph_family.hpp"
+#include "networks/graph_text.hpp"
 #include "tests/fuzz/hdf5_edits.hpp"
 #include "tests/fuzz/memory_file.hpp"
 #include "tests/fuzz/target.hpp"
@@ -56,9 +58,15 @@ std::vector<char> valid_file() {
 void read(std::string const& path) try {
     auto const info = kernels::read_weights_attributes(path);
     fuzz::require(info.input.h > 0 && info.classes > 0, "sizes are above 0");
-    for (std::size_t c = 0; c < 3; ++c)
+    for (std::size_t c = 0; c < info.mean.size(); ++c)
         fuzz::require(std::isfinite(info.mean[c]) && std::isfinite(info.std[c]) && info.std[c] > 0,
                       "means and deviations are numbers, deviations above 0");
+    if (!info.graph.empty()) {
+        auto const blueprint = networks::read_graph(info.graph, {path, 0, "graph"});
+        auto const text = networks::graph_text(blueprint);
+        fuzz::require(networks::graph_text(networks::read_graph(text, {})) == text, "a graph comes back as it was");
+        static_cast<void>(Network(networks::profile_of(info.network, blueprint)));
+    }
     kernels::FileWeights weights(path, network());
     for (auto const& tensor : network().weight_tensors()) {
         auto const values = weights.read(tensor.name);
@@ -80,6 +88,13 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
         return 0;
     }
     fuzz::MemoryFile const file("weights.h5", valid.data(), valid.size());
+    if (size > 0 && data[0] == '{') {
+        auto carrier = hdf5::File::open(file.path().string(), hdf5::Access::write);
+        carrier.write_string("graph", fuzz::text_of(data, size));
+        carrier.close();
+        read(file.path().string());
+        return 0;
+    }
     fuzz::edit_hdf5(file.path(), {data, size});
     read(file.path().string());
     return 0;
