@@ -20,6 +20,7 @@
 #include "cli/this_host.hpp"
 #include "config/host_profile.hpp"
 #include "config/profiles.hpp"
+#include "emulator/setup.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host_limits.hpp"
 #include "kernels/network_timing.hpp"
@@ -43,7 +44,7 @@ struct BenchOptions {
 };
 
 Network network_of(BenchOptions const& options, Precision precision, Invocation const& invocation) {
-    auto profile = config::load_network_profile(options.network, invocation.profiles);
+    auto profile = emulator::find_network(options.network, invocation.profiles);
     profile.precision = precision;
     if (options.input) {
         if (profile.input.h != profile.input.w)
@@ -152,7 +153,7 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
 
 Action add_bench_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("--network", options->network, "network profile: a file, or a name under profiles/networks")
+    app.add_option("--network", options->network, "a network: a name under profiles/networks, a profile's file, or a weights file")
         ->type_name("PROFILE")
         ->capture_default_str();
     add_whole_option(app, "--input", options->input, "height and width of the images; default: the network's", 1, 4096)

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -152,6 +153,20 @@ Verdict verdict_of_hdf5(std::string const& file, Invocation const& invocation) {
     return {name, check_weights(file, invocation)};
 }
 
+// Of tables and calibrations, which name a network: its profile; none where no profile is called that, as an imported
+// network's.
+std::optional<NetworkProfile> known_network(std::string const& name, Invocation const& invocation) {
+    auto const names = config::profile_names(config::ProfileKind::network, invocation.profiles);
+    if (std::ranges::find(names, name) == names.end()) return std::nullopt;
+    return config::load_network_profile(name, invocation.profiles);
+}
+
+Verdict without_network(config::FileKind kind, std::string const& network) {
+    return {std::string(config::to_string(kind)) + " of " + printable(network) +
+                ", of which there is no profile: its blocks and tensors are not looked at",
+            {}};
+}
+
 // Throws InputError for what cannot be read, else says what does not fit together.
 Verdict verdict_of(std::string const& file, Invocation const& invocation) {
     auto const kind = config::identify(file);
@@ -176,14 +191,17 @@ Verdict verdict_of(std::string const& file, Invocation const& invocation) {
             return right;
         case config::FileKind::accuracy_table: {
             auto const table = config::load_accuracy_table(file, invocation.profiles);
-            drop_options(table, Network(config::load_network_profile(table.network, invocation.profiles)));
+            auto const profile = known_network(table.network, invocation);
+            if (!profile) return without_network(kind, table.network);
+            drop_options(table, Network(*profile));
             return right;
         }
         case config::FileKind::calibration: {
             auto const calibration = config::load_calibration(file, invocation.profiles);
-            auto profile = config::load_network_profile(calibration.network, invocation.profiles);
-            profile.input = image_shape(calibration.input);
-            check_calibration(calibration, Network(profile));
+            auto profile = known_network(calibration.network, invocation);
+            if (!profile) return without_network(kind, calibration.network);
+            profile->input = image_shape(calibration.input, profile->input.c);
+            check_calibration(calibration, Network(*profile));
             return right;
         }
         case config::FileKind::sweep: {

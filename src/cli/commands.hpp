@@ -28,6 +28,7 @@ Action add_bench_command(CLI::App& app, Invocation const& invocation);
 Action add_study_command(CLI::App& app, Invocation const& invocation);
 Action add_calibrate_command(CLI::App& app, Invocation const& invocation);
 Action add_infer_command(CLI::App& app, Invocation const& invocation);
+Action add_networks_command(CLI::App& app, Invocation const& invocation);
 Action add_export_command(CLI::App& app, Invocation const& invocation);
 Action add_watch_command(CLI::App& app, Invocation const& invocation);
 Action add_analyze_command(CLI::App& app, Invocation const& invocation);

@@ -78,6 +78,7 @@ int run(int argc, char** argv) {
     };
     add("run", "emulate a scenario and write its trace", cli::add_run_command);
     add("plan", "plan one round with one or more planners and compare them", cli::add_plan_command);
+    add("networks", "list networks, or the blocks, operators and tensors of one", cli::add_networks_command);
     add("bench", "measure how fast this host computes a network's blocks", cli::add_bench_command);
     add("study", "measure what a trained network's accuracy is without some of its blocks", cli::add_study_command);
     add("calibrate", "find the ranges that a network's int8 version needs, from images", cli::add_calibrate_command);

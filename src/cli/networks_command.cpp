@@ -1,0 +1,247 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "config/network_json.hpp"
+#include "config/network_profile.hpp"
+#include "config/toml_reader.hpp"
+#include "emulator/setup.hpp"
+#include "kernels/weights.hpp"
+#include "units/error.hpp"
+
+namespace skipstone::cli {
+
+namespace {
+
+struct NetworksOptions {
+    std::string network;  // empty: all profiles
+    std::string blocks;   // empty: as they are found
+    bool json = false, tensors = false;
+};
+
+// "25.6 M": four digits at most, with the unit's prefix before "B" and the like.
+std::string count_text(double value, std::string const& unit = "") {
+    static constexpr std::array<char const*, 5> prefixes{"", "k", "M", "G", "T"};
+    std::size_t prefix = 0;
+    while (value >= 999.5 && prefix + 1 < prefixes.size()) {
+        value /= 1000;
+        ++prefix;
+    }
+    int const digits = prefix == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    auto const text = fixed(value, digits);
+    std::string const ending = prefixes[prefix] + unit;
+    return ending.empty() ? text : text + " " + ending;
+}
+
+std::string count_text(Macs macs) {
+    return count_text(static_cast<double>(macs.value()));
+}
+
+std::string size_text(Bytes bytes) {
+    return count_text(static_cast<double>(bytes.value()), "B");
+}
+
+template <class Extents>
+std::string joined(Extents const& extents) {
+    std::string text;
+    for (auto const extent : extents) text += (text.empty() ? "" : " x ") + std::to_string(extent);
+    return text;
+}
+
+std::string shape_text(TensorShape shape) {
+    return joined(std::array{shape.h, shape.w, shape.c});
+}
+
+std::string plural(std::size_t count, std::string const& noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::size_t droppable_blocks(Network const& network) {
+    return static_cast<std::size_t>(std::ranges::count_if(network.blocks(), &Block::is_droppable));
+}
+
+// "3 convolution, 2 ReLU, add": by kind, in the order in which they come first.
+std::string operators_text(Graph const& graph, Block const& block) {
+    std::vector<std::pair<std::string_view, int>> kinds;
+    for (auto const id : block.operators) {
+        auto const kind = name_of(graph.at(id).operation);
+        auto const found = std::ranges::find(kinds, kind, [](auto const& entry) { return entry.first; });
+        if (found == kinds.end())
+            kinds.emplace_back(kind, 1);
+        else
+            ++found->second;
+    }
+    std::string text;
+    for (auto const& [kind, count] : kinds)
+        text += (text.empty() ? "" : ", ") + (count == 1 ? "" : std::to_string(count) + " ") + std::string(kind);
+    return text;
+}
+
+std::string droppable_text(Block const& block) {
+    return !block.is_droppable() ? "–" : block.vanishes_when_dropped() ? "all" : "path";
+}
+
+// A network, and the weights file that it is from, if it is from one.
+struct Shown {
+    Network network;
+    std::optional<kernels::WeightsInfo> weights;
+};
+
+// --blocks as network.blocks of a scenario reads it.
+BlockRule rule_of(NetworksOptions const& options) {
+    if (options.blocks.empty()) return {};
+    auto const origin = std::make_shared<config::Origin const>(config::Origin{"--blocks " + options.blocks, {}});
+    config::Value table;
+    table.type = config::Value::Type::table;
+    table.origin = origin;
+    table.keys = {"blocks"};
+    table.items = {config::parse_toml_value(options.blocks, origin)};
+    config::TableReader reader(table, "");
+    return config::read_block_rule(reader, "blocks");
+}
+
+Shown find(NetworksOptions const& options, Invocation const& invocation) {
+    auto profile = emulator::find_network(options.network, invocation.profiles);
+    profile.blocks = rule_of(options);
+    std::optional<kernels::WeightsInfo> weights;
+    if (emulator::is_weights_file(options.network)) weights = kernels::read_weights_attributes(options.network);
+    return {Network(std::move(profile)), std::move(weights)};
+}
+
+void print_weights(kernels::WeightsInfo const& weights) {
+    auto const numbers = [](std::vector<double> const& values) {
+        std::string text;
+        for (auto const value : values) {
+            std::array<char, 32> number{};
+            std::snprintf(number.data(), number.size(), "%g", value);
+            text += (text.empty() ? "" : ", ") + std::string(number.data());
+        }
+        return text;
+    };
+    constexpr std::size_t most = 8;  // channels whose numbers are told
+    std::string text = weights.file + ": values in 0…" + fixed(weights.range, 0) + ", ";
+    text += weights.mean.size() <= most ? "mean " + numbers(weights.mean) + ", std " + numbers(weights.std)
+                                        : "mean and std of " + plural(weights.mean.size(), "channel");
+    if (!weights.source.empty()) text += "; from " + weights.source;
+    if (!weights.license.empty()) text += "; licence: " + weights.license;
+    std::printf("%s\n", wrapped(printable(text)).c_str());
+}
+
+void print_tensors(Network const& network) {
+    TextTable table({{"tensor", Align::left}, {"shape"}});
+    for (auto const& tensor : network.weight_tensors()) table.add({tensor.name, joined(tensor.shape)});
+    std::printf("\n%s", table.text().c_str());
+}
+
+void print_network(Shown const& shown, NetworksOptions const& options) {
+    auto const& network = shown.network;
+    Bytes weights{};
+    for (auto const& block : network.blocks()) weights += block.weight_bytes;
+    std::printf("%s\n", wrapped(printable(network.name() + ": family " + std::string(network.profile().family->name()) +
+                                          ", input " + shape_text(network.input_shape()) + ", output " +
+                                          shape_text(network.output_shape()) + ", " + count_text(network.total_macs()) +
+                                          " MACs, " + count_text(static_cast<double>(config::parameters_of(network))) +
+                                          " parameters, weights of " + size_text(weights) + ", " +
+                                          plural(network.size(), "block") + ", " +
+                                          std::to_string(droppable_blocks(network)) + " of them droppable"))
+                            .c_str());
+    if (shown.weights) print_weights(*shown.weights);
+    TextTable table({{"block", Align::left},
+                     {"stage"},
+                     {"MACs"},
+                     {"memory"},
+                     {"output"},
+                     {"weights"},
+                     {"drops", Align::left},
+                     {"operators", Align::left}});
+    for (auto const& block : network.blocks())
+        table.add({block.name, std::to_string(block.stage), count_text(block.macs), size_text(block.memory_bytes),
+                   size_text(block.output_bytes), size_text(block.weight_bytes), droppable_text(block),
+                   operators_text(network.graph(), block)});
+    std::printf("\n%s", table.text().c_str());
+    if (options.tensors) print_tensors(network);
+}
+
+// Every profile that makes a network; what is wrong with the others goes to stderr.
+int list(NetworksOptions const& options, Invocation const& invocation) {
+    std::vector<Network> networks;
+    int status = done;
+    for (auto const& name : config::profile_names(config::ProfileKind::network, invocation.profiles)) try {
+            networks.emplace_back(config::load_network_profile(name, invocation.profiles));
+        } catch (InputError const& error) {
+            std::fprintf(stderr, "skipstone: %s\n", error.what());
+            status = bad_input;
+        }
+    if (options.json) {
+        std::fputs(config::networks_text(networks).c_str(), stdout);
+        return status;
+    }
+    TextTable table({{"network", Align::left},
+                     {"family", Align::left},
+                     {"input"},
+                     {"MACs"},
+                     {"parameters"},
+                     {"blocks"},
+                     {"droppable"}});
+    for (auto const& network : networks)
+        table.add({network.name(), std::string(network.profile().family->name()), shape_text(network.input_shape()),
+                   count_text(network.total_macs()), count_text(static_cast<double>(config::parameters_of(network))),
+                   std::to_string(network.size()), std::to_string(droppable_blocks(network))});
+    std::fputs(table.text().c_str(), stdout);
+    return status;
+}
+
+int networks(NetworksOptions const& options, Invocation const& invocation) {
+    if (options.network.empty()) {
+        if (options.tensors) throw InputError("--tensors: goes with a network; name one");
+        if (!options.blocks.empty()) throw InputError("--blocks: goes with a network; name one");
+        return list(options, invocation);
+    }
+    auto const shown = find(options, invocation);
+    if (options.json)
+        std::fputs(
+            config::network_text(shown.network, options.tensors ? config::Tensors::listed : config::Tensors::left_out)
+                .c_str(),
+            stdout);
+    else
+        print_network(shown, options);
+    return done;
+}
+
+}  // namespace
+
+Action add_networks_command(CLI::App& app, Invocation const& invocation) {
+    auto options = std::make_shared<NetworksOptions>();
+    app.add_option("network", options->network,
+                   "a profile, by name or file, or a weights file;\nwithout one all profiles are listed")
+        ->type_name("NAME|FILE");
+    app.add_option("--blocks", options->blocks,
+                   "join neighbouring blocks, as network.blocks does:\n"
+                   "finest (none), stages (those of a stage), or\nlists of names, '[[\"s2b1\", \"s2b3\"]]'")
+        ->type_name("RULE");
+    app.add_flag("--tensors", options->tensors, "also the tensors that its weights file holds");
+    app.add_flag("--json", options->json, "print JSON instead of tables");
+    app.footer(
+        "A network is a chain of blocks: what stands between two tensors that alone cross\n"
+        "from what is before to what is behind. Per block and image, as planners count it:\n"
+        "  MACs     multiplications of convolutions and fully connected operators\n"
+        "  memory   what these read\n"
+        "  output   what goes to the device that runs the next block\n"
+        "  drops    all: dropped, nothing of the block runs; path: its shortcut still does;\n"
+        "           –: it cannot be dropped\n"
+        "All of it with float32; narrower precisions have smaller tensors and weights.\n\n"
+        "  skipstone networks resnet50 --blocks stages\n"
+        "  skipstone networks net.h5 --tensors");
+    return [options, &invocation] { return networks(*options, invocation); };
+}
+
+}  // namespace skipstone::cli
