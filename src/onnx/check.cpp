@@ -53,8 +53,9 @@ int opset_of(::onnx::ModelProto const& model) {
     for (auto const& set : model.opset_import())
         if (set.domain().empty() || set.domain() == "ai.onnx") version = std::max<std::int64_t>(version, set.version());
     if (version == 0)
-        throw InputError("the model does not tell its opset, the version of its operators (models of IR version 1 and 2 "
-                         "do not); export it again with opset 7 or newer");
+        throw InputError(
+            "the model does not tell its opset, the version of its operators (models of IR version 1 and 2 "
+            "do not); export it again with opset 7 or newer");
     if (version < 7)
         throw InputError("the model is of opset " + std::to_string(version) +
                          "; 7 and newer are read: export it again, or convert it (onnx.version_converter)");
@@ -65,9 +66,11 @@ void check(::onnx::ModelProto const& model) {
     auto const opset = opset_of(model);
     Operators const operators;
     ::onnx::checker::CheckerContext context;
-    context.set_ir_version(static_cast<int>(std::clamp<std::int64_t>(model.ir_version(), 3, ::onnx::Version::IR_VERSION)));
+    // Version 4 has let initializers be no inputs; many models of version 3 take that freedom, too.
+    context.set_ir_version(
+        static_cast<int>(std::clamp<std::int64_t>(model.ir_version(), 4, ::onnx::Version::IR_VERSION)));
     context.set_schema_registry(&operators);
-    std::unordered_map<std::string, int> opsets{{"", opset}};
+    std::unordered_map<std::string, int> opsets{{"", opset}, {"ai.onnx", opset}};
     for (auto const& set : model.opset_import())
         if (!set.domain().empty() && set.domain() != "ai.onnx")
             opsets[set.domain()] = static_cast<int>(std::clamp<std::int64_t>(set.version(), 1, 1000));

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "onnx/limits.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::onnx {
@@ -15,8 +16,6 @@ namespace {
 using ::onnx::TensorProto;
 
 constexpr std::int64_t most_elements = std::int64_t{1} << 40;
-// Of what a few bytes of a model make; VGG19's first fully connected operator has 2^26.6.
-constexpr std::size_t most_filled = std::size_t{1} << 28;
 
 float widened(std::uint16_t half) {
     auto const sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
@@ -75,18 +74,19 @@ std::vector<To> numbers(TensorProto const& tensor, std::size_t count, Field cons
         else
             return static_cast<To>(value);
     };
-    return tensor.has_raw_data() ? from_raw<Stored, To>(tensor.raw_data(), count, change)
-                                 : from_field<To>(field, [&](auto value) { return change(static_cast<Stored>(value)); });
+    return tensor.has_raw_data()
+               ? from_raw<Stored, To>(tensor.raw_data(), count, change)
+               : from_field<To>(field, [&](auto value) { return change(static_cast<Stored>(value)); });
 }
 
 template <class To>
 std::vector<To> decoded(TensorProto const& tensor, std::size_t count) {
     auto const halves = [&](auto widen) {
         auto const change = [&](std::uint16_t bits) { return converted<To>(double{widen(bits)}); };
-        return tensor.has_raw_data()
-                   ? from_raw<std::uint16_t, To>(tensor.raw_data(), count, change)
-                   : from_field<To>(tensor.int32_data(),
-                                    [&](auto bits) { return change(static_cast<std::uint16_t>(bits)); });
+        return tensor.has_raw_data() ? from_raw<std::uint16_t, To>(tensor.raw_data(), count, change)
+                                     : from_field<To>(tensor.int32_data(), [&](auto bits) {
+                                           return change(static_cast<std::uint16_t>(bits));
+                                       });
     };
     switch (tensor.data_type()) {
         case TensorProto::FLOAT:
@@ -102,9 +102,8 @@ std::vector<To> decoded(TensorProto const& tensor, std::size_t count) {
         case TensorProto::FLOAT16:
             return halves([](std::uint16_t bits) { return widened(bits); });
         case TensorProto::BFLOAT16:
-            return halves([](std::uint16_t bits) {
-                return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
-            });
+            return halves(
+                [](std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U); });
         case TensorProto::INT64:
             return numbers<std::int64_t, To>(tensor, count, tensor.int64_data());
         case TensorProto::INT32:
@@ -160,9 +159,10 @@ Stored stored(TensorProto const& tensor, std::string const& name) {
             break;
     }
     auto const type = tensor.data_type();
-    auto const word = type == TensorProto::STRING                                       ? "text"
-                      : type == TensorProto::COMPLEX64 || type == TensorProto::COMPLEX128 ? "complex numbers"
-                                                                                        : "numbers of a type that is not read";
+    auto const word = type == TensorProto::STRING ? "text"
+                      : type == TensorProto::COMPLEX64 || type == TensorProto::COMPLEX128
+                          ? "complex numbers"
+                          : "numbers of a type that is not read";
     throw InputError("tensor " + name + ": holds " + word + "; float, double, float16, bfloat16 and integers are read");
 }
 
@@ -197,7 +197,8 @@ Constant Constant::of(TensorProto const& tensor, std::string const& name) {
     constant.elements_ = elements_of(constant.shape_, "tensor " + name);
     auto const how = stored(tensor, name);
     constant.type_ = how.type;
-    auto const there = tensor.has_raw_data() ? tensor.raw_data().size() / how.bytes : static_cast<std::size_t>(how.values);
+    auto const there =
+        tensor.has_raw_data() ? tensor.raw_data().size() / how.bytes : static_cast<std::size_t>(how.values);
     bool const is_even = !tensor.has_raw_data() || tensor.raw_data().size() % how.bytes == 0;
     if (there != constant.elements_ || !is_even || tensor.data_location() == TensorProto::EXTERNAL)
         throw InputError("tensor " + name + ": holds " + std::to_string(there) + " numbers, and its shape " +
@@ -232,7 +233,7 @@ Constant Constant::filled(Shape shape, Type type, double value) {
 }
 
 void Constant::expect_storable() const {
-    if (is_filled_ && elements_ > most_filled)
+    if (is_filled_ && elements_ > limits::filled_elements)
         throw InputError("a constant of shape " + text_of(shape_) + " that a node makes has more than 2^28 elements");
 }
 

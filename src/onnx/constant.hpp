@@ -37,8 +37,8 @@ class Constant {
     std::size_t elements() const { return elements_; }
     Type type() const { return type_; }
     bool is_filled() const { return is_filled_; }
-    // Row-major. Integers of a real tensor are cut off towards zero. Throw InputError when a filled tensor has more than
-    // 2^28 elements.
+    // Row-major. Integers of a real tensor are cut off towards zero. Throw InputError when a filled tensor has more
+    // than 2^28 elements.
     std::vector<float> reals() const;
     std::vector<std::int64_t> integers() const;
     // Of a tensor of one element.

@@ -7,6 +7,8 @@
 #include <map>
 #include <string_view>
 
+#include "onnx/limits.hpp"
+
 namespace skipstone::onnx {
 
 namespace {
@@ -14,8 +16,7 @@ namespace {
 using Type = Constant::Type;
 using Result = std::vector<Constant>;
 
-// Of what nodes make that give more than they are given.
-constexpr std::size_t most_made = std::size_t{1} << 22;
+constexpr auto most_made = limits::grown_elements;
 
 std::size_t made(Node const& node, Shape const& shape, Constants const& inputs) {
     auto const elements = elements_of(shape, node.label());
@@ -63,8 +64,7 @@ std::vector<std::int64_t> strides_of(Shape const& shape) {
 std::vector<std::size_t> repeated(Shape const& shape, Shape const& to) {
     auto const own = strides_of(shape);
     std::vector<std::int64_t> strides(to.size());
-    for (std::size_t i = 0; i < shape.size(); ++i)
-        strides[to.size() - shape.size() + i] = shape[i] == 1 ? 0 : own[i];
+    for (std::size_t i = 0; i < shape.size(); ++i) strides[to.size() - shape.size() + i] = shape[i] == 1 ? 0 : own[i];
     return indices(to, strides);
 }
 
@@ -124,8 +124,8 @@ Constant two(Node const& node, Constant const& a, Constant const& b) {
         } else {
             auto const u = a.integers(), v = b.integers();
             for (std::size_t i = 0; i < count; ++i) {
-                auto const value = compare ? std::optional<std::int64_t>(compare(static_cast<double>(u[x[i]]),
-                                                                                 static_cast<double>(v[y[i]])))
+                auto const value = compare ? std::optional<std::int64_t>(
+                                                 compare(static_cast<double>(u[x[i]]), static_cast<double>(v[y[i]])))
                                            : exact(node.type(), u[x[i]], v[y[i]]);
                 node.require(value.has_value(), "its result is no integer of 64 bits");
                 values[i] = *value;
@@ -150,11 +150,16 @@ Result many(Node const& node, Constants const& inputs) {
 
 Result one(Node const& node, Constants const& inputs) {
     static std::map<std::string_view, float (*)(float)> const functions{
-        {"Sqrt", [](float x) { return std::sqrt(x); }},   {"Exp", [](float x) { return std::exp(x); }},
-        {"Log", [](float x) { return std::log(x); }},     {"Floor", [](float x) { return std::floor(x); }},
-        {"Ceil", [](float x) { return std::ceil(x); }},   {"Reciprocal", [](float x) { return 1 / x; }},
-        {"Neg", [](float x) { return -x; }},              {"Abs", [](float x) { return std::abs(x); }},
-        {"Round", [](float x) { return std::nearbyint(x); }}, {"Relu", [](float x) { return std::max(x, 0.0F); }}};
+        {"Sqrt", [](float x) { return std::sqrt(x); }},
+        {"Exp", [](float x) { return std::exp(x); }},
+        {"Log", [](float x) { return std::log(x); }},
+        {"Floor", [](float x) { return std::floor(x); }},
+        {"Ceil", [](float x) { return std::ceil(x); }},
+        {"Reciprocal", [](float x) { return 1 / x; }},
+        {"Neg", [](float x) { return -x; }},
+        {"Abs", [](float x) { return std::abs(x); }},
+        {"Round", [](float x) { return std::nearbyint(x); }},
+        {"Relu", [](float x) { return std::max(x, 0.0F); }}};
     auto const& in = *inputs.at(0);
     if (in.type() == Type::integer) {
         auto values = in.integers();
@@ -223,8 +228,7 @@ Result constant_of_shape(Node const& node, Constants const& inputs) {
 
 Result shape(Node const& node, Constants const& inputs) {
     auto const& in = *inputs.at(0);
-    if (node.type() == "Size")
-        return {{Shape{}, std::vector{static_cast<std::int64_t>(in.elements())}}};
+    if (node.type() == "Size") return {{Shape{}, std::vector{static_cast<std::int64_t>(in.elements())}}};
     auto const rank = in.rank();
     auto const within = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + rank : at, 0, rank); };
     auto const begin = within(node.integer("start", 0)), end = std::max(within(node.integer("end", rank)), begin);
@@ -251,6 +255,14 @@ Result transpose(Node const& node, Constants const& inputs) {
         strides.push_back(own[axis]);
     }
     if (in.is_filled()) return {in.reshaped(sizes)};
+    if (order == std::vector<std::size_t>{1, 0} && in.type() == Type::real) {  // a large matrix, mostly
+        auto const from = in.reals();
+        std::vector<float> to(from.size());
+        auto const rows = static_cast<std::size_t>(sizes[1]), columns = static_cast<std::size_t>(sizes[0]);
+        for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
+        return {{sizes, std::move(to)}};
+    }
     return {picked(in, sizes, indices(sizes, strides))};
 }
 
@@ -259,7 +271,13 @@ Constant cut(Node const& node, Constant const& in, std::vector<Cut> const& cuts)
     auto strides = strides_of(sizes);
     std::int64_t first = 0;
     for (auto const& c : cuts) {
-        if (c.count == 0) return Constant::filled([&] { sizes[c.axis] = 0; return sizes; }(), in.type(), 0);
+        if (c.count == 0)
+            return Constant::filled(
+                [&] {
+                    sizes[c.axis] = 0;
+                    return sizes;
+                }(),
+                in.type(), 0);
         first += c.begin * strides[c.axis];
         sizes[c.axis] = c.count;
         strides[c.axis] *= c.step;
@@ -295,8 +313,8 @@ Result gather(Node const& node, Constants const& inputs) {
     if (count > 0)
         for (std::size_t b = 0; b < before; ++b)
             for (auto at : chosen) {
-                node.require(at >= -size && at < size, "takes element " + std::to_string(at) + " of an axis of " +
-                                                           std::to_string(size));
+                node.require(at >= -size && at < size,
+                             "takes element " + std::to_string(at) + " of an axis of " + std::to_string(size));
                 if (at < 0) at += size;
                 for (std::int64_t i = 0; i < stride; ++i)
                     index.push_back(static_cast<std::size_t>((static_cast<std::int64_t>(b) * size + at) * stride + i));
@@ -398,8 +416,7 @@ Result where(Node const& node, Constants const& inputs) {
         for (std::size_t i = 0; i < count; ++i) values[i] = chosen[w[i]] != 0 ? u[x[i]] : v[y[i]];
         return values;
     };
-    if (a.type() == Type::integer && b.type() == Type::integer)
-        return {{shape, choose(a.integers(), b.integers())}};
+    if (a.type() == Type::integer && b.type() == Type::integer) return {{shape, choose(a.integers(), b.integers())}};
     return {{shape, choose(a.reals(), b.reals())}};
 }
 
@@ -456,32 +473,58 @@ Result same(Node const&, Constants const& inputs) {
 
 std::optional<std::vector<Constant>> folded(Node const& node, Constants const& inputs) {
     static std::map<std::string_view, Result (*)(Node const&, Constants const&)> const types{
-        {"Constant", constant},   {"ConstantOfShape", constant_of_shape},
-        {"Shape", shape},         {"Size", shape},
-        {"Identity", same},       {"Dropout", same},
-        {"Cast", cast},           {"Reshape", reshape},
-        {"Flatten", reshape},     {"Squeeze", reshape},
-        {"Unsqueeze", reshape},   {"Transpose", transpose},
-        {"Concat", concat},       {"Slice", slice},
-        {"Split", split},         {"Gather", gather},
-        {"Expand", expand},       {"Tile", tile},
-        {"Range", range},         {"Where", where},
-        {"ReduceProd", reduce},   {"ReduceSum", reduce},
-        {"ReduceMax", reduce},    {"ReduceMin", reduce},
-        {"ReduceMean", reduce},   {"Add", many},
-        {"Sub", many},            {"Mul", many},
-        {"Div", many},            {"Mod", many},
-        {"Pow", many},            {"Max", many},
-        {"Min", many},            {"Sum", many},
-        {"And", many},            {"Or", many},
-        {"Equal", many},          {"Less", many},
-        {"LessOrEqual", many},    {"Greater", many},
-        {"GreaterOrEqual", many}, {"Neg", one},
-        {"Abs", one},             {"Sqrt", one},
-        {"Exp", one},             {"Log", one},
-        {"Floor", one},           {"Ceil", one},
-        {"Round", one},           {"Reciprocal", one},
-        {"Not", one},             {"Relu", one}};
+        {"Constant", constant},
+        {"ConstantOfShape", constant_of_shape},
+        {"Shape", shape},
+        {"Size", shape},
+        {"Identity", same},
+        {"Dropout", same},
+        {"Cast", cast},
+        {"Reshape", reshape},
+        {"Flatten", reshape},
+        {"Squeeze", reshape},
+        {"Unsqueeze", reshape},
+        {"Transpose", transpose},
+        {"Concat", concat},
+        {"Slice", slice},
+        {"Split", split},
+        {"Gather", gather},
+        {"Expand", expand},
+        {"Tile", tile},
+        {"Range", range},
+        {"Where", where},
+        {"ReduceProd", reduce},
+        {"ReduceSum", reduce},
+        {"ReduceMax", reduce},
+        {"ReduceMin", reduce},
+        {"ReduceMean", reduce},
+        {"Add", many},
+        {"Sub", many},
+        {"Mul", many},
+        {"Div", many},
+        {"Mod", many},
+        {"Pow", many},
+        {"Max", many},
+        {"Min", many},
+        {"Sum", many},
+        {"And", many},
+        {"Or", many},
+        {"Equal", many},
+        {"Less", many},
+        {"LessOrEqual", many},
+        {"Greater", many},
+        {"GreaterOrEqual", many},
+        {"Neg", one},
+        {"Abs", one},
+        {"Sqrt", one},
+        {"Exp", one},
+        {"Log", one},
+        {"Floor", one},
+        {"Ceil", one},
+        {"Round", one},
+        {"Reciprocal", one},
+        {"Not", one},
+        {"Relu", one}};
     auto const found = types.find(node.type());
     if (found == types.end()) return std::nullopt;
     bool const needs_input = node.type() != "Constant";

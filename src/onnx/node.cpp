@@ -9,7 +9,7 @@ namespace skipstone::onnx {
 
 namespace {
 
-constexpr std::size_t longest_name = 120;      // in messages
+constexpr std::size_t longest_name = 120;     // in messages
 constexpr std::size_t longest_operator = 56;  // a block that is named after it is found in a trace by its name
 
 bool is_plain(char c) {

@@ -123,8 +123,8 @@ Shape reshaped_shape(Node const& node, Constants const& constants, Shape const& 
     }
     auto const rest = total(node, *target), all = total(node, shape);
     if (open) {
-        node.require(rest > 0 && all % rest == 0,
-                     "cannot make " + text_of(*target) + " of " + text_of(shape) + " (the axis that is open is 1 here)");
+        node.require(rest > 0 && all % rest == 0, "cannot make " + text_of(*target) + " of " + text_of(shape) +
+                                                      " (the axis that is open is 1 here)");
         (*target)[*open] = all / rest;
     }
     return *target;
@@ -181,7 +181,8 @@ std::vector<Cut> parts_of(Node const& node, Constants const& constants, Shape co
     std::vector<Cut> parts;
     std::int64_t begin = 0;
     for (auto const part : *sizes) {
-        node.require(part >= 1 && part <= size - begin, "its sizes are not those of an axis of " + std::to_string(size));
+        node.require(part >= 1 && part <= size - begin,
+                     "its sizes are not those of an axis of " + std::to_string(size));
         parts.push_back({axis, begin, 1, part});
         begin += part;
     }

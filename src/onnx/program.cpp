@@ -22,9 +22,9 @@ std::string described(ValueInfoProto const& value) {
     for (auto const& axis : value.type().tensor_type().shape().dim()) {
         if (!is_first) text += ",";
         is_first = false;
-        text += axis.has_dim_value()                            ? std::to_string(axis.dim_value())
+        text += axis.has_dim_value()                                ? std::to_string(axis.dim_value())
                 : axis.has_dim_param() && !axis.dim_param().empty() ? axis.dim_param()
-                                                                : "?";
+                                                                    : "?";
     }
     return text + "]";
 }
@@ -97,10 +97,11 @@ void find_shape(ValueInfoProto const& input, Options const& options, Program& pr
         bool fits = false;
         for (std::size_t i = 1; i + 1 < sizes.size(); ++i)
             fits = fits || (sizes[i] == options.input->h && sizes[i + 1] == options.input->w);
-        if (!fits) fail("its rows and columns are told by the model, and cannot be others" + how + " where they are not");
+        if (!fits)
+            fail("its rows and columns are told by the model, and cannot be others" + how + " where they are not");
     }
     if (sizes.size() == 1) {
-        if (sizes[0] < 0) fail("leaves its only size open");
+        if (sizes[0] < 0) fail("is one number for each image of a batch");
         program.input_shape = sizes;
         return;
     }
@@ -143,8 +144,7 @@ Program program_of(::onnx::ModelProto const& model, Options const& options) {
     for (auto const& input : graph.input())
         if (outer.contains(input.name()) && !program.initializers.contains(input.name())) inputs.push_back(input);
     if (inputs.empty()) throw InputError("output " + program.output + " depends on no input of the model");
-    if (inputs.size() > 1)
-        throw InputError("the network has several inputs, and must have one: " + listed(inputs));
+    if (inputs.size() > 1) throw InputError("the network has several inputs, and must have one: " + listed(inputs));
     program.input = inputs.front().name();
     find_shape(inputs.front(), options, program);
     if (program.batch && *program.batch != 1 && *program.batch != open_batch)

@@ -169,8 +169,8 @@ View with_constant(Scene& scene, Node const& node, Two kind, View const& x, Cons
             return change(at.view, "", [](float c) { return Pair(c, 0.0F); });
         case Two::divide:
             if (!comes_first) return change(at.view, "", [](float c) { return Pair(1 / c, 0.0F); });
-            return combined(scene, node, Two::divide,
-                            change(at.view, " first", [](float c) { return Pair(0.0F, c); }), at.view);
+            return combined(scene, node, Two::divide, change(at.view, " first", [](float c) { return Pair(0.0F, c); }),
+                            at.view);
         case Two::maximum: {  // max(x - c, 0) + c
             auto const above = change(at.view, " below", [](float c) { return Pair(1.0F, -c); });
             return change(scene.applied(node, above, op::Relu{}), " back", [](float c) { return Pair(1.0F, c); });
@@ -203,8 +203,7 @@ View combined(Scene& scene, Node const& node, Two kind, View first, View second)
                                                        " are both repeated, which is not run");
         if (kind == Two::subtract)
             return scene.scaled(node, combined(scene, node, kind, std::move(b), std::move(a)), -1, 0);
-        if (kind == Two::divide)
-            return combined(scene, node, Two::multiply, reciprocal(scene, node, b), std::move(a));
+        if (kind == Two::divide) return combined(scene, node, Two::multiply, reciprocal(scene, node, b), std::move(a));
         std::swap(a, b);
     }
     auto const axes = [&] {  // of what comes out

@@ -2,13 +2,21 @@
 
 #include <limits>
 #include <memory>
+#include <sstream>
 
+#include "onnx/limits.hpp"
 #include "onnx/scene.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::onnx {
 
 namespace {
+
+std::string exactly(double value) {
+    std::ostringstream text;
+    text << std::hexfloat << value;
+    return text.str();
+}
 
 // A constant matrix as it is multiplied with: [inputs, outputs], or the other way around.
 struct Matrix {
@@ -55,6 +63,8 @@ View product_of(Scene& scene, Node const& node, View view, std::size_t axis, Mat
     node.require(!has_batch(inputs), "mixes the images of a batch");
     node.require(product(inputs) == matrix.inputs, "multiplies an axis of " + std::to_string(product(inputs)) +
                                                        " elements by a matrix of " + std::to_string(matrix.inputs));
+    node.require(matrix.inputs <= static_cast<std::int64_t>(limits::channels),
+                 "multiplies by a matrix of more than 2^24 rows");
     auto const outputs = static_cast<int>(matrix.outputs);
     for (auto const& factor : inputs) key += " " + std::to_string(factor.size);
     bool const is_whole = inputs.size() == view.memory.size();
@@ -91,30 +101,32 @@ View product_of(Scene& scene, Node const& node, View view, std::size_t axis, Mat
 }  // namespace
 
 void read_gemm(Scene& scene, Node const& node) {
-    node.require(scene.is_constant(node, 1), "multiplies two tensors that depend on the network's input; its second "
-                                             "must be constant");
+    node.require(scene.is_constant(node, 1),
+                 "multiplies two tensors that depend on the network's input; its second "
+                 "must be constant");
     auto const& in = scene.view(node, 0);
     node.require(in.axes.size() == 2, "needs an input of two axes, and has " + text_of(in.shape()));
-    node.require(node.integer("transA", 0) == 0, "transposes its first input (transA), which mixes the images of a "
-                                                 "batch");
+    node.require(node.integer("transA", 0) == 0,
+                 "transposes its first input (transA), which mixes the images of a "
+                 "batch");
     auto matrix = matrix_of(node, scene.constant(node, 1), node.integer("transB", 0) != 0);
     matrix.scale = node.number("alpha", 1);
     auto const beta = node.number("beta", 1);
     node.expect_known_attributes();
-    std::string key = "product " + node.input(1) + (matrix.has_outputs_first ? " transposed" : "") + " " +
-                      std::to_string(matrix.scale);
+    std::string key =
+        "product " + node.input(1) + (matrix.has_outputs_first ? " transposed" : "") + " " + exactly(matrix.scale);
     std::vector<float> bias;
     if (node.has_input(2) && scene.is_constant(node, 2)) {
         auto const& constant = scene.constant(node, 2);
         auto const outputs = static_cast<std::size_t>(matrix.outputs);
-        node.require((constant.elements() == outputs && constant.rank() > 0 && constant.shape().back() == matrix.outputs) ||
-                         constant.elements() == 1,
-                     "its input " + node.input(2) + " is not one number for each of " + std::to_string(outputs) +
-                         " outputs");
+        node.require(
+            (constant.elements() == outputs && constant.rank() > 0 && constant.shape().back() == matrix.outputs) ||
+                constant.elements() == 1,
+            "its input " + node.input(2) + " is not one number for each of " + std::to_string(outputs) + " outputs");
         bias = constant.reals();
         bias.resize(outputs, bias.front());
         for (auto& value : bias) value *= static_cast<float>(beta);
-        key += " + " + node.input(2) + " " + std::to_string(beta);
+        key += " + " + node.input(2) + " " + exactly(beta);
     }
     auto result = product_of(scene, node, in, 1, matrix, std::move(key), bias);
     if (node.has_input(2) && !scene.is_constant(node, 2)) {
@@ -136,7 +148,7 @@ void read_matmul(Scene& scene, Node const& node) {
     auto const& constant = scene.constant(node, input);
     auto const matrix = matrix_of(node, constant, !is_right);
     node.require(constant.rank() <= static_cast<std::int64_t>(rank), "multiplies by a constant of more axes");
-    std::string key = "product " + node.input(input) + (is_right ? "" : " transposed") + " " + std::to_string(1.0);
+    std::string key = "product " + node.input(input) + (is_right ? "" : " transposed") + " " + exactly(1);
     scene.give(node, product_of(scene, node, in, is_right ? rank - 1 : rank - 2, matrix, std::move(key), {}));
 }
 

@@ -42,8 +42,8 @@ View cut_out(Scene& scene, Node const& node, View const& view, Cut const& cut) {
     if (cut.begin == 0 && cut.step == 1 && cut.count == size) return view;
     auto const placed = scene.layout().placed(view, cut.axis, true, node.name());
     auto const end = cut.begin + (cut.count - 1) * cut.step + 1;
-    auto const tensor = scene.sketch().add(node.name(), op::Slice{placed.axis, small(cut.begin), small(end), small(cut.step)},
-                                           {placed.view.tensor});
+    auto const tensor = scene.sketch().add(
+        node.name(), op::Slice{placed.axis, small(cut.begin), small(end), small(cut.step)}, {placed.view.tensor});
     return with_axis(scene.layout(), placed, cut.axis, tensor, cut.count);
 }
 
@@ -119,8 +119,8 @@ View taken(Scene& scene, Node const& node, View const& view, std::size_t axis, s
         }
         cuts.push_back({axis, at, 1, 1});
     }
-    node.require(cuts.size() <= most_pieces, "takes elements in an order of more than " + std::to_string(most_pieces) +
-                                                 " runs");
+    node.require(cuts.size() <= most_pieces,
+                 "takes elements in an order of more than " + std::to_string(most_pieces) + " runs");
     std::vector<View> pieces;
     for (auto cut : cuts) {
         if (cut.count == 1) cut.step = 1;
@@ -131,9 +131,9 @@ View taken(Scene& scene, Node const& node, View const& view, std::size_t axis, s
 
 View repeated(Scene& scene, Node const& node, View const& view, std::size_t axis, std::int64_t times) {
     if (times == 1) return view;
-    node.require(times >= 1 && times <= static_cast<std::int64_t>(most_pieces),
-                 "repeats an axis " + std::to_string(times) + " times; 1 to " + std::to_string(most_pieces) +
-                     " are run");
+    node.require(
+        times >= 1 && times <= static_cast<std::int64_t>(most_pieces),
+        "repeats an axis " + std::to_string(times) + " times; 1 to " + std::to_string(most_pieces) + " are run");
     return concatenated(scene, node, std::vector<View>(static_cast<std::size_t>(times), view), axis);
 }
 
@@ -176,7 +176,8 @@ void read_shape(Scene& scene, Node const& node) {
     auto const shape = scene.view(node, 0).shape();
     auto const rank = static_cast<std::int64_t>(shape.size());
     if (node.type() == "Size") {
-        scene.give(node, std::make_shared<Constant const>(Shape{}, std::vector{product(joined(scene.view(node, 0).axes))}));
+        scene.give(node,
+                   std::make_shared<Constant const>(Shape{}, std::vector{product(joined(scene.view(node, 0).axes))}));
         return;
     }
     auto const within = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + rank : at, 0, rank); };
@@ -222,9 +223,8 @@ void read_slice(Scene& scene, Node const& node) {
         if (cut.step > 0) {
             view = cut_out(scene, node, view, cut);
         } else {
-            node.require(cut.count <= static_cast<std::int64_t>(most_pieces), "turns an axis of more than " +
-                                                                                  std::to_string(most_pieces) +
-                                                                                  " elements around");
+            node.require(cut.count <= static_cast<std::int64_t>(most_pieces),
+                         "turns an axis of more than " + std::to_string(most_pieces) + " elements around");
             std::vector<std::int64_t> which;
             for (std::int64_t i = 0; i < cut.count; ++i) which.push_back(cut.begin + i * cut.step);
             view = taken(scene, node, view, cut.axis, which);
@@ -295,7 +295,8 @@ void read_pad(Scene& scene, Node const& node) {
         if (before == 0 && behind == 0) continue;
         node.require(!has_batch(view.axes[axis]), "adds images to a batch");
         auto const size = product(view.axes[axis]);
-        node.require(before > -size && behind > -size && size + std::min<std::int64_t>(before, 0) + std::min<std::int64_t>(behind, 0) >= 1 &&
+        node.require(before > -size && behind > -size &&
+                         size + std::min<std::int64_t>(before, 0) + std::min<std::int64_t>(behind, 0) >= 1 &&
                          before <= (1 << 24) && behind <= (1 << 24),
                      "its pads leave nothing, or are more than 2^24");
         auto const begin = before < 0 ? -before : 0, end = behind < 0 ? size + behind : size;

@@ -79,8 +79,8 @@ void read_convolution(Scene& scene, Node const& node) {
     auto const axes = in.axes.size() - 2;
     auto const weights = std::make_shared<Constant const>(scene.constant(node, 1));
     auto const& shape = weights->shape();
-    node.require(shape.size() == axes + 2, "its weights " + text_of(shape) + " do not fit its input " +
-                                               text_of(in.shape()));
+    node.require(shape.size() == axes + 2,
+                 "its weights " + text_of(shape) + " do not fit its input " + text_of(in.shape()));
     for (auto const size : shape) node.require(size >= 1 && size <= (1 << 24), "its weights are " + text_of(shape));
     Extent const kernel{axes == 2 ? small(node, shape[2], "kernel") : 1, small(node, shape.back(), "kernel")};
     if (auto const told = node.integers("kernel_shape"))
@@ -89,10 +89,10 @@ void read_convolution(Scene& scene, Node const& node) {
     auto const image = scene.sketch().shape(in.tensor);
     op::Convolution convolution{window_of(node, image, kernel, axes), static_cast<int>(shape[0]),
                                 small(node, node.integer("group", 1), "group"), node.has_input(2)};
-    node.require(convolution.groups >= 1 && image.c % convolution.groups == 0 &&
-                     shape[1] == image.c / convolution.groups,
-                 "its weights " + text_of(shape) + " are not for " + std::to_string(image.c) + " channels in " +
-                     std::to_string(convolution.groups) + " groups");
+    node.require(
+        convolution.groups >= 1 && image.c % convolution.groups == 0 && shape[1] == image.c / convolution.groups,
+        "its weights " + text_of(shape) + " are not for " + std::to_string(image.c) + " channels in " +
+            std::to_string(convolution.groups) + " groups");
     ConstantPointer bias;
     if (convolution.has_bias) {
         bias = std::make_shared<Constant const>(scene.constant(node, 2));
@@ -136,8 +136,7 @@ void read_pool(Scene& scene, Node const& node) {
     }
     node.expect_known_attributes();
     scene.give(node, Missing{node.label() + ": the places of its maxima are not computed"}, 1);
-    if (!takes_mean)
-        return scene.give(node, pooled(scene, node, in, in.tensor, op::MaxPool{window}));
+    if (!takes_mean) return scene.give(node, pooled(scene, node, in, in.tensor, op::MaxPool{window}));
     bool const is_whole = window.kernel == Extent{image.h, image.w} && window.padding == Padding{};
     scene.give(node, is_whole ? pooled(scene, node, in, in.tensor, op::GlobalAverage{})
                               : pooled(scene, node, in, in.tensor, op::AveragePool{window, counts_padding}));
@@ -176,9 +175,9 @@ void read_batch_norm(Scene& scene, Node const& node) {
     std::string key = "batch norm";
     for (int i = 1; i < 5; ++i) {
         parameters.push_back(std::make_shared<Constant const>(scene.constant(node, i)));
-        node.require(parameters.back()->elements() == static_cast<std::size_t>(shape[1]),
-                     "its input " + node.input(i) + " has not one number for each of " + std::to_string(shape[1]) +
-                         " channels");
+        node.require(
+            parameters.back()->elements() == static_cast<std::size_t>(shape[1]),
+            "its input " + node.input(i) + " has not one number for each of " + std::to_string(shape[1]) + " channels");
         key += ", " + node.input(i);
     }
     Shape per_channel(shape.size() - 1, 1);

@@ -14,9 +14,9 @@ using Kind = op::Activation::Kind;
 
 // Far ends, the bends of the usual functions, and what lies between.
 Points const& arguments() {
-    static constexpr Points values{
-        -1e30, -1000, -200, -90, -40, -20, -12, -9,  -7,  -6.5, -6,  -5,  -4,   -3.5, -3,  -2.5, -2,  -1.5, -1,  -0.7, -0.3,
-        -0.01, 0,    0.02, 0.4, 0.6, 0.9, 1.2, 1.6, 2,   2.4, 2.9, 3,    3.6,  4.5, 6,    6.2, 8,    13,  70,   1000, 1e30};
+    static constexpr Points values{-1e30, -1000, -200, -90,  -40, -20,  -12,  -9,    -7,  -6.5, -6,  -5,  -4,   -3.5,
+                                   -3,    -2.5,  -2,   -1.5, -1,  -0.7, -0.3, -0.01, 0,   0.02, 0.4, 0.6, 0.9,  1.2,
+                                   1.6,   2,     2.4,  2.9,  3,   3.6,  4.5,  6,     6.2, 8,    13,  70,  1000, 1e30};
     return values;
 }
 

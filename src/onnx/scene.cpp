@@ -4,6 +4,8 @@
 #include <map>
 #include <string_view>
 
+#include "onnx/limits.hpp"
+
 namespace skipstone::onnx {
 
 Value const* Scene::find(std::string const& tensor) const {
@@ -46,9 +48,8 @@ Constant const& Scene::constant(Node const& node, int input) const {
 Constants Scene::constants(Node const& node) const {
     Constants all;
     for (int i = 0; i < node.inputs(); ++i)
-        all.push_back(node.has_input(i) && is_constant(node, i)
-                          ? std::get<ConstantPointer>(*find(node.input(i)))
-                          : ConstantPointer());
+        all.push_back(node.has_input(i) && is_constant(node, i) ? std::get<ConstantPointer>(*find(node.input(i)))
+                                                                : ConstantPointer());
     return all;
 }
 
@@ -80,6 +81,8 @@ Scene::PerChannel Scene::per_channel(Node const& node, View view, Shape const& c
         own.insert(own.end(), axis.begin(), axis.end());
     }
     auto const& memory = view.memory;
+    node.require(sketch_.shape(view.tensor).elements() <= limits::channels || own.empty(),
+                 "has a constant for each of more than 2^24 elements");
     auto const pixels = static_cast<std::ptrdiff_t>(layout_.bounds(view).second);
     auto const first = std::ranges::find_if(memory, [&](auto const& factor) { return contains(own, factor); });
     if (first - memory.begin() < pixels) {
@@ -92,106 +95,104 @@ Scene::PerChannel Scene::per_channel(Node const& node, View view, Shape const& c
 }
 
 Handler handler_of(std::string const& type) {
-    static std::map<std::string_view, Handler> const handlers{
-        {"Conv", read_convolution},
-        {"MaxPool", read_pool},
-        {"AveragePool", read_pool},
-        {"GlobalAveragePool", read_global_pool},
-        {"GlobalMaxPool", read_global_pool},
-        {"LRN", read_response_norm},
-        {"BatchNormalization", read_batch_norm},
-        {"Gemm", read_gemm},
-        {"MatMul", read_matmul},
-        {"Relu", read_activation},
-        {"Clip", read_activation},
-        {"LeakyRelu", read_activation},
-        {"Elu", read_activation},
-        {"Selu", read_activation},
-        {"Celu", read_activation},
-        {"Sigmoid", read_activation},
-        {"Tanh", read_activation},
-        {"HardSigmoid", read_activation},
-        {"HardSwish", read_activation},
-        {"Gelu", read_activation},
-        {"Swish", read_activation},
-        {"Mish", read_activation},
-        {"Softplus", read_activation},
-        {"Softsign", read_activation},
-        {"Sqrt", read_activation},
-        {"Log", read_activation},
-        {"Abs", read_activation},
-        {"Exp", read_activation},
-        {"Neg", read_activation},
-        {"Reciprocal", read_activation},
-        {"Erf", read_activation},
-        {"PRelu", read_prelu},
-        {"Add", read_arithmetic},
-        {"Sub", read_arithmetic},
-        {"Mul", read_arithmetic},
-        {"Div", read_arithmetic},
-        {"Max", read_arithmetic},
-        {"Min", read_arithmetic},
-        {"Sum", read_arithmetic},
-        {"Mean", read_arithmetic},
-        {"Pow", read_power},
-        {"Equal", read_comparison},
-        {"Where", read_choice},
-        {"ReduceMean", read_reduction},
-        {"ReduceSum", read_reduction},
-        {"ReduceMax", read_reduction},
-        {"ReduceMin", read_reduction},
-        {"ReduceL1", read_reduction},
-        {"ReduceL2", read_reduction},
-        {"ReduceSumSquare", read_reduction},
-        {"Softmax", read_softmax},
-        {"LogSoftmax", read_softmax},
-        {"Identity", read_identity},
-        {"Dropout", read_identity},
-        {"Cast", read_cast},
-        {"Shape", read_shape},
-        {"Size", read_shape},
-        {"Reshape", read_reshape},
-        {"Flatten", read_reshape},
-        {"Squeeze", read_reshape},
-        {"Unsqueeze", read_reshape},
-        {"Transpose", read_transpose},
-        {"Concat", read_concat},
-        {"Slice", read_slice},
-        {"Split", read_split},
-        {"Gather", read_gather},
-        {"Pad", read_pad},
-        {"Expand", read_expand},
-        {"Tile", read_expand},
-        {"DepthToSpace", read_block_to_space},
-        {"SpaceToDepth", read_block_to_space}};
+    static std::map<std::string_view, Handler> const handlers{{"Conv", read_convolution},
+                                                              {"MaxPool", read_pool},
+                                                              {"AveragePool", read_pool},
+                                                              {"GlobalAveragePool", read_global_pool},
+                                                              {"GlobalMaxPool", read_global_pool},
+                                                              {"LRN", read_response_norm},
+                                                              {"BatchNormalization", read_batch_norm},
+                                                              {"Gemm", read_gemm},
+                                                              {"MatMul", read_matmul},
+                                                              {"Relu", read_activation},
+                                                              {"Clip", read_activation},
+                                                              {"LeakyRelu", read_activation},
+                                                              {"Elu", read_activation},
+                                                              {"Selu", read_activation},
+                                                              {"Celu", read_activation},
+                                                              {"Sigmoid", read_activation},
+                                                              {"Tanh", read_activation},
+                                                              {"HardSigmoid", read_activation},
+                                                              {"HardSwish", read_activation},
+                                                              {"Gelu", read_activation},
+                                                              {"Swish", read_activation},
+                                                              {"Mish", read_activation},
+                                                              {"Softplus", read_activation},
+                                                              {"Softsign", read_activation},
+                                                              {"Sqrt", read_activation},
+                                                              {"Log", read_activation},
+                                                              {"Abs", read_activation},
+                                                              {"Exp", read_activation},
+                                                              {"Neg", read_activation},
+                                                              {"Reciprocal", read_activation},
+                                                              {"Erf", read_activation},
+                                                              {"PRelu", read_prelu},
+                                                              {"Add", read_arithmetic},
+                                                              {"Sub", read_arithmetic},
+                                                              {"Mul", read_arithmetic},
+                                                              {"Div", read_arithmetic},
+                                                              {"Max", read_arithmetic},
+                                                              {"Min", read_arithmetic},
+                                                              {"Sum", read_arithmetic},
+                                                              {"Mean", read_arithmetic},
+                                                              {"Pow", read_power},
+                                                              {"Equal", read_comparison},
+                                                              {"Where", read_choice},
+                                                              {"ReduceMean", read_reduction},
+                                                              {"ReduceSum", read_reduction},
+                                                              {"ReduceMax", read_reduction},
+                                                              {"ReduceMin", read_reduction},
+                                                              {"ReduceL1", read_reduction},
+                                                              {"ReduceL2", read_reduction},
+                                                              {"ReduceSumSquare", read_reduction},
+                                                              {"Softmax", read_softmax},
+                                                              {"LogSoftmax", read_softmax},
+                                                              {"Identity", read_identity},
+                                                              {"Dropout", read_identity},
+                                                              {"Cast", read_cast},
+                                                              {"Shape", read_shape},
+                                                              {"Size", read_shape},
+                                                              {"Reshape", read_reshape},
+                                                              {"Flatten", read_reshape},
+                                                              {"Squeeze", read_reshape},
+                                                              {"Unsqueeze", read_reshape},
+                                                              {"Transpose", read_transpose},
+                                                              {"Concat", read_concat},
+                                                              {"Slice", read_slice},
+                                                              {"Split", read_split},
+                                                              {"Gather", read_gather},
+                                                              {"Pad", read_pad},
+                                                              {"Expand", read_expand},
+                                                              {"Tile", read_expand},
+                                                              {"DepthToSpace", read_block_to_space},
+                                                              {"SpaceToDepth", read_block_to_space}};
     auto const found = handlers.find(type);
     return found == handlers.end() ? nullptr : found->second;
 }
 
 std::string why_not(std::string const& type) {
-    static std::map<std::string_view, std::string_view> const reasons{
-        {"If", "control"},
-        {"Loop", "control"},
-        {"Scan", "control"},
-        {"SequenceMap", "control"},
-        {"LSTM", "recurrent"},
-        {"GRU", "recurrent"},
-        {"RNN", "recurrent"},
-        {"QuantizeLinear", "quantized"},
-        {"DequantizeLinear", "quantized"},
-        {"DynamicQuantizeLinear", "quantized"},
-        {"QLinearConv", "quantized"},
-        {"QLinearMatMul", "quantized"},
-        {"ConvInteger", "quantized"},
-        {"MatMulInteger", "quantized"},
-        {"ArgMax", "end"},
-        {"ArgMin", "end"},
-        {"TopK", "end"},
-        {"OneHot", "end"},
-        {"NonMaxSuppression", "end"},
-        {"ConvTranspose", "larger"},
-        {"Resize", "larger"},
-        {"Upsample", "larger"}};
+    static std::map<std::string_view, std::string_view> const reasons{{"If", "control"},
+                                                                      {"Loop", "control"},
+                                                                      {"Scan", "control"},
+                                                                      {"SequenceMap", "control"},
+                                                                      {"LSTM", "recurrent"},
+                                                                      {"GRU", "recurrent"},
+                                                                      {"RNN", "recurrent"},
+                                                                      {"QuantizeLinear", "quantized"},
+                                                                      {"DequantizeLinear", "quantized"},
+                                                                      {"DynamicQuantizeLinear", "quantized"},
+                                                                      {"QLinearConv", "quantized"},
+                                                                      {"QLinearMatMul", "quantized"},
+                                                                      {"ConvInteger", "quantized"},
+                                                                      {"MatMulInteger", "quantized"},
+                                                                      {"ArgMax", "end"},
+                                                                      {"ArgMin", "end"},
+                                                                      {"TopK", "end"},
+                                                                      {"OneHot", "end"},
+                                                                      {"NonMaxSuppression", "end"},
+                                                                      {"ConvTranspose", "larger"},
+                                                                      {"Resize", "larger"},
+                                                                      {"Upsample", "larger"}};
     auto const found = reasons.find(type);
     auto const kind = found == reasons.end() ? std::string_view() : found->second;
     if (kind == "control")

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "onnx/limits.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::onnx {
@@ -11,7 +12,7 @@ namespace skipstone::onnx {
 namespace {
 
 // Of how many tensors before it a tensor is known as a function.
-constexpr std::size_t most_functions = 12;
+constexpr std::size_t most_functions = 8;
 
 std::vector<ScalarFunction> with_itself(std::vector<ScalarFunction> functions, TensorId tensor) {
     functions.push_back(ScalarFunction::identity(tensor));
@@ -19,9 +20,15 @@ std::vector<ScalarFunction> with_itself(std::vector<ScalarFunction> functions, T
     return functions;
 }
 
-std::string unique(std::unordered_set<std::string>& names, std::string const& wish) {
+std::string unique(std::unordered_map<std::string, int>& names, std::string const& wish) {
     std::string name = wish;
-    for (int i = 2; !names.insert(name).second; ++i) name = wish + "_" + std::to_string(i);
+    for (auto count = ++names[wish]; count > 1; ++count) {
+        name = wish + "_" + std::to_string(count);
+        if (++names[name] == 1) {
+            names[wish] = count;
+            break;
+        }
+    }
     return name;
 }
 
@@ -29,36 +36,26 @@ std::string joined_key(std::string const& a, std::string const& b) {
     return a.empty() || b.empty() ? std::string() : a + " then " + b;
 }
 
-// Of a scale and a shift per channel behind `first`: what both do together. weights: which of first's tensors is a
-// factor, and which is added to it.
-Weights scaled_weights(Weights first, Weights second) {
-    auto key = joined_key(first.key, second.key);
-    return {std::move(key), [first = std::move(first.make), second = std::move(second.make)] {
-                auto values = first();
-                auto const behind = second();
-                for (std::size_t c = 0; c < behind[0].size(); ++c) {
-                    values[0][c] *= behind[0][c];
-                    values[1][c] = values[1][c] * behind[0][c] + behind[1][c];
-                }
-                return values;
-            }};
+// Of a scale and a shift per channel behind another one, or behind a batch norm: what both do together.
+Weights scaled_weights(Weights const& first, Weights const& second) {
+    auto values = first.values();
+    auto const behind = second.values();
+    for (std::size_t c = 0; c < behind[0].size(); ++c) {
+        values[0][c] *= behind[0][c];
+        values[1][c] = values[1][c] * behind[0][c] + behind[1][c];
+    }
+    return {joined_key(first.key, second.key), [values = std::move(values)] { return values; }};
 }
 
-Weights biased_weights(Weights first, Weights second) {
-    auto key = joined_key(first.key, second.key);
-    return {std::move(key), [first = std::move(first.make), second = std::move(second.make)] {
-                auto values = first();
-                auto behind = std::move(second()[1]);
-                if (values.size() == 1)
-                    values.push_back(std::move(behind));
-                else
-                    for (std::size_t c = 0; c < behind.size(); ++c) values[1][c] += behind[c];
-                return values;
-            }};
+// Of a shift per channel behind a product.
+Weights biased_weights(Weights const& first, Weights const& second) {
+    Weights both{joined_key(first.key, second.key), first.make, std::move(second.values()[1])};
+    for (std::size_t c = 0; c < first.added.size(); ++c) both.added[c] += first.added[c];
+    return both;
 }
 
 bool only_adds(Step const& affine) {
-    auto const values = affine.weights.make();
+    auto const values = affine.weights.values();
     return std::ranges::all_of(values[0], [](float scale) { return scale == 1; });
 }
 
@@ -74,8 +71,17 @@ Padding sum(Padding a, Padding b) {
 
 }  // namespace
 
+std::vector<std::vector<float>> Weights::values() const {
+    auto result = make();
+    if (added.empty()) return result;
+    if (result.size() == 1) result.emplace_back(added.size());
+    for (std::size_t c = 0; c < added.size(); ++c) result[1][c] += added[c];
+    return result;
+}
+
 TensorId Sketch::append(std::string const& name, Operation operation, std::vector<TensorId> inputs, Weights weights,
                         std::vector<ScalarFunction> functions) {
+    if (steps_.size() >= limits::operators) throw InputError("the model makes more than 200,000 operators");
     auto const output = builder_.add(unique(names_, name), operation, inputs);
     steps_.push_back({name, std::move(operation), std::move(inputs), std::move(weights), {}});
     functions_.push_back(std::move(functions));
@@ -85,8 +91,7 @@ TensorId Sketch::append(std::string const& name, Operation operation, std::vecto
 TensorId Sketch::add_function(std::string const& name, Operation operation, TensorId input, Weights weights,
                               std::function<double(double)> const& function) {
     std::vector<ScalarFunction> functions;
-    for (auto const& before : with_itself(functions_[input.index()], input))
-        functions.push_back(before.then(function));
+    for (auto const& before : with_itself(functions_[input.index()], input)) functions.push_back(before.then(function));
     for (auto const& candidate : functions)
         if (auto const known = recognised(candidate)) {
             if (!known->operation) return candidate.of;
@@ -121,8 +126,9 @@ TensorId Sketch::add(std::string const& name, Operation operation, std::vector<T
 
 TensorId Sketch::add_scaled(std::string const& name, TensorId input, double scale, double shift) {
     auto const channels = static_cast<std::size_t>(shape(input).c);
+    if (channels > limits::channels) throw InputError("scales more than 2^24 channels");
     return add_function(name, op::Affine{}, input,
-                        {std::to_string(scale) + " x + " + std::to_string(shift) + " of " + std::to_string(channels),
+                        {"",
                          [=] {
                              return std::vector{std::vector<float>(channels, static_cast<float>(scale)),
                                                 std::vector<float>(channels, static_cast<float>(shift))};
@@ -198,20 +204,21 @@ bool Sketch::simplify_once() {
         } else if (affine && before && is_alone) {
             if (std::holds_alternative<op::Affine>(before->operation) ||
                 std::holds_alternative<op::BatchNorm>(before->operation)) {
-                step.weights = scaled_weights(before->weights, std::move(step.weights));
+                step.weights = scaled_weights(before->weights, step.weights);
+                step.name = before->name;
                 step.operation = before->operation;
                 skip();
             } else if (auto const* convolution = std::get_if<op::Convolution>(&before->operation);
                        convolution && only_adds(step)) {
                 auto with_bias = *convolution;
                 with_bias.has_bias = true;
-                step.weights = biased_weights(before->weights, std::move(step.weights));
+                step.weights = biased_weights(before->weights, step.weights);
                 step.operation = with_bias;
                 step.name = before->name;
                 skip();
             } else if (auto const* connected = std::get_if<op::FullyConnected>(&before->operation);
                        connected && only_adds(step)) {
-                step.weights = biased_weights(before->weights, std::move(step.weights));
+                step.weights = biased_weights(before->weights, step.weights);
                 step.operation = op::FullyConnected{connected->outputs, true};
                 step.name = before->name;
                 skip();
@@ -234,8 +241,8 @@ bool Sketch::simplify_once() {
             auto const* first = std::get_if<op::Pad>(&before->operation);
             if (first && first->mode == pad->mode && first->value == pad->value) {
                 auto const &p = first->padding, &q = pad->padding;
-                bool const same_axis = (p.top + p.bottom > 0 && q.top + q.bottom > 0) ||
-                                       (p.left + p.right > 0 && q.left + q.right > 0);
+                bool const same_axis =
+                    (p.top + p.bottom > 0 && q.top + q.bottom > 0) || (p.left + p.right > 0 && q.left + q.right > 0);
                 if (!same_axis || pad->mode == op::Pad::Mode::constant) {
                     pad->padding = sum(p, q);
                     skip();
@@ -249,7 +256,7 @@ bool Sketch::simplify_once() {
 
 Sketch::Drawing Sketch::finish() const {
     Graph::Builder builder(input_);
-    std::unordered_set<std::string> names;
+    std::unordered_map<std::string, int> names;
     std::unordered_map<std::string, std::string> sharers;  // name by key
     std::vector<TensorId> made(steps_.size() + 1);
     made[0] = TensorId(0);
@@ -265,11 +272,16 @@ Sketch::Drawing Sketch::finish() const {
         made[tensor.index()] = builder.add(name, step.operation, std::move(inputs), std::move(weights));
     }
     Drawing drawing{std::move(builder).finish(made[output_.index()]), {}};
+    std::size_t all = 0;
+    for (auto const& tensor : drawing.graph.weight_tensors()) {
+        all += std::min(tensor.elements(), limits::all_weights);
+        if (all > limits::all_weights) throw InputError("the model has more than 2^30 weights");
+    }
     for (std::size_t o = 0; o < tensors.size(); ++o) {
         auto const& op = drawing.graph.at(OperatorId(o));
         auto const& step = steps_[tensors[o].index() - 1];
         if (op.weights != op.name || !step.weights.make) continue;
-        auto values = step.weights.make();
+        auto values = step.weights.values();
         auto const wanted = drawing.graph.weight_tensors(OperatorId(o));
         SKIPSTONE_ENSURE(wanted.size() == values.size());
         for (std::size_t i = 0; i < wanted.size(); ++i) {

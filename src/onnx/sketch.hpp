@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "model/graph.hpp"
@@ -18,6 +18,10 @@ struct Weights {
     std::string key;  // operators of one key share their weights; empty: nobody does
     // The values of Graph::weight_tensors(), in their order.
     std::function<std::vector<std::vector<float>>()> make;
+    // What is added to the second of them, the bias, which may be this alone; empty: nothing.
+    std::vector<float> added = {};
+
+    std::vector<std::vector<float>> values() const;
 };
 
 // An operator while the model is being read.
@@ -56,7 +60,6 @@ class Sketch {
     Drawing finish() const;
 
   private:
-    struct Readers;
     TensorId append(std::string const& name, Operation operation, std::vector<TensorId> inputs, Weights weights,
                     std::vector<ScalarFunction> functions);
     TensorId add_function(std::string const& name, Operation operation, TensorId input, Weights weights,
@@ -69,7 +72,7 @@ class Sketch {
     std::vector<Step> steps_;  // by the tensor that they give, without the input
     // By tensor: it as a function of tensors before it, the farthest first.
     std::vector<std::vector<ScalarFunction>> functions_;
-    std::unordered_set<std::string> names_;
+    std::unordered_map<std::string, int> names_;  // how often each was given
     TensorId output_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "onnx/check.hpp"
 #include "onnx/fold.hpp"
+#include "onnx/inferred_shapes.hpp"
 #include "onnx/program.hpp"
 #include "onnx/scene.hpp"
 #include "units/error.hpp"
@@ -64,9 +65,10 @@ std::string name_axes(Scene& scene, View& view) {
         auto const [rows, pixels] = layout.bounds(view);
         auto const& memory = view.memory;
         auto const at = [&](std::size_t i) { return memory.begin() + static_cast<std::ptrdiff_t>(i); };
-        std::vector<Factors> const groups{{memory.begin(), at(rows)}, {at(rows), at(pixels)}, {at(pixels), memory.end()}};
-        return std::ranges::all_of(
-            large, [&](auto i) { return std::ranges::find(groups, view.axes[i]) != groups.end(); });
+        std::vector<Factors> const groups{
+            {memory.begin(), at(rows)}, {at(rows), at(pixels)}, {at(pixels), memory.end()}};
+        return std::ranges::all_of(large,
+                                   [&](auto i) { return std::ranges::find(groups, view.axes[i]) != groups.end(); });
     };
     if (!is_arranged()) {
         // As the axes follow each other in memory, where each is one run; else in their own order.
@@ -125,19 +127,19 @@ Reading read_with(Program const& program, std::string const& letters) {
     auto& scene = *reading.scene;
     auto const h = scene.layout().axis(shape.h), w = scene.layout().axis(shape.w), c = scene.layout().axis(shape.c);
     View input{TensorId(0), joined({h, w, c}), {}};
-    if (program.batch)
-        input.axes.push_back(*program.batch == 1 ? Factors{} : Factors{{batch_id, *program.batch}});
+    if (program.batch) input.axes.push_back(*program.batch == 1 ? Factors{} : Factors{{batch_id, *program.batch}});
     for (char const letter : letters) input.axes.push_back(letter == 'h' ? h : letter == 'w' ? w : c);
     for (auto const& node : program.nodes)
         for (int i = 0; i < node.inputs(); ++i) {
             if (!node.has_input(i) || scene.find(node.input(i))) continue;
             auto const initializer = program.initializers.find(node.input(i));
             if (initializer != program.initializers.end())
-                scene.set(node.input(i), std::make_shared<Constant const>(
-                                             Constant::of(*initializer->second, initializer->first)));
+                scene.set(node.input(i),
+                          std::make_shared<Constant const>(Constant::of(*initializer->second, initializer->first)));
         }
     scene.set(program.input, input);
     for (auto const& node : program.nodes) read(scene, node);
+    expect_inferred_shapes(program, scene);
     auto const* value = scene.find(program.output);
     if (value)
         if (auto const* missing = std::get_if<Missing>(value)) throw InputError(missing->reason);

@@ -142,8 +142,7 @@ View Layout::image(TensorId tensor, Factors const& batch, std::size_t rank) {
 TensorId Layout::with_shape(TensorId tensor, TensorShape shape, std::string const& name) {
     if (sketch_->shape(tensor) == shape) return tensor;
     auto& known = reshapes_[{tensor, dimensions(shape)}];
-    if (!known)
-        known = sketch_->add(name + ".reshape", op::Reshape{shape.h, shape.w, shape.c}, {tensor});
+    if (!known) known = sketch_->add(name + ".reshape", op::Reshape{shape.h, shape.w, shape.c}, {tensor});
     return known;
 }
 
@@ -194,7 +193,8 @@ TensorId Layout::converted(View const& view, Factors const& order, TensorShape s
             done += next->size();
             current = joined({before, behind, *next});
         }
-        auto& known = transposes_[{tensor, {static_cast<int>(axes[0]), static_cast<int>(axes[1]), static_cast<int>(axes[2])}}];
+        auto& known =
+            transposes_[{tensor, {static_cast<int>(axes[0]), static_cast<int>(axes[1]), static_cast<int>(axes[2])}}];
         if (!known) known = sketch_->add(name + ".transpose", op::Transpose{axes}, {tensor});
         tensor = known;
     }
@@ -221,8 +221,7 @@ std::pair<std::size_t, std::size_t> Layout::bounds(View const& view) const {
 
 View Layout::spatial(View const& view, std::string const& name) {
     auto const& axes = view.axes;
-    if (axes.size() < 3)
-        throw InputError("needs an input [N,C,H,W] or [N,C,W], and has " + text_of(view.shape()));
+    if (axes.size() < 3) throw InputError("needs an input [N,C,H,W] or [N,C,W], and has " + text_of(view.shape()));
     if (axes.size() > 4)
         throw InputError("has an input of " + std::to_string(axes.size()) +
                          " axes; networks of images [N,C,H,W] and of signals [N,C,W] are run");
@@ -380,7 +379,8 @@ View Layout::with_channels(View const& view, Factors const& channels, std::strin
     if (is_same_set(range(memory, rest, memory.size()), channels)) {
         auto const first = rows <= rest ? rows : 0;
         return ordered(view, memory,
-                       {1, extent(range(memory, 0, first)), extent(range(memory, first, rest)), extent(channels)}, name);
+                       {1, extent(range(memory, 0, first)), extent(range(memory, first, rest)), extent(channels)},
+                       name);
     }
     auto const others = without(memory, channels);
     return ordered(view, joined({others, channels}), {1, 1, extent(others), extent(channels)}, name);

@@ -32,7 +32,8 @@ bool has_batch(Factors const& factors);
 // All factors of some lists, in their order.
 Factors joined(std::vector<Factors> const& lists);
 bool contains(Factors const& factors, Factor const& factor);
-// For each element in the order of `memory`, where it is in the order of `order`, for which other factors count nothing.
+// For each element in the order of `memory`, where it is in the order of `order`, for which other factors count
+// nothing.
 std::vector<std::size_t> positions(Factors const& memory, Factors const& order);
 
 // A tensor of the ONNX model that depends on the input: how its axes lie in one of ours.
