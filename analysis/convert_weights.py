@@ -8,9 +8,12 @@ is its own. PyTorch is not needed, and nothing in the file is run.
 
 import argparse
 import collections
+import json
 import math
 import os
 import pathlib
+import shlex
+import subprocess
 import sys
 import tempfile
 
@@ -18,14 +21,14 @@ import needs
 import output_file
 
 
-def three_shares(text):
-    """Three numbers of 0 … 1; a wrong one is told with what may be meant."""
+def shares(text):
+    """Numbers of 0 … 1, one for each channel; a wrong one is told with what may be meant."""
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
-    if len(values) != 3 or not all(map(math.isfinite, values)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers R,G,B")
+    if not values or not all(map(math.isfinite, values)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers R,G,B (one, where the network reads one channel)")
     if max(values) > 1:
         meant = ",".join(f"{value / 255:.4g}" for value in values)
         raise argparse.ArgumentTypeError(f"{text} is not of pixel values in 0…1; of values in 0…255, divide by 255: {meant}")
@@ -33,14 +36,14 @@ def three_shares(text):
 
 
 def mean(text):
-    values = three_shares(text)
+    values = shares(text)
     if min(values) < 0:
         raise argparse.ArgumentTypeError(f"{text}: the mean of values in 0…1 is not below 0 (what is subtracted has no minus here)")
     return values
 
 
 def deviation(text):
-    values = three_shares(text)
+    values = shares(text)
     if min(values) <= 0:
         raise argparse.ArgumentTypeError(f"{text}: values are divided by it, so that it must be above 0")
     return values
@@ -65,16 +68,15 @@ def parse_arguments(words=None):
     parser.add_argument("--source", dest="origin", default="", metavar="TEXT",
                         help="where the weights come from (default: the file's name)")
     parser.add_argument("--license", default="not stated", metavar="TEXT", help="their licence")
-    parser.add_argument("--mean", type=mean, default=[0.485, 0.456, 0.406], metavar="R,G,B",
-                        help="of the training images, values in 0…1 (default: ImageNet's, torchvision's)")
-    parser.add_argument("--std", type=deviation, default=[0.229, 0.224, 0.225], metavar="R,G,B",
+    parser.add_argument("--mean", type=mean, metavar="R,G,B",
+                        help="of the training images, values in 0…1, one for each channel (default: ImageNet's, torchvision's; 0 and 1 where "
+                             "the network does not read three channels)")
+    parser.add_argument("--std", type=deviation, metavar="R,G,B",
                         help="likewise")
     return parser.parse_args(words)
 
 
 try:
-    import tomllib
-
     import h5py
     import numpy
 except ImportError as missing:
@@ -86,14 +88,13 @@ from foreign_file import name_foreign  # noqa: E402
 from safetensors_file import SafetensorsError, StoredTensor, is_safetensors, read_safetensors  # noqa: E402
 from torch_file import Tensor, TorchFileError, Unknown, read_torch_file  # noqa: E402
 
-NETWORKS = pathlib.Path(__file__).resolve().parent.parent / "profiles" / "networks"
+PROGRAM = pathlib.Path(__file__).resolve().parent.parent / "build" / "skipstone"
 # Where checkpoints hold the network; what comes first is taken where there are several.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params", "model_ema", "ema",
             "state_dict_ema", "ema_state_dict", "ema_model", "model_ema_state_dict", "ema_model_state_dict", "averaged_model")
 # Parts of names that wrappers put in, anywhere: DataParallel and its like, torch.compile, FSDP, activation checkpointing, Opacus, Fabric.
 INSERTED = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_module", "_forward_module"}
-ANCHOR = "layer1.0.conv1.weight"  # of every network here
-BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
+IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 CLASSES = "classes"  # a dimension that the file decides
 
 
@@ -101,57 +102,35 @@ class ConversionError(Exception):
     """The user's input is wrong; the message says where and what."""
 
 
-def read_profile(name):
-    """The network profile of that name under profiles/networks, or in that file."""
-    path = pathlib.Path(name)
-    if path.suffix != ".toml":
-        path = NETWORKS / f"{name}.toml"
-        if not path.exists():
-            known = ", ".join(sorted(file.stem for file in NETWORKS.glob("*.toml")))
-            raise ConversionError(f"--network {name}: there is no such profile; known are {known}")
+class Network:
+    """What the program says of a network: name, input size, and name -> shape of every tensor."""
+
+    def __init__(self, content):
+        self.name = content["name"]
+        self.input_size, _, self.channels = content["input"]
+        self.tensors = {tensor["name"]: tuple(tensor["shape"]) for tensor in content["tensors"]}
+        # The last operator is the classifier.
+        prefix = next(reversed(self.tensors)).rpartition(".")[0] + "."
+        self.classifier = [name for name in self.tensors if name.startswith(prefix)]
+        for name in self.classifier:
+            self.tensors[name] = (CLASSES, *self.tensors[name][1:])
+        # A name that no other tensor's ends with.
+        self.anchor = next(name for name in self.tensors if not any(other.endswith("." + name) for other in self.tensors))
+
+
+def read_network(name):
+    """The network of that name, or of the profile in that file, by the program: SKIPSTONE in the environment names it, or the words
+    that start it; else it is this checkout's."""
+    named = os.environ.get("SKIPSTONE") or str(PROGRAM)
+    words = [named] if os.path.exists(named) else shlex.split(named)
     try:
-        with open(path, "rb") as file:
-            profile = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConversionError(f"{path}: cannot be read ({error})") from error
-    missing = [key for key in ("name", "stages") if key not in profile]
-    if missing:
-        raise ConversionError(f"{path}: is no network profile ({missing[0]} is missing)")
-    return profile
-
-
-def expected_tensors(profile):
-    """Name -> shape of every tensor of the network, torchvision's names (design: the generated network's weight_tensors())."""
-    tensors = {}
-    width = profile.get("width", 64)
-    expansion = profile.get("expansion", 4)
-    imagenet = profile.get("stem", "imagenet") == "imagenet"
-
-    def convolution(name, norm, inputs, outputs, kernel):
-        tensors[f"{name}.weight"] = (outputs, inputs, kernel, kernel)
-        for statistic in BATCH_NORM:
-            tensors[f"{norm}.{statistic}"] = (outputs,)
-
-    convolution("conv1", "bn1", 3, width, 7 if imagenet else 3)
-    channels = width
-    for stage, blocks in enumerate(profile["stages"]):
-        inner = width << stage
-        outer = inner * expansion
-        for index in range(blocks):
-            prefix = f"layer{stage + 1}.{index}"
-            path = [(channels, inner, 1), (inner, inner, 3), (inner, outer, 1)]
-            if profile.get("block", "bottleneck") == "basic":
-                path = [(channels, inner, 3), (inner, outer, 3)]
-            for number, (inputs, outputs, kernel) in enumerate(path, 1):
-                convolution(f"{prefix}.conv{number}", f"{prefix}.bn{number}", inputs, outputs, kernel)
-            changes = channels != outer or (stage > 0 and index == 0)
-            if changes and profile.get("shortcut", "projection") == "projection":
-                convolution(f"{prefix}.downsample.0", f"{prefix}.downsample.1", channels, outer, 1)
-            channels = outer
-    head = "fc" if imagenet else "linear"
-    tensors[f"{head}.weight"] = (CLASSES, channels)
-    tensors[f"{head}.bias"] = (CLASSES,)
-    return tensors
+        said = subprocess.run([*words, "networks", name, "--tensors", "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except OSError as error:
+        raise ConversionError(f"{words[0]}: the program, which knows the networks, cannot be started ({error.strerror}); build it, or set "
+                              "SKIPSTONE to where it is") from error
+    if said.returncode != 0:
+        raise ConversionError(f"--network {name}: {said.stderr.strip().removeprefix('skipstone: ')}")
+    return Network(json.loads(said.stdout))
 
 
 class Candidate:
@@ -194,7 +173,7 @@ def dictionaries(content):
         waiting += [((*path, str(key)), inner) for key, inner in value.items() if isinstance(key, (str, int))]
 
 
-def candidates(content, expected):
+def candidates(content, network):
     """What may be the network, of all dictionaries in the file: once for every prefix that a convolution's name has."""
     for path, dictionary in dictionaries(content):
         raw = {key: value for key, value in dictionary.items() if isinstance(key, str)}
@@ -203,13 +182,14 @@ def candidates(content, expected):
             named = raw
         tensors = {name: value for name, value in named.items() if is_tensor(value)}
         unread = {name: value.name for name, value in named.items() if isinstance(value, Unknown)}
-        prefixes = {name[:-len(ANCHOR)] for name in tensors if name == ANCHOR or name.endswith("." + ANCHOR)} or {""}
+        anchor = network.anchor
+        prefixes = {name[:-len(anchor)] for name in tensors if name == anchor or name.endswith("." + anchor)} or {""}
         owner = {name: max((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None) for name in named}
         for prefix in sorted(prefixes):
             inside = {name[len(prefix):]: value for name, value in tensors.items() if owner[name] == prefix}
             outside = [name for name in tensors if owner[name] != prefix]
             if inside:
-                yield Candidate(path, prefix, with_last_layer(inside, expected), outside,
+                yield Candidate(path, prefix, with_last_layer(inside, network.tensors), outside,
                                 {name[len(prefix):]: kind for name, kind in unread.items() if owner[name] == prefix})
 
 
@@ -222,11 +202,12 @@ def with_last_layer(state, expected):
     return state
 
 
-def find_network(content, expected, key):
+def find_network(content, network, key):
     """The candidate that is the network, or comes nearest to it, and remarks; raises ConversionError where it is not clear which."""
     if isinstance(content, Unknown):
         raise ConversionError(f"holds a whole pickled model ({content.name}), not a state dict; save model.state_dict() instead")
-    found = list(candidates(content, expected))
+    expected = network.tensors
+    found = list(candidates(content, network))
     if key is not None:
         chosen = [candidate for candidate in found if candidate.label() == key]
         if not chosen:
@@ -273,12 +254,11 @@ def is_stray(name, tensor):
     return tensor.shape == () or "rng_state" in name.split(".")[-1]
 
 
-def select(content, profile, key=None):
+def select(content, wanted, key=None):
     """(name -> float array of every tensor of the network, remarks); raises ConversionError unless the file holds them and no others."""
-    expected = expected_tensors(profile)
-    candidate, remarks = find_network(content, expected, key)
+    expected, network = wanted.tensors, wanted.name
+    candidate, remarks = find_network(content, wanted, key)
     state = candidate.tensors
-    network = profile["name"]
     surplus = [name for name in state if name not in expected and not is_stray(name, state[name])]
     where = f" (in {candidate.label()})" if candidate.label() else ""
     if missing := expected.keys() - state.keys():
@@ -306,10 +286,20 @@ def select(content, profile, key=None):
         if name.endswith(".running_var") and (values < 0).any():
             raise ConversionError(f"{name} holds a negative variance")
         weights[name] = values
-    head = next(name for name, shape in expected.items() if shape == (CLASSES,))
-    if weights[head].shape[0] != weights[head.replace(".bias", ".weight")].shape[0]:
-        raise ConversionError(f"{head} and {head.replace('.bias', '.weight')} differ in the number of classes")
+    first, *others = wanted.classifier
+    for other in others:
+        if weights[other].shape[0] != weights[first].shape[0]:
+            raise ConversionError(f"{other} and {first} differ in the number of classes")
     return weights, remarks
+
+
+def for_each_channel(option, values, network, usual, plain):
+    """What an option says of each channel of the network's input, or what is usual for colours, else plain."""
+    if values is None:
+        return usual if network.channels == len(usual) else [plain] * network.channels
+    if len(values) != network.channels:
+        raise ConversionError(f"{option}: has {len(values)} numbers; {network.name} reads {network.channels} channel{'s' if network.channels != 1 else ''}")
+    return values
 
 
 def as_stored(name, values, half):
@@ -362,22 +352,23 @@ def read_source(path):
 def convert(arguments):
     if wrong := output_file.problem(arguments.destination, arguments.source, arguments.network):
         raise ConversionError(wrong)
-    profile = read_profile(arguments.network)
+    network = read_network(arguments.network)
     try:
-        weights, remarks = select(read_source(arguments.source), profile, arguments.key)
+        weights, remarks = select(read_source(arguments.source), network, arguments.key)
     except OSError as error:
         raise ConversionError(f"{arguments.source}: cannot be read ({error.strerror})") from error
     except (TorchFileError, SafetensorsError, ConversionError) as error:
         raise ConversionError(f"{arguments.source}: {error}") from error
-    classes = next(reversed(weights.values())).shape[0]
+    classes = weights[network.classifier[0]].shape[0]
     attributes = {
-        "network": profile["name"], "input_size": arguments.input_size or profile.get("input", 224),
-        "input_mean": numpy.array(arguments.mean), "input_std": numpy.array(arguments.std), "classes": classes,
+        "network": network.name, "input_size": arguments.input_size or network.input_size,
+        "input_mean": numpy.array(for_each_channel("--mean", arguments.mean, network, IMAGENET_MEAN, 0), float),
+        "input_std": numpy.array(for_each_channel("--std", arguments.std, network, IMAGENET_STD, 1), float), "classes": classes,
         "source": arguments.origin or pathlib.Path(arguments.source).name, "license": arguments.license}
     write(arguments.destination, weights, attributes, arguments.float16)
     for remark in remarks:
         print(f"convert_weights.py: {arguments.source}: {remark}", file=sys.stderr)
-    return (f"{arguments.destination}: {profile['name']}, {len(weights)} tensors, "
+    return (f"{arguments.destination}: {network.name}, {len(weights)} tensors, "
             f"{sum(values.size for values in weights.values()):,} values, {classes} classes")
 
 

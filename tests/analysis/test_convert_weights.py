@@ -15,6 +15,7 @@ import tempfile
 import types
 import unittest
 import zipfile
+from unittest import mock
 
 try:
     import h5py
@@ -25,6 +26,8 @@ except ImportError as missing:
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "analysis" / "convert_weights.py"
+PROGRAM = os.environ.get("SKIPSTONE_PROGRAM", str(ROOT / "build" / "skipstone"))
+os.environ["SKIPSTONE"] = PROGRAM  # whom the script asks
 TEST_DATA = pathlib.Path(os.environ.get("SKIPSTONE_TEST_DATA", ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(SCRIPT.parent))
 
@@ -141,7 +144,7 @@ class ConverterCase(unittest.TestCase):
 
     def state(self, classes=3, **changes):
         random = numpy.random.default_rng(1)
-        tensors = convert_weights.expected_tensors(convert_weights.read_profile(str(self.profile)))
+        tensors = convert_weights.read_network(str(self.profile)).tensors
         state = {}
         for name, shape in tensors.items():
             shape = [classes if n == convert_weights.CLASSES else n for n in shape]
@@ -245,8 +248,22 @@ class Writes(ConverterCase):
         self.assertConverts(self.state())
         self.assertEqual((self.folder / "out.h5").read_bytes(), first)
 
+    def test_networks_of_other_families(self):
+        for self.profile, channels, size in (("lenet-5", 1, 32), ("alexnet-2014", 3, 224)):
+            state = {f"module.{name}": value for name, value in self.state(classes=4).items()}
+            weights, attributes = self.assertConverts(state)
+            self.assertHolds({f"module.{name}": value for name, value in weights.items()}, state)
+            self.assertEqual((attributes["input_size"], attributes["classes"]), (size, 4))
+            self.assertEqual(len(attributes["input_mean"]), channels)
+        self.profile = "lenet-5"
+        _, attributes = self.assertConverts(self.state())
+        self.assertEqual((list(attributes["input_mean"]), list(attributes["input_std"])), ([0], [1]))
+        _, attributes = self.assertConverts(self.state(), "--mean", "0.5", "--std", "0.25")
+        self.assertEqual((list(attributes["input_mean"]), list(attributes["input_std"])), ([0.5], [0.25]))
+        self.assertRefused(self.state(), "--std: has 3 numbers; lenet-5 reads 1 channel", "--std", "1,1,1")
+
     def test_names_are_torchvisions(self):
-        tensors = convert_weights.expected_tensors(convert_weights.read_profile("resnet50"))
+        tensors = convert_weights.read_network("resnet50").tensors
         self.assertEqual(len(tensors), 267)
         self.assertEqual(tensors["conv1.weight"], (64, 3, 7, 7))
         self.assertEqual(tensors["layer1.0.downsample.0.weight"], (256, 64, 1, 1))
@@ -307,11 +324,20 @@ class Refuses(ConverterCase):
         for options in (["--mean", "1,2"], ["--std", "1,0,1"], ["--input-size", "0"], ["--mean", "a,b,c"], ["--mean", "nan,0,0"],
                         ["--std=-0.2,0.2,0.2"], ["--mean=-0.5,0.5,0.5"]):
             self.assertEqual(self.convert(self.state(), *options).returncode, 2)
-        self.assertRefused(self.state(), "there is no such profile; known are", "--network", "resnet5O")
+        self.assertRefused(self.state(), "there is no network profile \"resnet5O\"; the nearest is \"resnet50\"", "--network", "resnet5O")
 
     def test_mean_and_deviation_of_values_in_0_to_255(self):
         self.assertRefused(self.state(), "of values in 0…255, divide by 255: 0.485,0.456,0.406", "--mean", "123.675,116.28,103.53")
         self.assertRefused(self.state(), "divide by 255: 0.229,0.224,0.225", "--std", "58.395,57.12,57.375")
+
+    def test_without_the_program(self):
+        for named, message in ((self.folder / "absent", "absent: the program, which knows the networks, cannot be started"),
+                               (f"env -i {self.folder / 'absent'}", "--network ")):
+            with mock.patch.dict(os.environ, {"SKIPSTONE": str(named)}):
+                self.assertEqual(run("in.pt", self.folder / "out.h5", "--network", self.profile).returncode, 2)
+                self.assertIn(message, run("in.pt", self.folder / "out.h5", "--network", self.profile).stderr)
+        with mock.patch.dict(os.environ, {"SKIPSTONE": f"env {PROGRAM}"}):
+            self.assertEqual(convert_weights.read_network(str(self.profile)).name, "tiny")
 
     def test_paths_that_do_not_work(self):
         self.assertRefused(self.state(), "cannot be written", destination="absent/out.h5")

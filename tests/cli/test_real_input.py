@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from support import ALONE, ROOT, ProgramTest, Trace, numpy
+from support import ALONE, PROGRAM, ROOT, ProgramTest, Trace, numpy
 
 TEST_DATA = pathlib.Path(os.environ.get("SKIPSTONE_TEST_DATA", ROOT.parent / "shared" / "data"))
 IMAGES = TEST_DATA / "cifar10-test.bin.xz"  # record i has label i mod 10
@@ -31,7 +31,7 @@ class RealInput(ProgramTest):
     def test_resnet20(self):
         weights = self.path("resnet20.h5")
         subprocess.run([sys.executable, ROOT / "analysis" / "convert_weights.py", TEST_DATA / "resnet20-12fca82f.th", weights,
-                        "--network", "resnet20-cifar"], check=True, capture_output=True, timeout=60)
+                        "--network", "resnet20-cifar"], check=True, capture_output=True, timeout=60, env=os.environ | {"SKIPSTONE": PROGRAM})
         spread = {"planner.name": "no-drop", "requests.count": 20, "rounds.count": 10, "accuracy.table": "resnet20-cifar-published"}
         spread["fleet.devices"] = [{"profile": "khan2023-low", "count": 10, "macs_per_round": "100 MMAC"}]
         found, labels = self.classes(self.scenario(spread), "--weights", weights)

@@ -12,7 +12,7 @@ import sys
 import time
 import unittest
 
-from support import ROOT, ProgramTest, cifar_batch, h5py, numpy, weights_tensors, write_weights
+from support import PROGRAM, ROOT, ProgramTest, cifar_batch, h5py, numpy, weights_tensors, write_weights
 
 try:
     import tomllib
@@ -73,7 +73,7 @@ class Measured(StudyTest):
         cls.addClassCleanup(cls.common.cleanup)
         cls.weights = str(pathlib.Path(cls.common.name) / "resnet20.h5")
         subprocess.run([sys.executable, ROOT / "analysis" / "convert_weights.py", CHECKPOINT, cls.weights, "--network", "resnet20-cifar"],
-                       check=True, capture_output=True, timeout=60)
+                       check=True, capture_output=True, timeout=60, env=os.environ | {"SKIPSTONE": PROGRAM})
         with lzma.open(IMAGES) as file:
             records = file.read(2 * NUMBER * RECORD)
         cls.images = str(pathlib.Path(cls.common.name) / "test.bin")  # unpacked and short: quick to open
