@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(numbers_of_every_type_are_read) {
         tensor->add_dims(1);
         tensor->add_dims(1);
         tensor->set_raw_data(std::move(raw));
-        return values_of(maker.translated(), "out.weight").at(0);
+        return test::values_of(maker.translated(), "out.weight").at(0);
     };
     using ::onnx::TensorProto;
     BOOST_TEST(first_weight(TensorProto::FLOAT16, std::string("\x00\xc1", 2)) == -2.5F);
