@@ -15,6 +15,7 @@
 #include "cli/signals.hpp"
 #include "config/file_kind.hpp"
 #include "emulator/host_clock.hpp"
+#include "emulator/setup.hpp"
 #include "hdf5/file.hpp"
 #include "inputs/axes.hpp"
 #include "inputs/input_source.hpp"
@@ -67,10 +68,7 @@ void check_output(InferOptions const& options) {
 Task prepare(InferOptions const& options, Invocation const& invocation) {
     auto info = config::read_as(config::FileKind::weights, options.weights,
                                 [&] { return kernels::read_weights_info(options.weights); });
-    auto profile =
-        config::load_network_profile(options.network.empty() ? info.network : options.network, invocation.profiles);
-    profile.classes = info.classes;
-    profile.input = info.input;
+    auto profile = emulator::profile_of(info, invocation.profiles, options.network);
     profile.precision = parse_precision(options.precision);
     Network network(std::move(profile));
     Calibration calibration;
