@@ -232,11 +232,11 @@ Action add_networks_command(CLI::App& app, Invocation const& invocation) {
     app.add_flag("--json", options->json, "print JSON instead of tables");
     app.footer(
         "A network is a chain of blocks: what stands between two tensors that alone cross\n"
-        "from what is before to what is behind. Per block and image, as planners count it:\n"
+        "from what is before to what is behind. Per block and image, as planners count:\n"
         "  MACs     multiplications of convolutions and fully connected operators\n"
         "  memory   what these read\n"
         "  output   what goes to the device that runs the next block\n"
-        "  drops    all: dropped, nothing of the block runs; path: its shortcut still does;\n"
+        "  drops    all: dropped, nothing of the block runs; path: its shortcut does;\n"
         "           –: it cannot be dropped\n"
         "All of it with float32; narrower precisions have smaller tensors and weights.\n\n"
         "  skipstone networks resnet50 --blocks stages\n"

@@ -164,13 +164,13 @@ class Carried(ProgramTest):
         self.assertNotIn("without the scenario", self.skipstone("analyze", path).out)
 
     def test_graphs_longer_than_an_object_s_header(self):
-        content = graph_weights.graph(height=8, width=8, blocks=340)
+        content = graph_weights.graph(height=8, width=8, blocks=400)
         self.assertGreater(len(json.dumps(content)), 65536)
         graph_weights.write(self.path("long.h5"), content)
         path = self.new_path(".h5")
         self.skipstone("run", self.scenario_of({"requests.count": 1, "rounds.count": 1}, "long.h5"), "-o", path)
         trace = Trace(path)
-        self.assertEqual(len(trace.blocks), 343)
+        self.assertEqual(len(trace.blocks), 403)
         self.assertGreater(len(trace.provenance["scenario"]), 65536)
         self.assertIn("right (trace)", self.skipstone("check", path).out)
 
