@@ -24,9 +24,9 @@
 #include "kernels/weights.hpp"
 #include "study/inference.hpp"
 #include "study/workplace.hpp"
-#include "units/draft.hpp"
 #include "units/error.hpp"
 #include "units/input_files.hpp"
+#include "units/output_file.hpp"
 #include "units/proportion.hpp"
 
 namespace skipstone::cli {
@@ -91,22 +91,11 @@ Task prepare(InferOptions const& options, Invocation const& invocation) {
     return {std::move(network), std::move(info), std::move(calibration), std::move(source), count};
 }
 
-// Throws InputError where the folder takes no new file.
-Draft draft_of(fs::path const& output) {
-    try {
-        return Draft(fs::weakly_canonical(fs::absolute(output)), Draft::Name::at_once);
-    } catch (EnvironmentError const& error) {
-        throw InputError({output.string(), 0, ""}, std::string("cannot be written (") + error.what() + ")");
-    }
-}
-
-// The file of what a network gave. It gets its name when all of it is written.
+// The file of what a network gave.
 class OutputFile {
   public:
-    OutputFile(InferOptions const& options, Task const& task)
-        : network_(task.network),
-          draft_(draft_of(options.output)),
-          file_(hdf5::File::create(draft_.path().string(), hdf5::Storage::packed)) {
+    OutputFile(fs::path const& path, InferOptions const& options, Task const& task)
+        : network_(task.network), file_(hdf5::File::create(path.string(), hdf5::Storage::packed)) {
         file_.write_string("format", "skipstone-outputs");
         file_.write_integer("format_version", 1);
         file_.write_string("network", network_.name());
@@ -158,12 +147,10 @@ class OutputFile {
         predicted_.reset();
         file_.close();
         is_whole_ = true;
-        draft_.replace_target();
     }
 
   private:
     Network const& network_;
-    Draft draft_;
     hdf5::File file_;
     std::vector<std::uint64_t> shape_;  // of logits
     std::optional<hdf5::Dataset> logits_, predicted_;
@@ -174,6 +161,36 @@ std::string extents_text(std::vector<std::uint64_t> const& extents) {
     std::string text = "[";
     for (auto const extent : extents) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
     return text + "]";
+}
+
+struct Stopped {};  // by a signal
+
+struct Result {
+    std::vector<std::uint64_t> shape;  // of the logits
+    bool gives_classes = false;
+    std::optional<long> right;  // where classes and labels are known
+};
+
+// Runs the network and writes what it gives. Throws Stopped.
+Result write(fs::path const& path, InferOptions const& options, Task const& task, kernels::PackedNetwork const& network,
+             study::InferencePlan const& plan) {
+    OutputFile file(path, options, task);
+    Result result{file.shape(), file.gives_classes(), std::nullopt};
+    if (result.gives_classes && task.source.label(0)) result.right = 0;
+    ProgressBar bar(static_cast<int>((task.count + plan.batch - 1) / plan.batch));
+    bool const all = study::infer(
+        network, task.source, plan,
+        [&](std::size_t first, Tensor const& outputs) {
+            auto const classes = file.add(first, outputs);
+            for (std::size_t i = 0; result.right && i < classes.size(); ++i)
+                *result.right += classes[i] == *task.source.label(first + i);
+            bar.advance_timed(static_cast<int>(first / plan.batch + 1), "batches");
+        },
+        stop_requested());
+    bar.clear();
+    if (!all) throw Stopped{};
+    file.finish();
+    return result;
 }
 
 int infer(InferOptions const& options, Invocation const& invocation) {
@@ -190,36 +207,24 @@ int infer(InferOptions const& options, Invocation const& invocation) {
                 task.source.description().c_str());
     std::fflush(stdout);
 
-    OutputFile file(options, task);
-    bool const is_marked = task.source.label(0).has_value() && file.gives_classes();
-    long right = 0;
+    Result result;
     auto const begin = std::chrono::steady_clock::now();
-    ProgressBar bar(static_cast<int>((task.count + options.batch - 1) / options.batch));
-    bool const all = study::infer(
-        packed, task.source, plan,
-        [&](std::size_t first, Tensor const& outputs) {
-            auto const classes = file.add(first, outputs);
-            for (std::size_t i = 0; is_marked && i < classes.size(); ++i)
-                right += classes[i] == *task.source.label(first + i);
-            bar.advance_timed(static_cast<int>(first / options.batch + 1), "batches");
-        },
-        stop_requested());
-    bar.clear();
-    if (!all) {
+    try {
+        write_file_at(options.output, [&](fs::path const& path) { result = write(path, options, task, packed, plan); });
+    } catch (Stopped const&) {
         std::printf("interrupted; nothing was written\n");
         return interrupted + last_signal();
     }
-    file.finish();
     double const spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (is_marked) {
-        auto const total = static_cast<long>(task.count);
+    if (result.right) {
+        auto const right = *result.right, total = static_cast<long>(task.count);
         auto const interval = confidence_interval(right, total);
         std::printf("accuracy: %s, %ld of %ld right; 95 %% interval %s … %s\n",
                     percent(static_cast<double>(right) / static_cast<double>(total)).c_str(), right, total,
                     fixed(100 * interval.low, 2).c_str(), percent(interval.high).c_str());
     }
-    std::printf("%s: logits %s%s, in %s\n", options.output.c_str(), extents_text(file.shape()).c_str(),
-                file.gives_classes() ? (" and predicted [" + std::to_string(task.count) + "]").c_str() : "",
+    std::printf("%s: logits %s%s, in %s\n", options.output.c_str(), extents_text(result.shape).c_str(),
+                result.gives_classes ? (" and predicted [" + std::to_string(task.count) + "]").c_str() : "",
                 duration(spent).c_str());
     return done;
 }
