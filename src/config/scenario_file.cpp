@@ -1,8 +1,6 @@
 #include "config/scenario_file.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -33,115 +31,7 @@ namespace {
 constexpr std::int64_t most_devices = 1'000'000;
 constexpr std::int64_t most_requests = 1'000'000;  // per round
 constexpr std::int64_t most_rounds = 10'000'000;
-constexpr std::string_view no_table = "none";  // an accuracy.table that is not there
 constexpr std::size_t longest_name = 63;       // bytes: the trace's fixed-length strings, less their end
-
-// ---- overrides
-
-struct Step {
-    std::string key;        // of a table; or, when empty,
-    std::size_t index = 0;  // of a list
-};
-
-// "fleet.devices[0].battery" -> fleet, devices, 0, battery
-std::vector<Step> steps_of(std::string const& key, InputPlace const& place) {
-    auto const fail = [&] {
-        throw InputError(place, "\"" + key + "\" is no key; a key is written section.key, such as objective.alpha");
-    };
-    std::vector<Step> steps;
-    std::string_view rest = key;
-    while (true) {
-        auto const end = std::min(rest.find_first_of(".["), rest.size());
-        if (end == 0) fail();
-        steps.push_back({std::string(rest.substr(0, end))});
-        rest.remove_prefix(end);
-        while (rest.starts_with('[')) {
-            std::size_t index = 0;
-            auto const [stop, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), index);
-            if (error != std::errc() || stop == rest.data() + rest.size() || *stop != ']') fail();
-            rest.remove_prefix(static_cast<std::size_t>(stop - rest.data()) + 1);
-            steps.push_back({"", index});
-        }
-        if (rest.empty()) return steps;
-        if (!rest.starts_with('.')) fail();
-        rest.remove_prefix(1);
-    }
-}
-
-void erase_key(Value& table, std::string_view key) {
-    for (std::size_t i = 0; i < table.keys.size(); ++i)
-        if (table.keys[i] == key) {
-            table.keys.erase(table.keys.begin() + static_cast<std::ptrdiff_t>(i));
-            table.items.erase(table.items.begin() + static_cast<std::ptrdiff_t>(i));
-            return;
-        }
-}
-
-void apply(Setting const& set, Value& root) {
-    auto const& origin = set.value->origin;
-    int const line = set.value->line;
-    Value* place = &root;
-    std::string path;
-    for (Step const& step : steps_of(set.key, {origin->name, line, ""})) {
-        auto const fail = [&](std::string const& message) { throw InputError({origin->name, line, path}, message); };
-        if (step.key.empty()) {
-            if (place->type != Value::Type::list) fail("is not a list; it has no number " + std::to_string(step.index));
-            if (step.index >= place->items.size())
-                fail("has " + std::to_string(place->items.size()) + " entries, counted from 0; there is no [" +
-                     std::to_string(step.index) + "]");
-            place = &place->items[step.index];
-            path += "[" + std::to_string(step.index) + "]";
-            continue;
-        }
-        if (place->type == Value::Type::list)
-            fail("is a list; say which of its " + std::to_string(place->items.size()) + " entries is meant: \"" + path +
-                 "[0]." + step.key + "\" is a key of the first");
-        if (place->type != Value::Type::table) fail("is not a table; it has no key \"" + step.key + "\"");
-        auto found = std::ranges::find(place->keys, step.key);
-        if (found == place->keys.end()) {
-            place->keys.push_back(step.key);
-            Value section;
-            section.type = Value::Type::table;
-            section.origin = origin;
-            section.line = line;
-            place->items.push_back(std::move(section));
-            found = place->keys.end() - 1;
-        }
-        place = &place->items[static_cast<std::size_t>(found - place->keys.begin())];
-        path += (path.empty() ? "" : ".") + step.key;
-    }
-    *place = *set.value;
-}
-
-void apply_all(std::vector<Setting> const& settings, Value& root) {
-    struct Replaces {
-        std::string_view section, key;
-        std::array<std::string_view, 3> others;  // that the override of `key` takes the place of
-    };
-    static constexpr std::array replacements{
-        Replaces{"requests", "count", {"rate", "", ""}},    Replaces{"requests", "rate", {"count", "", ""}},
-        Replaces{"objective", "alpha", {"beta", "", ""}},   Replaces{"objective", "beta", {"alpha", "", ""}},
-        Replaces{"links", "rate", {"min", "max", "model"}}, Replaces{"links", "min", {"rate", "model", ""}},
-        Replaces{"links", "max", {"rate", "model", ""}},    Replaces{"links", "model", {"rate", "", ""}}};
-    for (Setting const& set : settings)
-        for (auto const& [section, key, others] : replacements) {
-            if (set.key != std::string(section) + "." + std::string(key)) continue;
-            auto const found = std::ranges::find(root.keys, section);
-            if (found == root.keys.end()) continue;
-            Value& table = root.items[static_cast<std::size_t>(found - root.keys.begin())];
-            for (std::string_view const other : others) erase_key(table, other);
-        }
-    for (Setting const& set : settings) apply(set, root);
-}
-
-std::vector<Setting> settings_of(std::vector<Override> const& overrides) {
-    std::vector<Setting> settings;
-    for (Override const& set : overrides) {
-        auto const origin = std::make_shared<Origin const>(Origin{set.origin, {}});
-        settings.push_back({set.key, std::make_shared<Value const>(parse_toml_value(set.value, origin))});
-    }
-    return settings;
-}
 
 // ---- sections
 
@@ -596,102 +486,10 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
 
 Scenario scenario_of(Value root, std::shared_ptr<Origin const> const& origin, std::vector<Override> const& overrides,
                      ProfileFolders const& folders) {
-    apply_all(settings_of(overrides), root);
-    return read_scenario(root, origin, folders);
-}
-
-// ---- text
-
-bool same_but_name(Device const& a, Device const& b) {
-    return a.profile == b.profile && a.mac_rate == b.mac_rate && a.memory == b.memory &&
-           a.macs_per_round == b.macs_per_round && a.battery == b.battery && a.power.compute == b.power.compute &&
-           a.power.transmit == b.power.transmit && a.power.receive == b.power.receive && a.power.idle == b.power.idle &&
-           a.compute_seconds == b.compute_seconds && a.speedup == b.speedup;
-}
-
-// "big-3" -> "big" when the next device of that base is number 3; "" otherwise.
-std::string base_of(std::string const& name, std::map<std::string, std::int64_t> const& next) {
-    auto const dash = name.rfind('-');
-    if (dash == std::string::npos || dash == 0) return "";
-    std::string base = name.substr(0, dash);
-    auto const found = next.find(base);
-    std::int64_t const number = found == next.end() ? 0 : found->second;
-    return name.substr(dash + 1) == std::to_string(number) ? base : "";
-}
-
-std::string fleet_text(std::vector<Device> const& fleet) {
-    std::string text;
-    std::map<std::string, std::int64_t> next;  // as DeviceNames counts
-    for (std::size_t i = 0; i < fleet.size();) {
-        Device const& device = fleet[i];
-        std::string const base = base_of(device.name, next);
-        std::size_t count = 1;
-        text += "\n[[fleet.devices]]\n";
-        if (base.empty()) {
-            text += "name = " + toml_string(device.name) + "\n";
-        } else {
-            std::int64_t& number = next[base];
-            ++number;
-            while (i + count < fleet.size() && fleet[i + count].name == base + "-" + std::to_string(number) &&
-                   same_but_name(device, fleet[i + count])) {
-                ++count;
-                ++number;
-            }
-            text += "name = " + toml_string(base) + "\ncount = " + std::to_string(count) + "\n";
-        }
-        if (device.profile == "inline")
-            text += device_lines(device);
-        else
-            text += "[fleet.devices.profile]\nname = " + toml_string(device.profile) + "\n" + device_lines(device);
-        i += count;
-    }
-    return text;
-}
-
-std::string_view word(Arrivals arrivals) {
-    return arrivals == Arrivals::batch ? "batch" : "spread";
-}
-std::string_view word(OnReject on_reject) {
-    return on_reject == OnReject::drop ? "drop" : "retry";
-}
-std::string_view word(Residual residual) {
-    return residual == Residual::fused ? "fused" : "paper";
-}
-std::string_view word(MemoryModel memory) {
-    return memory == MemoryModel::paper ? "paper" : "resident";
-}
-std::string_view word(ClockKind clock) {
-    return clock == ClockKind::wall ? "wall" : "virtual";
-}
-
-std::string reference_text(Scenario::ObjectiveSection const& objective) {
-    switch (objective.latency_reference) {
-        case LatencyReference::compute:
-            return "compute";
-        case LatencyReference::worst_case:
-            return "worst-case";
-        case LatencyReference::fixed:
-            return quantity_text(objective.reference_time);
-    }
-    return "compute";
+    return read_scenario(with_settings(std::move(root), settings_of(overrides)), origin, folders);
 }
 
 }  // namespace
-
-Override parse_override(std::string const& text) {
-    auto const mark = text.find('=');
-    auto const trimmed = [](std::string_view part) {
-        while (part.starts_with(' ')) part.remove_prefix(1);
-        while (part.ends_with(' ')) part.remove_suffix(1);
-        return std::string(part);
-    };
-    std::string const origin = "--set " + text;
-    if (mark == std::string::npos)
-        throw InputError({origin, 0, ""}, "there is no '='; write section.key=value, such as objective.alpha=0.5");
-    Override set{trimmed(plain_text(text.substr(0, mark))), trimmed(text.substr(mark + 1)), origin};
-    steps_of(set.key, {origin, 0, ""});
-    return set;
-}
 
 Scenario load_scenario(std::string const& name_or_path, std::vector<Override> const& overrides,
                        ProfileFolders const& folders) {
@@ -715,80 +513,8 @@ Value read_scenario_table(std::string const& name_or_path, ProfileFolders const&
     return read_toml_file(path);
 }
 
-Value with_settings(Value table, std::vector<Setting> const& settings) {
-    apply_all(settings, table);
-    return table;
-}
-
 Scenario scenario_of_table(Value const& table, ProfileFolders const& folders) {
     return read_scenario(table, table.origin, folders);
-}
-
-std::string scenario_text(Scenario const& scenario) {
-    auto const line = [](std::string_view key, std::string const& value) {
-        return std::string(key) + " = " + value + "\n";
-    };
-    auto const number = [](auto value) { return std::to_string(value); };
-    auto const boolean = [](bool value) { return std::string(value ? "true" : "false"); };
-
-    std::string text = line("seed", number(scenario.seed));
-    auto const& network = scenario.network;
-    text += "\n[network]\n";
-    if (network.weights) text += line("weights", toml_string(*network.weights));
-    if (network.input) text += line("input", number(*network.input));
-    if (network.classes) text += line("classes", number(*network.classes));
-    text += line("precision", toml_string(to_string(network.profile.precision)));
-    text += line("convolutions", toml_string(std::string(to_string(network.convolutions))));
-    if (network.profile.blocks != BlockRule{}) text += line("blocks", block_rule_text(network.profile.blocks));
-    text += "[network.profile]\n" + network_lines(network.profile);
-    if (network.calibration)
-        text += "\n[network.calibration]\n" + line("name", toml_string(network.calibration->name)) +
-                calibration_lines(*network.calibration, "network.calibration.ranges");
-
-    bool const has_accuracy = !scenario.accuracy.none;
-    text += has_accuracy ? "\n[accuracy.table]\n" + line("name", toml_string(scenario.accuracy.name)) +
-                               accuracy_lines(scenario.accuracy) +
-                               (scenario.accuracy.weights_sha256.empty()
-                                    ? ""
-                                    : line("weights_sha256", toml_string(scenario.accuracy.weights_sha256))) +
-                               accuracy_rows(scenario.accuracy, "accuracy.table.row")
-                         : "\n[accuracy]\n" + line("table", toml_string(no_table));
-    text += fleet_text(scenario.fleet);
-    auto const pairs = link_pairs_text(scenario.links.pairs, scenario.fleet);
-    bool const inline_links = scenario.links.profile == "inline";
-    if (inline_links || !pairs.empty())
-        text += "\n[links]\n" + (inline_links ? link_lines(scenario.links) : "") + pairs;
-    if (!inline_links)
-        text += "\n[links.profile]\n" + line("name", toml_string(scenario.links.profile)) + link_lines(scenario.links);
-
-    auto const& requests = scenario.requests;
-    text += "\n[requests]\n";
-    text += requests.count ? line("count", number(*requests.count)) : line("rate", number_text(requests.rate));
-    text += line("arrivals", toml_string(word(requests.arrivals))) + line("source", toml_string(requests.source)) +
-            line("on_reject", toml_string(word(requests.on_reject)));
-
-    text += "\n[rounds]\n" + line("count", number(scenario.rounds.count)) +
-            line("period", toml_string(quantity_text(scenario.rounds.period)));
-
-    auto const& objective = scenario.objective;
-    text +=
-        "\n[objective]\n" + line("alpha", number_text(objective.alpha)) + line("beta", number_text(objective.beta)) +
-        (has_accuracy ? line("accuracy_threshold", number_text(objective.accuracy_threshold)) : "") +
-        line("latency_reference", toml_string(reference_text(objective))) +
-        line("residual", toml_string(word(objective.residual))) + line("memory", toml_string(word(objective.memory)));
-
-    auto const& planner = scenario.planner;
-    text += "\n[planner]\n" + line("name", toml_string(planner.name)) + line("gap", number_text(planner.gap)) +
-            line("charge", planner.charge && planner.charge_time ? toml_string(quantity_text(*planner.charge_time))
-                                                                 : boolean(planner.charge));
-
-    text += fault_section_text(scenario.faults, scenario.fleet);
-
-    auto const& emulation = scenario.emulation;
-    text += "\n[emulation]\n" + line("clock", toml_string(word(emulation.clock))) +
-            line("dilation", emulation.dilation ? number_text(*emulation.dilation) : "\"auto\"") +
-            line("kernels", boolean(emulation.kernels));
-    return text;
 }
 
 }  // namespace skipstone::config

@@ -18,6 +18,8 @@ namespace skipstone::config {
 
 // The planner of a scenario that names none.
 inline constexpr std::string_view default_planner = "exact";
+// The accuracy.table that is not there.
+inline constexpr std::string_view no_table = "none";
 
 // One key set from outside the file: key "objective.alpha" or "fleet.devices[0].battery", value as TOML or a bare word.
 // An override of requests.count or requests.rate takes the place of the other; so do objective.alpha and objective.beta
@@ -52,6 +54,7 @@ Scenario parse_scenario(std::string_view text, std::string const& file, std::fil
 Value read_scenario_table(std::string const& name_or_path, ProfileFolders const& folders,
                           std::filesystem::path const& folder);
 Value with_settings(Value table, std::vector<Setting> const& settings);
+std::vector<Setting> settings_of(std::vector<Override> const& overrides);
 // The scenario that such a table holds; the same checks and errors as load_scenario.
 Scenario scenario_of_table(Value const& table, ProfileFolders const& folders);
 
