@@ -44,8 +44,10 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     fuzz::accepts([&] {
         auto const network = network_of(calibration.input);
         check_calibration(calibration, network);
-        for (auto const& tensor : calibrated_tensors(network)) {
-            auto const unit = static_cast<float>(calibration.ranges.at(tensor) / largest_value(network, tensor));
+        Ranges const ranges(network);
+        for (auto const tensor : ranges.calibrated()) {
+            auto const range = calibration.ranges.at(ranges.name(tensor));
+            auto const unit = static_cast<float>(range / ranges.largest_value(tensor));
             fuzz::require(std::isfinite(unit) && unit > 0, "one unit of a tensor's 8 bits is worth something");
         }
     });
