@@ -26,7 +26,8 @@ struct Options {
 struct Model {
     std::string name;  // of the model's graph; may be empty
     Blueprint blueprint;
-    std::vector<Tensor> weights;       // of blueprint.graph.weight_tensors(), in their order
+    std::vector<Tensor> weights;                   // of blueprint.graph.weight_tensors(), in their order
+    std::vector<std::string> external_files = {};  // that weights were read from, below the model's folder
     std::vector<std::string> remarks;  // what a user may want to know: outputs that were left out, and the like
 };
 

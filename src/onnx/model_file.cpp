@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "onnx/external_data.hpp"
 #include "onnx/limits.hpp"
@@ -72,6 +74,7 @@ class Tensors {
         of(*model.mutable_graph());
         for (auto& function : *model.mutable_functions())
             for (auto& node : *function.mutable_node()) of(node);
+        for (auto const& [tensor, bytes] : elsewhere_) external_.load(*tensor, bytes);
     }
 
     std::vector<std::string> const& external_files() const { return external_.files(); }
@@ -115,7 +118,7 @@ class Tensors {
                    " GiB, more than is read here");
         if (tensor.data_location() == TensorProto::EXTERNAL) {
             if (bits == 0) refuse("is text in another file, which ONNX does not have");
-            external_.load(tensor, bytes);
+            elsewhere_.emplace_back(&tensor, bytes);
         } else if (tensor.has_raw_data()) {
             if (bytes != static_cast<std::int64_t>(tensor.raw_data().size()))
                 refuse("needs " + std::to_string(bytes) + " bytes for its shape, and has " +
@@ -141,6 +144,7 @@ class Tensors {
     std::string const& path_;
     ExternalData external_;
     std::int64_t all_bytes_ = 0;
+    std::vector<std::pair<TensorProto*, std::int64_t>> elsewhere_;  // in other files, with their bytes
 };
 
 // Regular files alone: a model is looked through before it is parsed.

@@ -119,6 +119,7 @@ class Scan {
             case 5:
                 return skip(4, end);
             case 2:
+                has_graph_ |= type == ::onnx::ModelProto::descriptor() && known && known->name() == "graph";
                 return delimited(type, known, length(end), depth);
             default:
                 fail_here("no field is of the type " + std::to_string(tag & 7));
@@ -133,7 +134,6 @@ class Scan {
         }
         switch (known->type()) {
             case FieldDescriptor::TYPE_MESSAGE:
-                has_graph_ |= known->containing_type() == ::onnx::ModelProto::descriptor() && known->name() == "graph";
                 return message(known->message_type(), end, depth + 1);
             case FieldDescriptor::TYPE_STRING:
                 take(text_bytes + count);
