@@ -17,6 +17,10 @@
 
 #include "tests/fuzz/target.hpp"
 
+// A target may have a way of its own to change an input, as libFuzzer calls it.
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed)
+    __attribute__((weak));
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -56,12 +60,21 @@ class Mutator {
 
     Input next() {
         Input input = any();
+        if (LLVMFuzzerCustomMutator && below(4) > 0) return changed_its_own_way(std::move(input));
         for (std::size_t i = below(4) + 1; i > 0; --i) change(input);
         return input;
     }
 
   private:
     std::size_t below(std::size_t limit) { return static_cast<std::size_t>(random_() % limit); }
+    Input changed_its_own_way(Input input) {
+        constexpr std::size_t room = 1 << 16;  // to grow
+        auto const size = input.size();
+        input.resize(size + room);
+        input.resize(LLVMFuzzerCustomMutator(input.data(), size, input.size(), static_cast<unsigned>(random_())));
+        return input;
+    }
+
     Input const& any() { return seeds_[below(seeds_.size())]; }
 
     void change(Input& input) {
