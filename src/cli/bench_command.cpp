@@ -16,6 +16,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/imported_model.hpp"
 #include "cli/number_options.hpp"
 #include "cli/this_host.hpp"
 #include "config/host_profile.hpp"
@@ -44,7 +45,7 @@ struct BenchOptions {
 };
 
 Network network_of(BenchOptions const& options, Precision precision, Invocation const& invocation) {
-    auto profile = emulator::find_network(options.network, invocation.profiles);
+    auto profile = emulator::find_network(weights_file(options.network), invocation.profiles);
     profile.precision = precision;
     if (options.input) {
         if (profile.input.h != profile.input.w)
@@ -153,7 +154,8 @@ int bench(BenchOptions const& options, Invocation const& invocation) {
 
 Action add_bench_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("--network", options->network, "a network: a name under profiles/networks, a profile's file, or a weights file")
+    app.add_option("--network", options->network,
+                   "a network: a name under profiles/networks, a profile's file, or a weights file")
         ->type_name("PROFILE")
         ->capture_default_str();
     add_whole_option(app, "--input", options->input, "height and width of the images; default: the network's", 1, 4096)

@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/imported_model.hpp"
 #include "cli/number_options.hpp"
 #include "config/file_kind.hpp"
 #include "emulator/image_supply.hpp"
@@ -35,12 +36,13 @@ struct CalibrateOptions {
 int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     if (fs::path(options.output).extension() != ".toml")
         throw InputError("--output " + options.output + ": must end in .toml");
-    auto const info = config::read_as(config::FileKind::weights, options.weights,
-                                      [&] { return kernels::read_weights_info(options.weights); });
+    auto const weights = weights_file(options.weights);
+    auto const info =
+        config::read_as(config::FileKind::weights, weights, [&] { return kernels::read_weights_info(weights); });
     Network const network(emulator::profile_of(info, invocation.profiles, options.network));
     auto const count = static_cast<std::size_t>(options.count);
     Scenario scenario;
-    scenario.network.weights = options.weights;
+    scenario.network.weights = weights;
     emulator::ImageSupply const supply(scenario, network, options.data, emulator::ImageOrder::stored);
     kernels::expect_unchanged(info);
     if (count > supply.different())
@@ -50,7 +52,7 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
 
     kernels::use_threads(kernels::usual_threads());
     auto const packed = kernels::PackedNetwork::alone(
-        network, kernels::PackLayout(network, kernels::standard_choices(network)), {options.weights, 0, info.sha256});
+        network, kernels::PackLayout(network, kernels::standard_choices(network)), {weights, 0, info.sha256});
     auto compute = packed.make_kernels();
     ProgressBar bar(static_cast<int>(2 * count));
     Calibration calibration{"",
@@ -76,7 +78,9 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
 
 Action add_calibrate_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CalibrateOptions>();
-    app.add_option("--weights", options->weights, "trained weights (HDF5)")->required()->type_name("FILE");
+    app.add_option("--weights", options->weights, "trained weights (HDF5), or a model in ONNX")
+        ->required()
+        ->type_name("FILE");
     app.add_option("--network", options->network, "network profile; default: the one that the weights name")
         ->type_name("PROFILE");
     app.add_option("--data", options->data,

@@ -10,6 +10,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/imported_model.hpp"
 #include "cli/sweep_program.hpp"
 #include "cli/trace_analysis.hpp"
 #include "config/file_kind.hpp"
@@ -226,6 +227,8 @@ Verdict verdict_of(std::string const& file, Invocation const& invocation) {
         case config::FileKind::data_set:
         case config::FileKind::hdf5:
             return verdict_of_hdf5(file, invocation);
+        case config::FileKind::onnx:
+            return {right.kind, check_weights(weights_file(file), invocation)};
         case config::FileKind::unknown:
             throw InputError(
                 {file, 0, ""},
@@ -279,8 +282,8 @@ Action add_check_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CheckOptions>();
     app.add_option(
            "files", options->files,
-           "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, traces, folders "
-           "of pictures, CIFAR-10 batches, data sets (HDF5)")
+           "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, models in "
+           "ONNX, traces, folders of pictures, CIFAR-10 batches, data sets (HDF5)")
         ->required()
         ->type_name("FILE...");
     app.add_flag("--digest", options->digest,

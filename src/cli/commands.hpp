@@ -33,6 +33,7 @@ Action add_export_command(CLI::App& app, Invocation const& invocation);
 Action add_watch_command(CLI::App& app, Invocation const& invocation);
 Action add_analyze_command(CLI::App& app, Invocation const& invocation);
 Action add_sweep_command(CLI::App& app, Invocation const& invocation);
+Action add_import_command(CLI::App& app, Invocation const& invocation);
 Action add_check_command(CLI::App& app, Invocation const& invocation);
 
 // Name, version and the libraries' versions.

@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/imported_model.hpp"
 #include "cli/number_options.hpp"
 #include "cli/signals.hpp"
 #include "config/file_kind.hpp"
@@ -37,7 +38,7 @@ namespace fs = std::filesystem;
 
 struct InferOptions {
     std::string network, weights, data, output, precision = "float32";
-    std::optional<std::string> calibration;
+    std::optional<std::string> calibration, chosen;  // chosen: of a model's outputs
     std::optional<std::size_t> limit;
     std::size_t batch = 32;
     std::optional<int> threads;
@@ -66,8 +67,12 @@ void check_output(InferOptions const& options) {
 }
 
 Task prepare(InferOptions const& options, Invocation const& invocation) {
-    auto info = config::read_as(config::FileKind::weights, options.weights,
-                                [&] { return kernels::read_weights_info(options.weights); });
+    auto const weights = weights_file(options.weights, options.chosen);
+    if (options.chosen && weights == options.weights)
+        throw InputError("--output " + *options.chosen + ": is for a model in ONNX that has several; " +
+                         options.weights + " is none");
+    auto info =
+        config::read_as(config::FileKind::weights, weights, [&] { return kernels::read_weights_info(weights); });
     auto profile = emulator::profile_of(info, invocation.profiles, options.network);
     profile.precision = parse_precision(options.precision);
     Network network(std::move(profile));
@@ -233,7 +238,9 @@ int infer(InferOptions const& options, Invocation const& invocation) {
 
 Action add_infer_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<InferOptions>();
-    app.add_option("--weights", options->weights, "trained weights (HDF5)")->required()->type_name("FILE");
+    app.add_option("--weights", options->weights, "trained weights (HDF5), or a model in ONNX")
+        ->required()
+        ->type_name("FILE");
     app.add_option("--network", options->network, "network profile; default: the one that the weights name")
         ->type_name("PROFILE");
     app.add_option("--data", options->data,
@@ -243,6 +250,8 @@ Action add_infer_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("PATH");
     add_whole_option(app, "--limit", options->limit, "take the first N of them", 1)->type_name("N");
     app.add_option("-o", options->output, "HDF5 file to write")->required()->type_name("OUT.h5");
+    app.add_option("--output", options->chosen, "of a model in ONNX with several outputs: the one to write")
+        ->type_name("NAME");
     add_whole_option(app, "--batch", options->batch, "inputs that go through the network together", 1, 1'000'000)
         ->type_name("N")
         ->default_str(std::to_string(options->batch));

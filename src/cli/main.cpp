@@ -14,6 +14,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/imported_model.hpp"
 #include "kernels/host.hpp"
 #include "mpi/communicator.hpp"
 #include "units/error.hpp"
@@ -67,7 +68,8 @@ int run(int argc, char** argv) {
         "Exit status: 0 done, 1 failed, 2 bad input or usage, 3 infeasible, 4 not faithful (--strict), 130/143 "
         "interrupted\n(mpirun itself ends with 1 then; --launch passes the status on).");
     std::filesystem::path const executable = std::filesystem::read_symlink("/proc/self/exe");
-    cli::Invocation const invocation{{argv, argv + argc}, executable, config::default_profile_folders(executable)};
+    cli::Invocation invocation{{argv, argv + argc}, executable, config::default_profile_folders(executable)};
+    invocation.profiles.weights_file = [](std::string const& path) { return cli::weights_file(path); };
 
     for (auto const& folder : invocation.profiles.built_in) protect_folder(folder);
 
@@ -88,6 +90,7 @@ int run(int argc, char** argv) {
     add("export", "write a trace for other programs: Perfetto, spreadsheets", cli::add_export_command);
     add("watch", "follow a run through its trace while it goes on", cli::add_watch_command);
     add("sweep", "run a scenario many times with other parameters and seeds, and tabulate", cli::add_sweep_command);
+    add("import", "make a weights file of a network in ONNX", cli::add_import_command);
     add("check", "say what is wrong with a scenario, profile, instance, weights file or trace, and where",
         cli::add_check_command);
     try {

@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/imported_model.hpp"
 #include "config/network_json.hpp"
 #include "config/network_profile.hpp"
 #include "config/toml_reader.hpp"
@@ -110,10 +111,11 @@ BlockRule rule_of(NetworksOptions const& options) {
 }
 
 Shown find(NetworksOptions const& options, Invocation const& invocation) {
-    auto profile = emulator::find_network(options.network, invocation.profiles);
+    auto const network = weights_file(options.network);
+    auto profile = emulator::find_network(network, invocation.profiles);
     profile.blocks = rule_of(options);
     std::optional<kernels::WeightsInfo> weights;
-    if (emulator::is_weights_file(options.network)) weights = kernels::read_weights_attributes(options.network);
+    if (emulator::is_weights_file(network)) weights = kernels::read_weights_attributes(network);
     return {Network(std::move(profile)), std::move(weights)};
 }
 
@@ -221,8 +223,9 @@ int networks(NetworksOptions const& options, Invocation const& invocation) {
 
 Action add_networks_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<NetworksOptions>();
-    app.add_option("network", options->network,
-                   "a profile, by name or file, or a weights file;\nwithout one all profiles are listed")
+    app.add_option(
+           "network", options->network,
+           "a profile, by name or file, a weights file, or a model\nin ONNX; without one all profiles are listed")
         ->type_name("NAME|FILE");
     app.add_option("--blocks", options->blocks,
                    "join neighbouring blocks, as network.blocks does:\n"

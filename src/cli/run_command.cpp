@@ -113,7 +113,8 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("scenario", options->scenario, "scenario: a file, or a name under profiles/scenarios")
         ->required()
         ->type_name("SCENARIO");
-    app.add_option("-o,--output", options->output, "trace to write; default: SCENARIO-PLANNER-CLOCK.h5, such as khan2023-exact-wall.h5")
+    app.add_option("-o,--output", options->output,
+                   "trace to write; default: SCENARIO-PLANNER-CLOCK.h5, such as khan2023-exact-wall.h5")
         ->type_name("FILE");
     app.add_option("--clock", options->clock, "wall: in real time, a rank per device; virtual: as fast as the host can")
         ->type_name("wall|virtual");
@@ -122,13 +123,13 @@ Action add_run_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("X|auto");
     app.add_option("--planner", options->planner, "one of " + known)->type_name("NAME");
     app.add_option("--rounds", options->rounds, "number of rounds")->type_name("N");
-    app.add_option("--seed", options->seed, "seed of links, arrivals, jitter, images and weights")
-        ->type_name("N");
+    app.add_option("--seed", options->seed, "seed of links, arrivals, jitter, images and weights")->type_name("N");
     app.add_option("--images", options->images,
                    "PNG or JPEG file, a folder of them, a folder of such folders (one per class), a CIFAR-10 batch "
                    "(.bin, .bin.xz), or HDF5 with `inputs` [N,H,W,C]; default: synthetic")
         ->type_name("PATH");
-    app.add_option("--weights", options->weights, "trained weights (HDF5); default: He-initialised from the seed")
+    app.add_option("--weights", options->weights,
+                   "trained weights (HDF5), or a model in ONNX; default: He-initialised from the seed")
         ->type_name("FILE");
     app.add_option("--kernels", options->kernels, "off: times, energy and plans only, nothing is computed")
         ->type_name("on|off");

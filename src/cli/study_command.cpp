@@ -16,6 +16,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/imported_model.hpp"
 #include "cli/launcher.hpp"
 #include "cli/number_options.hpp"
 #include "cli/signals.hpp"
@@ -386,8 +387,9 @@ Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
     check_final_options(options);
     if (fs::path(options.output).extension() != ".toml")
         throw InputError("--output " + options.output + ": must end in .toml");
-    auto info = config::read_as(config::FileKind::weights, options.weights,
-                                [&] { return kernels::read_weights_info(options.weights); });
+    auto const weights = weights_file(options.weights);
+    auto info =
+        config::read_as(config::FileKind::weights, weights, [&] { return kernels::read_weights_info(weights); });
     auto profile = emulator::profile_of(info, invocation.profiles, options.network);
     profile.precision = parse_precision(options.precision);
     Network network(std::move(profile));
@@ -427,17 +429,19 @@ int threads_of(StudyOptions const& options, std::size_t ranks_here) {
 int study_among(mpi::Communicator const& world, StudyOptions const& options, Invocation const& invocation) {
     bool const first = world.rank() == 0;
     std::optional<Prepared> prepared;
-    auto const prepare_here = [&] {
+    auto const prepare_here = [&](StudyOptions const& here) {
         try {
-            prepared.emplace(prepare(options, invocation));
+            prepared.emplace(prepare(here, invocation));
         } catch (InputError const& error) {
             std::fprintf(stderr, "skipstone: %s\n", error.what());
         }
     };
     // Rank 0 says what is wrong; the others look only when it found nothing.
-    if (first) prepare_here();
+    if (first) prepare_here(options);
     if (!world.all(!first || prepared.has_value())) return first ? bad_input : done;
-    if (!first) prepare_here();
+    auto others = options;
+    others.weights = world.broadcast(0, first ? prepared->weights.file : "");
+    if (!first) prepare_here(others);
     if (!world.all(prepared.has_value())) return first ? bad_input : done;
     auto const inputs = world.gather(0, hashes_of(*prepared));
     bool const same = std::ranges::all_of(inputs, [&](auto const& rank) { return rank == inputs.front(); });
@@ -501,7 +505,9 @@ int study_command(StudyOptions const& options, Invocation const& invocation) {
 
 Action add_study_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<StudyOptions>();
-    app.add_option("--weights", options->weights, "trained weights (HDF5)")->required()->type_name("FILE");
+    app.add_option("--weights", options->weights, "trained weights (HDF5), or a model in ONNX")
+        ->required()
+        ->type_name("FILE");
     app.add_option("--network", options->network, "network profile; default: the one that the weights name")
         ->type_name("PROFILE");
     app.add_option(

@@ -59,7 +59,8 @@ constexpr std::array descriptions{
                 "`analysis/convert_weights.py FILE WEIGHTS.h5` makes a weights file of it"},
     Description{FileKind::safetensors, "safetensors file",
                 "`analysis/convert_weights.py FILE WEIGHTS.h5` makes a weights file of it"},
-    Description{FileKind::onnx, "model in ONNX", ""},
+    Description{FileKind::onnx, "model in ONNX",
+                "`skipstone import FILE -o WEIGHTS.h5` makes a weights file of it, and it is taken where those are"},
     Description{FileKind::page, "page for a browser", ""},
     Description{FileKind::archive, "compressed file", ""},
     Description{FileKind::folder, "folder", ""},
@@ -260,6 +261,7 @@ void refuse_other_kind(FileKind wanted, fs::path const& path) {
         } catch (InputError const&) {
             return;  // whoever reads it says so
         }
+    if (wanted == FileKind::onnx && found.kind == FileKind::empty) return;
     bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights || wanted == FileKind::data_set;
     bool const images_wanted = wanted == FileKind::picture;
     if (found.kind == wanted || found.kind == FileKind::unknown || !found.sure) return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,9 @@ enum class ProfileKind { network, device, link, fault, accuracy, calibration, sc
 struct ProfileFolders {
     std::vector<std::filesystem::path> roots;
     std::vector<std::filesystem::path> built_in;  // those of them that came with the program
+    // The weights file that a file given as such stands for: what a model of another format was imported to, every
+    // other file itself. Throws InputError. None: every file itself.
+    std::function<std::string(std::string const& path)> weights_file = {};
 };
 
 // In this order, as far as they exist: those of the environment variable SKIPSTONE_PROFILES (separated by ':'),

@@ -116,6 +116,7 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
             network.weights = fs::absolute(find_file(*weights, folder_of(*reader.get("weights")), "weights file"))
                                   .lexically_normal()
                                   .string();
+            if (context.folders.weights_file) network.weights = context.folders.weights_file(*network.weights);
         } catch (InputError const& error) {
             reader.fail("weights", error.what());
         }
