@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -53,18 +54,24 @@ class Lowering {
     }
 
   private:
-    // The operators that remain of the block without one side of its sum. The sum then is its other side.
+    // What remains of the block without one side of its sum: the operators that lead to the other side, and those
+    // behind.
     void leave_out(Shortcut const& shortcut, BlockMode mode) {
         auto const& sum = graph_.at(shortcut.sum);
         auto const kept =
             mode == BlockMode::skip
                 ? shortcut.output
                 : *std::ranges::find_if(sum.inputs, [&](TensorId tensor) { return tensor != shortcut.output; });
-        std::erase_if(operators_, [&](OperatorId id) {
-            bool const on_shortcut = std::ranges::find(shortcut.operators, id) != shortcut.operators.end();
-            return id <= shortcut.sum && (id == shortcut.sum || on_shortcut != (mode == BlockMode::skip));
-        });
         replaced_ = {sum.output, kept};
+        std::set<TensorId> needed{actual(block_.gives)};
+        std::vector<OperatorId> remaining;
+        for (auto const id : operators_ | std::views::reverse) {
+            auto const& op = graph_.at(id);
+            if (!needed.contains(op.output)) continue;
+            remaining.push_back(id);
+            for (auto const input : op.inputs) needed.insert(actual(input));
+        }
+        operators_.assign(remaining.rbegin(), remaining.rend());
     }
 
     TensorId actual(TensorId tensor) const { return tensor == replaced_.first ? replaced_.second : tensor; }

@@ -39,7 +39,7 @@ bool is_activation(Operator const& op) {
 }
 
 // The shortcut of a block whose last operators are a sum and, perhaps, an activation: that side of the sum which takes
-// fewer operators, if it has none in common with the other side.
+// fewer operators, if all that it has in common with the other side is without weights (a pool before both).
 std::optional<Shortcut> shortcut_of(Graph const& graph, Block const& block) {
     auto const& last = graph.at(block.operators.back());
     auto const sum = is_activation(last) ? graph.source(last.inputs.front()) : block.operators.back();
@@ -48,9 +48,10 @@ std::optional<Shortcut> shortcut_of(Graph const& graph, Block const& block) {
     for (auto const tensor : graph.at(sum).inputs) sides.push_back({between(graph, block.reads, tensor), tensor, sum});
     auto const& shorter = sides[0].operators.size() < sides[1].operators.size() ? sides[0] : sides[1];
     auto const& longer = &shorter == &sides[0] ? sides[1] : sides[0];
-    bool const shares = std::ranges::any_of(
-        shorter.operators, [&](OperatorId id) { return std::ranges::binary_search(longer.operators, id); });
-    if (shares || longer.operators.empty()) return std::nullopt;
+    std::vector<OperatorId> shared;
+    std::ranges::set_intersection(shorter.operators, longer.operators, std::back_inserter(shared));
+    bool const stands_alone = std::ranges::none_of(shared, [&](OperatorId id) { return graph.at(id).is_weighted(); });
+    if (!stands_alone || longer.operators.size() == shared.size()) return std::nullopt;
     return shorter;
 }
 

@@ -291,6 +291,24 @@ BOOST_AUTO_TEST_CASE(a_sum_whose_sides_share_an_operator_cannot_be_dropped) {
     BOOST_TEST(!blocks.front().is_droppable());
 }
 
+// Two residual blocks with a pool between them: it is the second one's, before both sides of the sum.
+BOOST_AUTO_TEST_CASE(a_pool_before_both_sides_of_a_sum_is_part_of_the_shortcut) {
+    Graph::Builder builder({1, 8, 8, 4});
+    auto const a = builder.add("a", conv(4), {TensorId(0)});
+    auto const first = builder.add("first", op::Relu{}, {builder.add("a.sum", op::Add{}, {a, TensorId(0)})});
+    auto const pool = builder.add("pool", op::MaxPool{square_window(2, 2, 0)}, {first});
+    auto const b = builder.add("b", conv(4), {pool});
+    auto const second = builder.add("second", op::Relu{}, {builder.add("b.sum", op::Add{}, {pool, b})});
+    auto const graph = std::move(builder).finish(second);
+    auto const blocks = blocks_of(graph, Precision::float32);
+    BOOST_TEST_REQUIRE(blocks.size() == 2u);
+    BOOST_TEST(blocks[0].has_identity_shortcut());
+    BOOST_TEST_REQUIRE(blocks[1].is_droppable());
+    BOOST_TEST_REQUIRE(blocks[1].shortcut->operators.size() == 1u);
+    BOOST_TEST(graph.at(blocks[1].shortcut->operators.front()).name == "pool");
+    BOOST_TEST(blocks[1].vanishes_when_dropped());
+}
+
 // x + F(x) without an activation, then a chain: a mean behind the sum is the next block's.
 BOOST_AUTO_TEST_CASE(a_sum_without_an_activation_can_be_dropped) {
     Graph::Builder builder({1, 8, 8, 4});
