@@ -42,22 +42,6 @@ std::vector<BlockMode> modes(Block const& block) {
     return {BlockMode::full, BlockMode::skip, BlockMode::direct};
 }
 
-// Nothing special, and no variances near zero: channels that are hundreds of times larger than others are not what one
-// scale per tensor is for.
-class EvenerWeights : public WeightSource {
-  public:
-    EvenerWeights(Network const& network, std::uint64_t seed) : uneven_(network, seed) {}
-    WeightValues read(std::string_view name) override {
-        auto tensor = uneven_.read(name);
-        if (name.ends_with(".running_var"))
-            for (auto& value : tensor.values) value += 0.5F;
-        return tensor;
-    }
-
-  private:
-    UnevenWeights uneven_;
-};
-
 // What the blocks of the float32 network read when an image runs through it, and the largest magnitudes that come up
 // when each block does with that in all of its modes.
 struct Exact {
@@ -178,10 +162,6 @@ void check_blocks(NetworkProfile const& profile, std::vector<int> const& batches
         }
     BOOST_TEST_MESSAGE(f.network.name() << " " << to_string(profile.precision) << " " << instruction_set()
                                         << ": worst relative error " << worst);
-}
-
-bool has_bfloat16() {
-    return instruction_set().find("avx512") != std::string::npos;
 }
 
 std::vector<Precision> short_precisions() {
