@@ -84,14 +84,15 @@ Scene::PerChannel Scene::per_channel(Node const& node, View view, Shape const& c
     node.require(sketch_.shape(view.tensor).elements() <= limits::channels || own.empty(),
                  "has a constant for each of more than 2^24 elements");
     auto const pixels = static_cast<std::ptrdiff_t>(layout_.bounds(view).second);
-    auto const first = std::ranges::find_if(memory, [&](auto const& factor) { return contains(own, factor); });
-    if (first - memory.begin() < pixels) {
-        auto const before = product({memory.begin(), first}), behind = product({first, memory.end()});
+    auto const first = std::ranges::find_if(memory, [&](auto const& f) { return contains(own, f); }) - memory.begin();
+    auto const begin = std::min(first, pixels);  // of what is to be channels
+    if (first < pixels) {
+        auto const before = product({memory.begin(), memory.begin() + first});
+        auto const behind = product({memory.begin() + first, memory.end()});
         view = layout_.ordered(view, Factors(memory), {1, 1, static_cast<int>(before), static_cast<int>(behind)},
                                node.name());
-        return {view, positions({view.memory.begin() + (first - memory.begin()), view.memory.end()}, own)};
     }
-    return {view, positions({memory.begin() + pixels, memory.end()}, own)};
+    return {view, positions({view.memory.begin() + begin, view.memory.end()}, own)};
 }
 
 Handler handler_of(std::string const& type) {

@@ -104,7 +104,7 @@ Maker& Maker::with(std::string const& name, float value) {
     return *this;
 }
 
-Maker& Maker::with(std::string const& name, std::string const& value) {
+Maker& Maker::with(std::string const& name, char const* value) {
     attribute(name, AttributeProto::STRING).set_s(value);
     return *this;
 }

@@ -28,8 +28,7 @@ class Maker {
     Maker& with(std::string const& attribute, std::int64_t value);
     Maker& with(std::string const& attribute, int value) { return with(attribute, std::int64_t{value}); }
     Maker& with(std::string const& attribute, float value);
-    Maker& with(std::string const& attribute, std::string const& value);
-    Maker& with(std::string const& attribute, char const* value) { return with(attribute, std::string(value)); }
+    Maker& with(std::string const& attribute, char const* value);
 
     ::onnx::ModelProto& model() { return model_; }
     onnx::Model translated(onnx::Options const& options = {}) const { return onnx::translate(model_, options); }

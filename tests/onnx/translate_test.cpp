@@ -4,10 +4,12 @@
 
 #include "tests/onnx/maker.hpp"
 
-using namespace skipstone;
-using test::Maker;
+namespace skipstone {
 
 namespace {
+
+using test::Maker;
+using test::values_of;
 
 using Floats = std::vector<float>;
 
@@ -210,9 +212,9 @@ BOOST_AUTO_TEST_CASE(padding_is_put_into_the_operator_that_reads_it) {
 }
 
 BOOST_AUTO_TEST_CASE(automatic_padding_gives_as_many_outputs_as_steps_begin) {
-    for (auto const& [how, padding] : {std::pair{"SAME_UPPER", Padding{0, 0, 1, 1}},
-                                       {"SAME_LOWER", Padding{1, 1, 0, 0}},
-                                       {"VALID", Padding{}}}) {
+    std::pair<char const*, Padding> const cases[] = {
+        {"SAME_UPPER", {0, 0, 1, 1}}, {"SAME_LOWER", {1, 1, 0, 0}}, {"VALID", {}}};
+    for (auto const& [how, padding] : cases) {
         Maker maker;
         maker.input("in", {-1, 2, 6, 6}).weight("w", {4, 2, 3, 3}).node("Conv", {"in", "w"}, "out").output("out");
         maker.with("auto_pad", how).with("strides", {2, 2});
@@ -268,7 +270,7 @@ BOOST_AUTO_TEST_CASE(numbers_of_every_type_are_read) {
         tensor->add_dims(1);
         tensor->add_dims(1);
         tensor->set_raw_data(std::move(raw));
-        return test::values_of(maker.translated(), "out.weight").at(0);
+        return values_of(maker.translated(), "out.weight").at(0);
     };
     using ::onnx::TensorProto;
     BOOST_TEST(first_weight(TensorProto::FLOAT16, std::string("\x00\xc1", 2)) == -2.5F);
@@ -290,14 +292,15 @@ BOOST_AUTO_TEST_CASE(newer_opsets_are_read) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_run_is_refused_with_its_node_and_what_would_help) {
-    for (auto const& [type, help] : {std::pair{"If", "traced"},
-                                     {"Loop", "traced"},
-                                     {"LSTM", "recurrent"},
-                                     {"ArgMax", "--output"},
-                                     {"NonMaxSuppression", "--output"},
-                                     {"QuantizeLinear", "float32"},
-                                     {"ConvTranspose", "larger"},
-                                     {"Sin", "is not run"}}) {
+    std::pair<char const*, char const*> const cases[] = {{"If", "traced"},
+                                                         {"Loop", "traced"},
+                                                         {"LSTM", "recurrent"},
+                                                         {"ArgMax", "--output"},
+                                                         {"NonMaxSuppression", "--output"},
+                                                         {"QuantizeLinear", "float32"},
+                                                         {"ConvTranspose", "larger"},
+                                                         {"Sin", "is not run"}};
+    for (auto const& [type, help] : cases) {
         auto const problem = with_activation(type, 20).problem();
         BOOST_TEST(has(problem, "node out (" + std::string(type) + "): "), problem);
         BOOST_TEST(has(problem, help), problem);
@@ -318,10 +321,17 @@ BOOST_AUTO_TEST_CASE(what_mixes_the_images_of_a_batch_is_refused) {
     maker.node("MatMul", {"flat", "w2"}, "out").output("out");
     BOOST_TEST(has(maker.problem(), "images of a batch"));
     auto mean = with_convolution();
-    mean.node("ReduceMean", {"conv"}, "out").with("axes", {0}).output("out");
+    mean.node("ReduceMean", {"conv"}, "out").with("axes", std::vector<std::int64_t>{0}).output("out");
     BOOST_TEST(has(mean.problem(), "images of a batch"));
     // Of a model for one image they are fine.
-    maker.model().mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(0)->set_dim_value(1);
+    maker.model()
+        .mutable_graph()
+        ->mutable_input(0)
+        ->mutable_type()
+        ->mutable_tensor_type()
+        ->mutable_shape()
+        ->mutable_dim(0)
+        ->set_dim_value(1);
     BOOST_TEST(maker.operators() == "convolution, fully connected");
 }
 
@@ -337,3 +347,5 @@ BOOST_AUTO_TEST_CASE(nothing_is_made_beyond_a_limit) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace skipstone
