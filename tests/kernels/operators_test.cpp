@@ -344,6 +344,13 @@ std::vector<Case> combination_cases() {
              return convolved(graph, "last", graph.add("after", op::Relu{}, {graph.add("sum", op::Add{}, {s, f})}), 4);
          }});
     cases.push_back(
+        {"a pool before both sides", {1, 10, 10, 8}, [](Graph::Builder& graph) {
+             auto x = graph.add("relu", op::Relu{}, {convolved(graph, "stem", TensorId(0), 8)});
+             x = graph.add("one", op::Relu{}, {graph.add("sum1", op::Add{}, {x, convolved(graph, "a", x, 8)})});
+             x = graph.add("pool", op::MaxPool{square_window(2, 2, 0)}, {x});
+             return graph.add("two", op::Relu{}, {graph.add("sum2", op::Add{}, {convolved(graph, "b", x, 8), x})});
+         }});
+    cases.push_back(
         {"two sums of one tensor", {1, 6, 6, 16}, [](Graph::Builder& graph) {
              auto const x = graph.add("relu", op::Relu{}, {convolved(graph, "stem", TensorId(0), 16)});
              auto const y = graph.add("sum1", op::Add{}, {convolved(graph, "a", x, 16), x});
