@@ -56,22 +56,22 @@ class Kinds(ProgramTest):
         "w.h5": "a weights file (`skipstone run SCENARIO --weights w.h5`", "table.h5": "a table that `skipstone sweep collect` wrote",
         "table.csv": "a table that", "d.h5": "a data set (`skipstone infer --data d.h5`", "o.h5": "a file of outputs that `skipstone infer` wrote",
         "p.png": "a picture", "b.bin": "a CIFAR-10 batch", "m.pt": "a file of PyTorch (`analysis/convert_weights.py m.pt",
-        "m.th": "a file of PyTorch", "m.safetensors": "a safetensors file", "m.onnx": "a model in ONNX", "page.html": "a page for a browser", "folder": "a folder"}
+        "m.th": "a file of PyTorch", "m.safetensors": "a safetensors file", "m.onnx": "a model in ONNX (`skipstone import m.onnx", "page.html": "a page for a browser", "folder": "a folder"}
 
     TAKERS = [
         (["run", "{}"], ("s.toml",)), (["plan", "{}"], ("s.toml",)), (["plan", "--instance", "{}"], ("i.json",)),
-        (["run", "s.toml", "--print-config", "--weights", "{}"], ("w.h5",)),
+        (["run", "s.toml", "--print-config", "--weights", "{}"], ("w.h5", "m.onnx")),
         (["run", "s.toml", "-o", "new.h5", "--images", "{}"], ("p.png", "b.bin", "folder", "d.h5")),
         (["sweep", "expand", "--no-estimate", "{}"], ("sw.toml",)), (["analyze", "{}"], ("t.h5",)), (["watch", "{}"], ("t.h5",)),
         (["export", "--to", "csv", "-o", "tables", "{}"], ("t.h5",)), (["check", "--digest", "{}"], ("t.h5",)),
         (["analyze", "t.h5", "--power", "./{}"], ("devices.toml", "powers.toml")),
-        (["study", "--data", "b.bin", "-o", "x.toml", "--drops", "none", "--weights", "{}"], ("w.h5",)),
+        (["study", "--data", "b.bin", "-o", "x.toml", "--drops", "none", "--weights", "{}"], ("w.h5", "m.onnx")),
         (["study", "--weights", "w.h5", "-o", "x.toml", "--drops", "none", "--data", "{}"], ("b.bin", "p.png", "folder", "d.h5")),
-        (["infer", "--data", "b.bin", "-o", "new.h5", "--weights", "{}"], ("w.h5",)),
+        (["infer", "--data", "b.bin", "-o", "new.h5", "--weights", "{}"], ("w.h5", "m.onnx")),
         (["infer", "--weights", "w.h5", "-o", "new.h5", "--data", "{}"], ("b.bin", "p.png", "folder", "d.h5")),
         (["study", "--weights", "w.h5", "--data", "b.bin", "-o", "x.toml", "--drops", "./{}"], ("accuracy.toml",)),
-        (["calibrate", "--data", "b.bin", "-o", "x.toml", "--count", "1", "--weights", "{}"], ("w.h5",)),
-        (["bench", "--no-keep", "--passes", "1", "--network", "./{}"], ("networks.toml",)),
+        (["calibrate", "--data", "b.bin", "-o", "x.toml", "--count", "1", "--weights", "{}"], ("w.h5", "m.onnx")),
+        (["bench", "--no-keep", "--passes", "1", "--network", "./{}"], ("networks.toml", "w.h5", "m.onnx")),
         (["run", "s.toml", "--print-config", "--set", "accuracy.table=./{}"], ("accuracy.toml",)),
         (["run", "s.toml", "--print-config", "--set", "network.profile=./{}"], ("networks.toml",)),
         (["run", "s.toml", "--print-config", "--set", "links.profile=./{}"], ("links.toml",)),
