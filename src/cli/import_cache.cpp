@@ -1,6 +1,5 @@
 #include "cli/import_cache.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,7 +10,10 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "units/cache_folder.hpp"
 #include "units/error.hpp"
@@ -180,22 +182,34 @@ std::optional<std::string> kept_before(fs::path const& folder, Model const& mode
     return file.string();
 }
 
-// A file without a name, which goes when this process ends however it does.
+// A folder that goes with this object.
+class TemporaryFolder {
+  public:
+    TemporaryFolder() : path_((fs::temp_directory_path() / "skipstone-import-XXXXXX").string()) {
+        if (::mkdtemp(path_.data()) == nullptr) throw EnvironmentError::from_errno("mkdtemp(" + path_ + ")");
+    }
+    TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+    TemporaryFolder(TemporaryFolder const&) = delete;
+    TemporaryFolder& operator=(TemporaryFolder const&) = delete;
+    ~TemporaryFolder() {
+        std::error_code ignored;
+        if (!path_.empty()) fs::remove_all(path_, ignored);
+    }
+
+    fs::path path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+// A file that goes when this process ends by itself.
 std::string until_the_end(Import const& import) {
-    auto pattern = (fs::temp_directory_path() / "skipstone-import-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw EnvironmentError::from_errno("mkdtemp(" + pattern + ")");
-    struct Folder {
-        fs::path path;
-        ~Folder() {
-            std::error_code ignored;
-            fs::remove_all(path, ignored);
-        }
-    } const folder{pattern};
-    auto const file = folder.path / "weights.h5";
-    import(file.string());
-    int const descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) throw EnvironmentError::from_errno("open(" + file.string() + ")");
-    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(descriptor);
+    static std::vector<TemporaryFolder> folders;
+    TemporaryFolder folder;
+    auto file = (folder.path() / "weights.h5").string();
+    import(file);
+    folders.push_back(std::move(folder));
+    return file;
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace skipstone::cli::import_cache {
 // Makes a weights file at a path; returns the files that weights were read from, below the model's folder.
 using Import = std::function<std::vector<std::string>(std::string const& weights)>;
 
-// The weights file of a model: kept, or made now. Where it cannot be kept, it lasts as long as this process, and other
-// processes of this user can read it until then.
+// The weights file of a model: kept, or made now. Where it cannot be kept, it lies in a folder of temporary files as
+// long as this process runs.
 std::string file_of(std::string const& model, std::string const& output, Import const& import);
 
 }  // namespace skipstone::cli::import_cache
