@@ -52,7 +52,7 @@ Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int
         while (planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight && !stop_) {
             auto round = next_round(course);
             if (!round) return Outcome::interrupted;
-            auto& flight = flights_[planned++] = prepare(std::move(*round));
+            auto& flight = flights_[planned++] = prepare(std::move(*round), Requests::whole);
             if (!nodes_have_work()) continue;
             if (wall) send_images(flight, images, flight.images_to_send.size());
             dispatch(flight);
@@ -83,7 +83,8 @@ Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int
 
 namespace {
 
-// What of a round ends within so many seconds: jobs without their later tasks. Events stay, those that nobody plays, too.
+// What of a round ends within so many seconds: jobs without their later tasks. Events stay, those that nobody plays,
+// too.
 RoundCourse beginning_of(RoundCourse round, Seconds longest) {
     Seconds const end = round.state.start + longest;
     std::vector<timeline::Job> jobs;
@@ -112,7 +113,7 @@ std::vector<double> Coordinator::rehearse(std::shared_ptr<Course> const& course,
     if (!rehearsed_) rehearsed_ = next_unless(course, stop_);
     if (!rehearsed_) return {};
     auto const round = rehearsed_->state.round.value();
-    auto& flight = flights_[round] = prepare(beginning_of(*rehearsed_, longest));
+    auto& flight = flights_[round] = prepare(beginning_of(*rehearsed_, longest), Requests::cut_short);
     send_images(flight, images, flight.images_to_send.size());
     dispatch(flight);
     start_wall_round(flight);
@@ -122,8 +123,8 @@ std::vector<double> Coordinator::rehearse(std::shared_ptr<Course> const& course,
         auto const& result = flight.result;
         for (auto const& event : result.course.events)
             if (!std::isnan(event.host_end_s))
-                late.push_back(lateness(event, result.course.state.start.value(), result.host_start_s,
-                                        settings_.dilation));
+                late.push_back(
+                    lateness(event, result.course.state.start.value(), result.host_start_s, settings_.dilation));
     }
     flights_.erase(round);
     return late;
@@ -160,7 +161,7 @@ std::vector<int> Coordinator::share_devices(RoundCourse const& course) {
     return node_of;
 }
 
-Coordinator::Flight Coordinator::prepare(RoundCourse course) {
+Coordinator::Flight Coordinator::prepare(RoundCourse course, Requests requests) {
     Flight flight;
     flight.result.host_start_s = flight.result.host_end_s = since_start();
     flight.result.predicted.assign(course.state.requests.size(), -1);
@@ -200,6 +201,8 @@ Coordinator::Flight Coordinator::prepare(RoundCourse course) {
             if (t + 1 < job.tasks.size()) {
                 order.to_node = node_of[job.tasks[t + 1].device.index()];
                 order.out = order_of(times.hops[t + 1]);
+            } else {
+                order.ends_network = requests == Requests::whole;
             }
             flight.orders[static_cast<std::size_t>(node_of[task.device.index()])].push_back(order);
         }

@@ -63,8 +63,8 @@ class Coordinator {
     Speed measure_blocks();
     void set_dilation(double dilation) { settings_.dilation = dilation; }
 
-    // Plays the beginning of the course's first round, so many emulated seconds of it, and says how late its events were:
-    // lateness as in /events. run() then begins with that round. Empty: nothing to play, or interrupted.
+    // Plays the beginning of the course's first round, so many emulated seconds of it, and says how late its events
+    // were: lateness as in /events. run() then begins with that round. Empty: nothing to play, or interrupted.
     std::vector<double> rehearse(std::shared_ptr<Course> const& course, ImageSupply const& images, Seconds longest);
 
     enum class Outcome { finished, interrupted };
@@ -90,7 +90,9 @@ class Coordinator {
     bool nodes_have_work() const { return settings_.kernels || settings_.clock == ClockKind::wall; }
     std::optional<RoundCourse> next_round(std::shared_ptr<Course> const& course);
     std::vector<int> share_devices(RoundCourse const& course);
-    Flight prepare(RoundCourse course);
+    // A rehearsal's requests end before their networks do.
+    enum class Requests { whole, cut_short };
+    Flight prepare(RoundCourse course, Requests requests);
     void dispatch(Flight& flight);
     void send_images(Flight& flight, ImageSupply const& images, std::size_t limit);
     void start_wall_round(Flight& flight);

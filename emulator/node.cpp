@@ -492,7 +492,7 @@ void Node::compute(Work& work) {
     };
     apply_vanished(order.previous_block + 1, order.block);
     tensor = executor_->run(BlockId(order.block), static_cast<BlockMode>(order.mode), std::move(tensor));
-    if (order.to_node < 0) apply_vanished(order.block + 1, static_cast<int>(blocks_));
+    if (order.ends_network) apply_vanished(order.block + 1, static_cast<int>(blocks_));
     work.output = std::move(tensor);
     work.kernel_s = clock_.now() - begin;
     if (make_way) processor_priority_.wait_for_deadlines();

@@ -31,6 +31,7 @@ struct TaskOrder {
     std::int32_t block = -1, mode = 1;
     std::int32_t previous_block = -1;  // the last block that ran before; those between vanished
     std::int32_t to_node = -1;         // who runs the next step; −1: this is the last one, its output are the logits
+    std::int32_t ends_network = 0;     // the last one of a whole request: all blocks behind it vanished
     double begin_s = 0, end_s = 0;     // model time
     HopOrder in = {}, out = {};        // the hop before and the one behind
 };

@@ -223,9 +223,8 @@ int networks(NetworksOptions const& options, Invocation const& invocation) {
 
 Action add_networks_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<NetworksOptions>();
-    app.add_option(
-           "network", options->network,
-           "a profile, by name or file, a weights file, or a model\nin ONNX; without one all profiles are listed")
+    app.add_option("network", options->network,
+                   "a profile, by name or file, weights or a model;\nwithout one all profiles are listed")
         ->type_name("NAME|FILE");
     app.add_option("--blocks", options->blocks,
                    "join neighbouring blocks, as network.blocks does:\n"
