@@ -687,14 +687,6 @@ def half_weights(g):
 
 
 @case(13)
-def quantised_weights(g):
-    """As weight-only quantisers write them."""
-    w = g.initializer(g.random.integers(-128, 127, (6, 3, 3, 3)).astype(numpy.int8))
-    scale = g.initializer((g.random.random(6) / 300 + 0.001).astype(numpy.float32))
-    return g.classifier(g.node("Conv", g.x, g.node("DequantizeLinear", w, scale, axis=0)), 6)
-
-
-@case(13)
 def shared_weights(g):
     w = g.weight(6, 6, 3, 3)
     x = g.convolution(g.x, 3, 6, 1)

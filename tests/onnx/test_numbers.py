@@ -41,7 +41,7 @@ class Numbers(ProgramTest):
         with h5py.File(data, "w") as file:
             file["inputs"] = inputs
             if inputs.ndim == 4:
-                file.attrs["layout"] = "NCHW" if self.channels_first(model) else "NHWC"
+                file["inputs"].attrs["layout"] = "NCHW" if self.channels_first(model) else "NHWC"
         self.skipstone("infer", "--weights", model, "--data", data, "-o", out, "--force", *(["--output", output] if several else []))
         with h5py.File(out, "r") as file:
             found = file["logits"][:]
