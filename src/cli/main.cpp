@@ -52,7 +52,7 @@ void refuse_unknown_option(CLI::App const& app) {
 
 int run(int argc, char** argv) {
     CLI::App app{
-        "Skipstone emulates a cluster of IoT devices that runs a real residual network.\n"
+        "Skipstone emulates a cluster of IoT devices that runs a real neural network.\n"
         "Each MPI rank is one device; a planner decides every round which device runs\n"
         "which block, and which blocks are dropped; everything goes to an HDF5 trace.",
         "skipstone"};
