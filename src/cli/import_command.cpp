@@ -12,6 +12,7 @@
 #include "cli/number_options.hpp"
 #include "cli/signals.hpp"
 #include "config/file_kind.hpp"
+#include "config/network_json.hpp"
 #include "config/units_text.hpp"
 #include "inputs/axes.hpp"
 #include "units/error.hpp"
@@ -87,7 +88,7 @@ int import(ImportRequest const& request) try {
     auto const droppable = std::ranges::count_if(network.blocks(), &Block::is_droppable);
     std::printf("%s: %s, %zu operators in %zu blocks (%td of them can be dropped), %s, %zu parameters\n",
                 request.weights.c_str(), network.name().c_str(), network.graph().operators().size(), network.size(),
-                droppable, config::quantity_text(network.total_macs()).c_str(), imported.parameters);
+                droppable, config::quantity_text(network.total_macs()).c_str(), config::parameters_of(network));
     std::printf("input %s, output %s\n", axes_text(network.input_shape(), network.input_axes()).c_str(),
                 axes_text(network.output_shape(), network.output_axes()).c_str());
     for (auto const& remark : imported.remarks) std::printf("%s\n", remark.c_str());

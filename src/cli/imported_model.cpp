@@ -63,12 +63,11 @@ ImportedModel import_model(std::string const& model, ImportOptions const& option
         return onnx::read_model(model, {options.output, options.input});
     });
     auto const name = options.name.empty() ? fs::path(model).stem().string() : options.name;
-    ImportedModel imported{{.name = name, .family = networks::graph_family(read.blueprint)}, 0, {}, {}};
+    ImportedModel imported{{.name = name, .family = networks::graph_family(read.blueprint)}, {}, {}};
     auto const& graph = read.blueprint.graph;
     auto const shape = graph.at(graph.input()).shape;
     imported.profile.input = shape;
     imported.profile.classes = static_cast<int>(graph.at(graph.output()).shape.elements());
-    for (auto const& tensor : graph.weight_tensors()) imported.parameters += tensor.elements();
     imported.external_files = std::move(read.external_files);
     imported.remarks = std::move(read.remarks);
     ModelWeights tensors(std::move(read.weights));

@@ -22,7 +22,6 @@ struct ImportOptions {
 // What came of it.
 struct ImportedModel {
     NetworkProfile profile;
-    std::size_t parameters = 0;               // numbers in its weights, statistics of batch norms as well
     std::vector<std::string> external_files;  // that weights were read from, below the model's folder
     std::vector<std::string> remarks;
 };
