@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "units/error.hpp"
@@ -83,8 +84,11 @@ void check(::onnx::ModelProto const& model) {
             ::onnx::checker::check_value_info(input, context);
             names.add(input.name());
         }
+        std::unordered_set<std::string> constants;
         for (auto const& tensor : graph.initializer()) {
             ::onnx::checker::check_tensor(tensor, context);
+            if (!constants.insert(tensor.name()).second)
+                throw InputError("tensor " + tensor.name() + ": there are two initializers of that name; keep one");
             names.add(tensor.name());
         }
         for (auto const& tensor : graph.sparse_initializer())

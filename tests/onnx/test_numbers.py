@@ -54,7 +54,10 @@ class Numbers(ProgramTest):
     @staticmethod
     def channels_first(path):
         """By the place of the fewest."""
-        dims = [d.dim_value for d in onnx.load(str(path), load_external_data=False).graph.input[0].type.tensor_type.shape.dim]
+        graph = onnx.load(str(path), load_external_data=False).graph
+        constants = {tensor.name for tensor in graph.initializer}
+        given = next(value for value in graph.input if value.name not in constants)
+        dims = [d.dim_value for d in given.type.tensor_type.shape.dim]
         return len(dims) == 4 and dims[1] < dims[3]
 
     def test_every_kind_of_node(self):
@@ -149,7 +152,8 @@ def statistics(model):
             add("Unsqueeze", [name], y + name, axes=[1, 2])
         add("Mul", [y + ":normal", y + scale], y + ":scaled")
         add("Add", [y + ":scaled", y + shift], y)
-        wanted.update({y + ":mean": mean, y + ":variance": variance})
+        if mean not in wanted.values():  # batch norms may share their statistics: those of the first are taken
+            wanted.update({y + ":mean": mean, y + ":variance": variance})
     twin.graph.initializer.append(numpy_helper.from_array(numpy.float32(0.01), "little"))
     found = fetch(twin, list(wanted))
     return [numpy_helper.from_array(values.reshape(-1), name) for name, values in zip(wanted.values(), found)]
@@ -168,9 +172,9 @@ class Published(Numbers):
             self.assertLessEqual(difference, LIMIT)
 
     def test_small_ones(self):
-        for name, high in (("resnet8_cifar10", 255), ("ds_cnn_kws_float32", 100), ("mobilenet_v1_025_vww", 1), ("autoencoder_ad01", 1)):
+        for name, high in (("resnet8_cifar10", 255), ("ds_cnn_kws_float32", 30), ("mobilenet_v1_025_vww", 1), ("autoencoder_ad01", 1)):
             with self.subTest(name):
-                self.compare(DATA / f"mlperf-tiny/{name}.onnx", 4, 0 if name != "ds_cnn_kws_float32" else -100, high)
+                self.compare(DATA / f"mlperf-tiny/{name}.onnx", 4, 0 if name != "ds_cnn_kws_float32" else -30, high)
 
     def test_heart_beats(self):
         self.compare(DATA / "ecg/ecg_acharya_odai.onnx", 4, -2, 2)

@@ -315,6 +315,12 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_run_is_refused_with_its_node_and_what_would_
     BOOST_TEST(has(unknown.problem(), "its attribute slope is not known"));
 }
 
+BOOST_AUTO_TEST_CASE(two_constants_of_one_name_are_refused) {
+    auto maker = with_activation("Relu");
+    maker.weight("w", {4, 2, 3, 3});
+    BOOST_TEST(has(maker.problem(), "tensor w: there are two initializers of that name"));
+}
+
 BOOST_AUTO_TEST_CASE(what_mixes_the_images_of_a_batch_is_refused) {
     auto maker = with_convolution();
     maker.integers("one", {1, -1}).node("Reshape", {"conv", "one"}, "flat").weight("w2", {144, 2});
