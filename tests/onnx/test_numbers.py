@@ -105,6 +105,9 @@ def with_random_weights(model):
             continue
         drawn.append(numpy_helper.from_array(values.astype(numpy.float32), name))
     model.graph.initializer.extend(drawn)
+    for node in model.graph.node:
+        if node.op_type == "BatchNormalization":  # each has its own: in the files they share constants
+            node.input[3], node.input[4] = node.output[0] + ".mean", node.output[0] + ".variance"
     if of_norms:
         model.graph.initializer.extend(statistics(model))
     if model.graph.node[-1].op_type == "Softmax":
@@ -152,8 +155,7 @@ def statistics(model):
             add("Unsqueeze", [name], y + name, axes=[1, 2])
         add("Mul", [y + ":normal", y + scale], y + ":scaled")
         add("Add", [y + ":scaled", y + shift], y)
-        if mean not in wanted.values():  # batch norms may share their statistics: those of the first are taken
-            wanted.update({y + ":mean": mean, y + ":variance": variance})
+        wanted.update({y + ":mean": mean, y + ":variance": variance})
     twin.graph.initializer.append(numpy_helper.from_array(numpy.float32(0.01), "little"))
     found = fetch(twin, list(wanted))
     return [numpy_helper.from_array(values.reshape(-1), name) for name, values in zip(wanted.values(), found)]
