@@ -63,7 +63,7 @@ int run(int argc, char** argv) {
         "  skipstone run khan2023 --launch                   the paper's cluster in real time, a process per device\n"
         "  skipstone run khan2023 --clock virtual            the same as fast as this host can, in one process\n"
         "  skipstone plan khan2023 --planner exact,greedy,ga compare planners on its first round\n"
-        "Packed weights and hashes of files are kept in ~/.cache/skipstone: at most 2 GB, remove it when you like.\n"
+        "Packed weights and imported models are kept in ~/.cache/skipstone: at most 2 GB each; remove them when you like.\n"
         "SKIPSTONE_CACHE=FOLDER puts them elsewhere, SKIPSTONE_CACHE=off does without.\n"
         "Exit status: 0 done, 1 failed, 2 bad input or usage, 3 infeasible, 4 not faithful (--strict), 130/143 "
         "interrupted\n(mpirun itself ends with 1 then; --launch passes the status on).");
