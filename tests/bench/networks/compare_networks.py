@@ -127,7 +127,7 @@ def calibrated(model, weights, options):
     data, calibration = weights.with_suffix(".inputs.h5"), weights.with_suffix(".toml")
     with h5py.File(data, "w") as file:
         file["inputs"] = numpy.concatenate([ours_order(input_of(model, seed)[1], model) for seed in SEEDS])
-    subprocess.run([options.skipstone, "calibrate", "--weights", weights, "--data", data, "-o", calibration], check=True,
+    subprocess.run([options.skipstone, "calibrate", "--weights", weights, "--data", data, "--count", str(len(SEEDS)), "-o", calibration], check=True,
                    stdout=subprocess.DEVNULL)
     return calibration
 
