@@ -41,9 +41,10 @@ View cut_out(Scene& scene, Node const& node, View const& view, Cut const& cut) {
     auto const size = product(view.axes[cut.axis]);
     if (cut.begin == 0 && cut.step == 1 && cut.count == size) return view;
     auto const placed = scene.layout().placed(view, cut.axis, true, node.name());
-    auto const end = cut.begin + (cut.count - 1) * cut.step + 1;
+    auto const step = cut.count == 1 ? 1 : cut.step;  // of one element any step may be told
+    auto const end = cut.begin + (cut.count - 1) * step + 1;
     auto const tensor = scene.sketch().add(
-        node.name(), op::Slice{placed.axis, small(cut.begin), small(end), small(cut.step)}, {placed.view.tensor});
+        node.name(), op::Slice{placed.axis, small(cut.begin), small(end), small(step)}, {placed.view.tensor});
     return with_axis(scene.layout(), placed, cut.axis, tensor, cut.count);
 }
 

@@ -116,7 +116,6 @@ class Bench(ProgramTest):
         self.assertIn("this host's profile", after.out)
         dilations = [Trace(self.path(name)).provenance["dilation"] for name in ("before.h5", "after.h5")]
         self.assertGreater(dilations[1], 1.5)
-        self.assertLess(dilations[0], dilations[1])
         profile["timings"][0]["input"] = 64  # another network's
         file.write_text(json.dumps(profile))
         self.assertNotIn("profile", self.skipstone("run", scenario, "-o", "t.h5", ranks=5, environment=where).out)
