@@ -34,8 +34,8 @@ void take(InstanceDevice& device, Event const& event) {
     Watts const power = event.kind == EventKind::compute    ? device.power_compute
                         : event.kind == EventKind::transmit ? device.power_transmit
                                                             : device.power_receive;
-    take(device, DeviceLoad{.memory = {}, .macs = Macs(event.macs),
-                            .energy = power * Seconds(event.end_s - event.begin_s)});
+    take(device,
+         DeviceLoad{.memory = {}, .macs = Macs(event.macs), .energy = power * Seconds(event.end_s - event.begin_s)});
 }
 
 std::vector<BlockId> from_block(std::vector<BlockId> const& blocks, std::size_t first) {
@@ -122,12 +122,12 @@ std::optional<RequestPlan> Recovery::skip(timeline::Job const& job, timeline::Lo
     }
     if (!goes_on) return std::nullopt;
     PlanResult ahead;
-    ahead.requests.push_back({.admitted = true,
-                              .dropped = from_block(plan.dropped, first),
-                              .accuracy = 0,
-                              .latency = {},
-                              .devices = {plan.devices.begin() + static_cast<std::ptrdiff_t>(first),
-                                          plan.devices.end()}});
+    ahead.requests.push_back(
+        {.admitted = true,
+         .dropped = from_block(plan.dropped, first),
+         .accuracy = 0,
+         .latency = {},
+         .devices = {plan.devices.begin() + static_cast<std::ptrdiff_t>(first), plan.devices.end()}});
     if (!violations(rest_of(job, loss, first), ahead).empty()) return std::nullopt;
     plan.accuracy = std::ranges::find(instance_.accuracy, plan.dropped, &DropOption::dropped)->accuracy;
     return plan;
@@ -147,21 +147,22 @@ std::vector<Event> Recovery::vain_work(timeline::Job const& job, timeline::Loss 
 Instance Recovery::rest_of(timeline::Job const& job, timeline::Loss const& loss, std::size_t first) const {
     RequestPlan const& plan = plans_[job.request.index()];
     Instance rest = instance_;
-    auto const use = [&](std::vector<ExecutedBlock> const& steps) {
-        auto const cost = request_cost(instance_, steps);
+    // What the first tasks of a plan use.
+    auto const use = [&](TaskGraph const& graph, std::size_t tasks) {
+        auto const cost = request_cost(instance_, graph, tasks);
         for (std::size_t i = 0; i < cost.loads.size(); ++i) take(rest.devices[i], cost.loads[i]);
         if (rest.memory == MemoryModel::paper) return;
-        for (auto const& step : steps) {
-            auto& device = rest.devices[step.device.index()];
-            take(device, DeviceLoad{.memory = rest.weights_needed(step.device, step.block), .macs = {}, .energy = {}});
-            device.holds.insert(step.block);
+        for (std::size_t t = 0; t < tasks; ++t) {
+            Task const& task = graph.tasks[t];
+            auto& device = rest.devices[task.device.index()];
+            take(device, DeviceLoad{.memory = rest.weights_needed(task.device, task.block, task.weights)});
+            if (task.split.is_whole()) device.holds.insert(task.block);
         }
     };
+    auto const use_all = [&](TaskGraph const& graph) { use(graph, graph.tasks.size()); };
     for (std::size_t r = 0; r < plans_.size(); ++r)
-        if (plans_[r].admitted && r != job.request.index()) use(executed_blocks(instance_, plans_[r]));
-    auto kept = executed_blocks(instance_, plan);
-    kept.resize(*loss.kept);
-    use(kept);
+        if (plans_[r].admitted && r != job.request.index()) use_all(task_graph(instance_, plans_[r]));
+    use(task_graph(instance_, plan), *loss.kept);
     for (Event const& event : vain_work(job, loss)) take(rest.devices[static_cast<std::size_t>(event.device)], event);
     rest.requests = 1;
     rest.source = holder_of(job, loss);

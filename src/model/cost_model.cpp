@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
+#include <map>
+#include <span>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include "units/error.hpp"
@@ -23,30 +25,9 @@ Q capped_sum(Q a, Q b) {
     return b > most - a ? most : a + b;
 }
 
-struct Move {
-    DeviceId from, to;
-    HopBytes bytes;
-};
-
-// The tensors of a request that change device: the image, then outputs.
-std::vector<Move> moves_of(Instance const& instance, std::vector<ExecutedBlock> const& executed) {
-    std::vector<Move> moves;
-    if (executed.empty()) return moves;
-    if (instance.source && *instance.source != executed.front().device)
-        moves.push_back({*instance.source, executed.front().device, {instance.input, instance.input}});
-    for (std::size_t i = 1; i < executed.size(); ++i)
-        if (executed[i - 1].device != executed[i].device)
-            moves.push_back({executed[i - 1].device, executed[i].device, hop_bytes(instance, executed[i - 1].block)});
-    return moves;
-}
-
 Seconds serialisation(Instance const& instance, Move const& move) {
-    auto const rate = instance.links.rate(move.from, move.to);
+    auto const rate = instance.links.rate(move.sender, move.receiver);
     return rate.value() > 0 ? move.bytes.serialised / rate : Seconds(infinity);
-}
-
-Bytes memory_of(InstanceBlock const& block, BlockMode mode) {
-    return mode == BlockMode::skip ? block.skip_memory : block.memory;
 }
 
 Macs macs_of(InstanceBlock const& block, BlockMode mode) {
@@ -57,30 +38,29 @@ Joules energy_of(Watts power, Seconds time) {
     return time.value() == 0 ? Joules(0) : power * time;
 }
 
-// Adds what the request uses of each device to loads.
-void add_loads(Instance const& instance, std::vector<ExecutedBlock> const& executed, std::vector<Move> const& moves,
-               std::vector<DeviceLoad>& loads) {
-    for (auto const& step : executed) {
-        auto& load = loads.at(step.device.index());
-        auto const& block = instance.blocks[step.block.index()];
-        load.memory = capped_sum(load.memory, memory_of(block, step.mode));
-        load.macs = capped_sum(load.macs, macs_of(block, step.mode));
-        load.energy += energy_of(instance.devices[step.device.index()].power_compute,
-                                 compute_time(instance, step.block, step.mode, step.device));
+// Adds what the first tasks of a request, and the moves to them, use of each device to loads.
+void add_loads(Instance const& instance, TaskGraph const& graph, std::size_t tasks, std::vector<DeviceLoad>& loads) {
+    for (std::size_t t = 0; t < tasks; ++t) {
+        Task const& task = graph.tasks[t];
+        auto& load = loads.at(task.device.index());
+        load.memory = capped_sum(load.memory, task.memory);
+        load.macs = capped_sum(load.macs, task.macs);
+        load.energy += energy_of(instance.devices[task.device.index()].power_compute, task.duration);
     }
-    for (auto const& move : moves) {
+    // Moves are made in the order of the tasks that they lead to.
+    std::int32_t moves = 0;
+    for (Feed const& feed : graph.feeds)
+        if (feed.to.index() < tasks) moves = std::max(moves, feed.move + 1);
+    for (Move const& move : std::span(graph.moves).first(static_cast<std::size_t>(moves))) {
         auto const time = serialisation(instance, move);
-        loads.at(move.from.index()).energy += energy_of(instance.devices[move.from.index()].power_transmit, time);
-        loads.at(move.to.index()).energy += energy_of(instance.devices[move.to.index()].power_receive, time);
+        loads.at(move.sender.index()).energy += energy_of(instance.devices[move.sender.index()].power_transmit, time);
+        loads.at(move.receiver.index()).energy +=
+            energy_of(instance.devices[move.receiver.index()].power_receive, time);
     }
 }
 
-Seconds latency_of(Instance const& instance, std::vector<ExecutedBlock> const& executed,
-                   std::vector<Move> const& moves) {
-    Seconds latency{};
-    for (auto const& step : executed) latency += compute_time(instance, step.block, step.mode, step.device);
-    for (auto const& move : moves) latency += hop_time(instance, move.bytes.serialised, move.from, move.to);
-    return latency;
+void add_loads(Instance const& instance, TaskGraph const& graph, std::vector<DeviceLoad>& loads) {
+    add_loads(instance, graph, graph.tasks.size(), loads);
 }
 
 DropOption const* option_of(Instance const& instance, std::vector<BlockId> const& dropped) {
@@ -91,6 +71,31 @@ DropOption const* option_of(Instance const& instance, std::vector<BlockId> const
 double accuracy_of(Instance const& instance, RequestPlan const& plan) {
     auto const* option = option_of(instance, plan.dropped);
     return option ? option->accuracy : std::numeric_limits<double>::quiet_NaN();
+}
+
+void split_violations(Instance const& instance, RequestPlan const& plan, std::string const& who,
+                      std::vector<std::string>& found) {
+    if (!std::ranges::is_sorted(plan.splits, std::ranges::less_equal(), &SplitBlock::block) && plan.splits.size() > 1)
+        found.push_back(who + " lists its split blocks out of order");
+    for (SplitBlock const& way : plan.splits) {
+        if (way.block.value() < 0 || way.block.index() >= instance.blocks.size()) {
+            found.push_back(who + " splits block number " + std::to_string(way.block.value()) +
+                            ", which does not exist");
+            continue;
+        }
+        InstanceBlock const& block = instance.blocks[way.block.index()];
+        if (std::ranges::find(plan.dropped, way.block) != plan.dropped.end())
+            found.push_back(who + " splits the dropped block " + block.name);
+        InstanceSplit const* const split = block.find(way.split);
+        if (!split)
+            found.push_back(who + " splits block " + block.name + " by " + to_string(way.split) +
+                            ", which it cannot be");
+        else if (way.parts.size() != split->parts.size())
+            found.push_back(who + " has " + std::to_string(way.parts.size()) + " devices for the " +
+                            std::to_string(split->parts.size()) + " parts of block " + block.name);
+        if (std::ranges::any_of(way.parts, [&](DeviceId d) { return !d || d.index() >= instance.devices.size(); }))
+            found.push_back(who + " has no device for a part of block " + block.name);
+    }
 }
 
 // What is wrong with the shape of one request's plan; empty when its loads can be computed.
@@ -121,24 +126,11 @@ std::vector<std::string> shape_violations(Instance const& instance, RequestPlan 
         if (!vanished && (!device || device.index() >= instance.devices.size()))
             found.push_back(who + " has no device for block " + instance.blocks[j].name + " (Eq. 15)");
     }
+    split_violations(instance, plan, who, found);
     return found;
 }
 
 }  // namespace
-
-std::vector<ExecutedBlock> executed_blocks(Instance const& instance, RequestPlan const& plan) {
-    SKIPSTONE_EXPECT(plan.devices.size() == instance.blocks.size());
-    std::vector<ExecutedBlock> executed;
-    executed.reserve(plan.devices.size());
-    auto next_dropped = plan.dropped.begin();
-    for (std::size_t j = 0; j < plan.devices.size(); ++j) {
-        bool const dropped = next_dropped != plan.dropped.end() && *next_dropped == BlockId(j);
-        if (dropped) ++next_dropped;
-        if (dropped && instance.blocks[j].vanishes_when_dropped()) continue;
-        executed.push_back({BlockId(j), dropped ? BlockMode::skip : BlockMode::full, plan.devices[j]});
-    }
-    return executed;
-}
 
 Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, DeviceId device) {
     auto const& where = instance.devices[device.index()];
@@ -149,10 +141,27 @@ Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, De
     return macs.value() == 0 ? Seconds(0) : macs / where.mac_rate;
 }
 
+Seconds part_time(Instance const& instance, BlockId block, Split split, std::size_t part, DeviceId device) {
+    auto const& where = instance.devices[device.index()];
+    auto const& what = instance.blocks[block.index()];
+    if (auto const measured = where.part_compute.find({block, split}); measured != where.part_compute.end())
+        return measured->second;
+    Macs const macs = what.find(split)->parts[part].macs;
+    if (macs == Macs(0)) return Seconds(0);
+    if (!where.compute.empty() && where.compute[block.index()] && what.macs > Macs(0))
+        return *where.compute[block.index()] *
+               (static_cast<double>(macs.value()) / static_cast<double>(what.macs.value()));
+    return macs / where.mac_rate;
+}
+
+Seconds join_time(Instance const& instance, BlockId block, Split split, DeviceId device) {
+    Macs const macs = instance.blocks[block.index()].find(split)->join_macs;
+    return macs == Macs(0) ? Seconds(0) : macs / instance.devices[device.index()].mac_rate;
+}
+
 HopBytes hop_bytes(Instance const& instance, BlockId block) {
     auto const output = instance.blocks[block.index()].output;
-    auto const input =
-        block.index() == 0 ? instance.before : std::optional(instance.blocks[block.index() - 1].output);
+    auto const input = block.index() == 0 ? instance.before : std::optional(instance.blocks[block.index() - 1].output);
     if (instance.residual == Residual::fused || !input) return {output, output};
     return {std::max(output, *input), output + *input};
 }
@@ -165,16 +174,16 @@ Seconds hop_time(Instance const& instance, Bytes serialised, DeviceId from, Devi
 }
 
 RequestCost request_cost(Instance const& instance, RequestPlan const& plan) {
-    return request_cost(instance, executed_blocks(instance, plan));
+    auto const graph = task_graph(instance, plan);
+    return request_cost(instance, graph, graph.tasks.size());
 }
 
-RequestCost request_cost(Instance const& instance, std::vector<ExecutedBlock> const& executed) {
-    auto const moves = moves_of(instance, executed);
+RequestCost request_cost(Instance const& instance, TaskGraph const& graph, std::size_t tasks) {
     RequestCost cost;
-    cost.latency = latency_of(instance, executed, moves);
-    for (auto const& move : moves) cost.shared = capped_sum(cost.shared, move.bytes.shared);
+    cost.latency = critical_path(instance, graph);
+    for (Move const& move : graph.moves) cost.shared = capped_sum(cost.shared, move.bytes.shared);
     cost.loads.resize(instance.devices.size());
-    add_loads(instance, executed, moves, cost.loads);
+    add_loads(instance, graph, tasks, cost.loads);
     return cost;
 }
 
@@ -183,8 +192,7 @@ double objective_of(Instance const& instance, std::vector<RequestPlan> const& re
     int admitted = 0;
     for (auto const& plan : requests) {
         if (!plan.admitted) continue;
-        auto const executed = executed_blocks(instance, plan);
-        latency += latency_of(instance, executed, moves_of(instance, executed)).value();
+        latency += critical_path(instance, task_graph(instance, plan)).value();
         loss += 1 - accuracy_of(instance, plan);
         ++admitted;
     }
@@ -203,12 +211,11 @@ void evaluate(Instance const& instance, PlanResult& result) {
         plan.latency = Seconds(0);
         plan.accuracy = 0;
         if (!plan.admitted) continue;
-        auto const executed = executed_blocks(instance, plan);
-        auto const moves = moves_of(instance, executed);
-        plan.latency = latency_of(instance, executed, moves);
+        auto const graph = task_graph(instance, plan);
+        plan.latency = critical_path(instance, graph);
         plan.accuracy = accuracy_of(instance, plan);
-        for (auto const& move : moves) result.shared = capped_sum(result.shared, move.bytes.shared);
-        add_loads(instance, executed, moves, loads);
+        for (Move const& move : graph.moves) result.shared = capped_sum(result.shared, move.bytes.shared);
+        add_loads(instance, graph, loads);
         latency += plan.latency.value();
         accuracy += plan.accuracy;
         ++result.admitted;
@@ -234,7 +241,9 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
                         std::to_string(instance.requests));
     auto const devices = instance.devices.size();
     std::vector<DeviceLoad> loads(devices);
-    std::set<std::pair<DeviceId, BlockId>> resident;  // whose weights a device holds
+    std::vector<Bytes> largest(devices);  // of what a device needs for one task
+    // Weights that a device holds, of blocks and of parts.
+    std::map<std::tuple<DeviceId, BlockId, Split, std::int16_t>, Bytes> resident;
     for (std::size_t r = 0; r < result.requests.size(); ++r) {
         auto const& plan = result.requests[r];
         auto const who = "request " + std::to_string(r);
@@ -249,18 +258,25 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
         else if (option->accuracy < instance.accuracy_threshold)
             found.push_back(who + " has accuracy " + std::to_string(option->accuracy) + ", below the threshold " +
                             std::to_string(instance.accuracy_threshold) + " (Eq. 16)");
-        auto const executed = executed_blocks(instance, plan);
-        auto const moves = moves_of(instance, executed);
-        for (auto const& move : moves)
-            if (!(instance.links.rate(move.from, move.to).value() > 0))
-                found.push_back(who + " moves a tensor from " + instance.devices[move.from.index()].name + " to " +
-                                instance.devices[move.to.index()].name + ", which it cannot reach");
-        add_loads(instance, executed, moves, loads);
-        for (auto const& step : executed) resident.emplace(step.device, step.block);
+        auto const graph = task_graph(instance, plan);
+        for (Move const& move : graph.moves)
+            if (!(instance.links.rate(move.sender, move.receiver).value() > 0))
+                found.push_back(who + " moves a tensor from " + instance.devices[move.sender.index()].name + " to " +
+                                instance.devices[move.receiver.index()].name + ", which it cannot reach");
+        add_loads(instance, graph, loads);
+        for (Task const& task : graph.tasks) {
+            Bytes& most = largest[task.device.index()];
+            most = std::max(most, task.memory);
+            resident[{task.device, task.block, task.split, task.part}] =
+                instance.weights_needed(task.device, task.block, task.weights);
+        }
     }
-    for (auto const& [device, block] : resident)
-        loads[device.index()].memory =
-            capped_sum(loads[device.index()].memory, instance.weights_needed(device, block));
+    bool const stream = instance.goal == Goal::throughput;
+    for (std::size_t i = 0; stream && i < devices; ++i) loads[i].memory = largest[i];
+    for (auto const& [what, weights] : resident) {
+        Bytes& memory = loads[std::get<DeviceId>(what).index()].memory;
+        memory = capped_sum(memory, weights);
+    }
     for (std::size_t i = 0; i < devices; ++i) {
         auto const check = [&](double used, double limit, char const* what) {
             if (used == 0 || used <= limit * (1 + rounding)) return;
@@ -271,7 +287,8 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
         };
         auto const& device = instance.devices[i];
         check(static_cast<double>(loads[i].memory.value()), static_cast<double>(device.memory.value()), "B (Eq. 13)");
-        check(static_cast<double>(loads[i].macs.value()), static_cast<double>(device.macs.value()), "MAC (Eq. 14)");
+        if (!stream)
+            check(static_cast<double>(loads[i].macs.value()), static_cast<double>(device.macs.value()), "MAC (Eq. 14)");
         check(loads[i].energy.value(), device.energy.value(), "J (Eq. 17)");
     }
     return found;

@@ -5,15 +5,9 @@
 
 #include "model/instance.hpp"
 #include "model/plan.hpp"
+#include "model/task_graph.hpp"
 
 namespace skipstone {
-
-// One step of an admitted request: a block that runs, in full or as its shortcut's projection alone.
-struct ExecutedBlock {
-    BlockId block;
-    BlockMode mode = BlockMode::full;
-    DeviceId device;
-};
 
 // What a request uses of one device.
 struct DeviceLoad {
@@ -28,24 +22,24 @@ struct RequestCost {
     std::vector<DeviceLoad> loads;  // per device
 };
 
-// Blocks that run, in order; vanished ones left out.
-std::vector<ExecutedBlock> executed_blocks(Instance const& instance, RequestPlan const& plan);
 // c_j/e_i, or the device's measured time; a dropped block with a projection: its skip_macs/e_i.
 Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, DeviceId device);
+// Of a part: the device's measured time for such parts; else its measured time for the block, in proportion to the
+// MACs; else the part's MACs by its rate.
+Seconds part_time(Instance const& instance, BlockId block, Split split, std::size_t part, DeviceId device);
+// Of joining parts: join_macs/e_i.
+Seconds join_time(Instance const& instance, BlockId block, Split split, DeviceId device);
 // Bytes that a hop after this block moves: K_a, with Residual::paper K_a and K_in(a), side by side. K_in(a), the input
 // of a, is as large as the output of the block before a: when that was dropped and vanished, its shortcut (identity or
-// zero-padding) is applied where a runs. The first block has no shortcut: its K_a alone moves.
-struct HopBytes {
-    Bytes serialised;  // decides the time: max(K_a, K_in(a))
-    Bytes shared;      // decides the shared data: the sum
-};
+// zero-padding) is applied where a runs. The first block has no shortcut: its K_a alone moves. Serialised is
+// max(K_a, K_in(a)), shared the sum.
 HopBytes hop_bytes(Instance const& instance, BlockId block);
 // Serialisation plus latency; infinite where `to` cannot be reached. 0 for from == to.
 Seconds hop_time(Instance const& instance, Bytes serialised, DeviceId from, DeviceId to);
 
 RequestCost request_cost(Instance const& instance, RequestPlan const& plan);
-// Of these steps alone, the image's way to the first of them included.
-RequestCost request_cost(Instance const& instance, std::vector<ExecutedBlock> const& executed);
+// Of the graph's first `tasks` tasks alone, and the moves to them.
+RequestCost request_cost(Instance const& instance, TaskGraph const& graph, std::size_t tasks);
 
 // alpha * mean(latency)/T_ref + beta * mean(1 - accuracy) over the admitted requests; NaN when there is none.
 double objective_of(Instance const& instance, std::vector<RequestPlan> const& requests);
@@ -58,7 +52,8 @@ void evaluate(Instance const& instance, PlanResult& result);
 // Eq. 13-17 and the shape of the plan, recomputed from nothing but the instance and the requests' drop sets and
 // devices; one sentence for each violation, empty when the plan is valid. Capacities may be passed by 1e-9 relative,
 // for rounding. With MemoryModel::resident a device also holds, once, the weights of every block that it runs, in full
-// or as its projection.
+// or as its projection, and of every part. With Goal::throughput, where requests come without end, it needs memory for
+// one task at a time (the largest m_j) beside them, and Eq. 14 does not bind: the processor's time does.
 std::vector<std::string> violations(Instance const& instance, PlanResult const& result);
 
 }  // namespace skipstone

@@ -16,7 +16,8 @@ struct Event {
     std::int32_t device = -1, peer = -1, round = -1, request = -1, block = -1;
     EventKind kind = EventKind::compute;
     std::uint8_t flags = 0;
-    double begin_s = 0, end_s = 0;                                   // emulated seconds since the run's start
+    std::int16_t part = -1;         // of a block that is split; of a transfer: whose output moves
+    double begin_s = 0, end_s = 0;  // emulated seconds since the run's start
     double host_begin_s = std::numeric_limits<double>::quiet_NaN();  // seconds on rank 0's clock since the run's start
     double host_end_s = std::numeric_limits<double>::quiet_NaN();
     std::int64_t bytes = 0, macs = 0;

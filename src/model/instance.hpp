@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -8,13 +9,34 @@
 
 #include "model/accuracy_table.hpp"
 #include "model/link.hpp"
+#include "model/split.hpp"
 #include "units/id.hpp"
 #include "units/quantity.hpp"
 
 namespace skipstone {
 
 enum class Residual { fused, paper };        // what a hop after a residual block moves
+enum class Goal { latency, throughput };     // Eq. 5; or most requests per second in the steady state
 enum class MemoryModel { paper, resident };  // m_j alone, or plus a block's weights once per device
+
+struct InstancePart {
+    Region input, output;
+    Macs macs{};
+    Bytes memory{}, weights{};  // of a part, as of a block
+    Bytes input_bytes{};        // of `input`
+    Bytes output_bytes{};       // what the part hands on
+
+    bool operator==(InstancePart const&) const = default;
+};
+
+// A way in which a block can be split.
+struct InstanceSplit {
+    Split split;
+    std::vector<InstancePart> parts;
+    Macs join_macs{};
+
+    bool operator==(InstanceSplit const&) const = default;
+};
 
 struct InstanceBlock {
     std::string name;
@@ -22,7 +44,9 @@ struct InstanceBlock {
     Bytes memory{}, output{}, weights{};
     Macs skip_macs{};  // 0: it vanishes when it is dropped
     Bytes skip_memory{};
+    std::vector<InstanceSplit> splits{};  // beside running it whole, which every block can
 
+    InstanceSplit const* find(Split split) const;  // null: it cannot be split in this way
     bool vanishes_when_dropped() const { return skip_macs == Macs(0); }
 };
 
@@ -45,7 +69,9 @@ struct InstanceDevice {
     Joules energy{};  // what is left of ē_i, less what idling will cost; infinite: mains supply
     Watts power_compute{}, power_transmit{}, power_receive{};
     std::vector<std::optional<Seconds>> compute;  // measured time per block; empty, or one entry per block
-    std::optional<Withheld> off{};                // set while it is off; then it offers no macs and no energy
+    // Measured time of one part of a block that is split.
+    std::map<std::pair<BlockId, Split>, Seconds> part_compute{};
+    std::optional<Withheld> off{};  // set while it is off; then it offers no macs and no energy
     std::set<BlockId> holds{};  // blocks whose weights are there already and not part of `memory`: they need none again
 
     // A device that is off already stays off for the reason that it had.
@@ -73,6 +99,7 @@ struct CutLinks {
 
 // One round's planning problem, complete: planners see nothing else.
 struct Instance {
+    Goal goal = Goal::latency;
     double alpha = 0.7, beta = 0.3;
     double accuracy_threshold = 0;
     int requests = 0;
@@ -94,8 +121,12 @@ struct Instance {
     bool source_is_off() const { return source && devices[source->index()].off; }
     // What the weights of a block add to the memory that a device needs when it runs the block (MemoryModel::resident).
     Bytes weights_needed(DeviceId device, BlockId block) const {
+        return weights_needed(device, block, blocks[block.index()].weights);
+    }
+    // Likewise where it runs something of a block that has so many bytes of weights.
+    Bytes weights_needed(DeviceId device, BlockId block, Bytes weights) const {
         bool const count = memory == MemoryModel::resident && !devices[device.index()].holds.contains(block);
-        return count ? blocks[block.index()].weights : Bytes(0);
+        return count ? weights : Bytes(0);
     }
     void cut_links(std::set<std::pair<DeviceId, DeviceId>> pairs) {
         if (pairs.empty()) return;

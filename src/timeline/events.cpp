@@ -116,15 +116,13 @@ std::vector<Job> jobs_of(Instance const& instance, PlanResult const& plan, std::
                 .source = instance.source,
                 .input = instance.input,
                 .tasks = {}};
-        for (auto const& [block, mode, device] : executed_blocks(instance, request)) {
-            InstanceBlock const& work = instance.blocks[block.index()];
-            job.tasks.push_back({.block = block,
-                                 .mode = mode,
-                                 .device = device,
-                                 .duration = compute_time(instance, block, mode, device),
-                                 .macs = mode == BlockMode::skip ? work.skip_macs : work.macs,
-                                 .output = hop_bytes(instance, block)});
-        }
+        for (skipstone::Task const& task : task_graph(instance, request).tasks)
+            job.tasks.push_back({.block = task.block,
+                                 .mode = task.mode,
+                                 .device = task.device,
+                                 .duration = task.duration,
+                                 .macs = task.macs,
+                                 .output = hop_bytes(instance, task.block)});
         jobs.push_back(std::move(job));
     }
     return jobs;

@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(adds_computing_and_hops) {
 
 BOOST_AUTO_TEST_CASE(moves_the_last_executed_output_past_a_vanished_block) {
     auto const plan = request({BlockId(2)}, {0, 0, -1, 1});
-    BOOST_TEST(executed_blocks(small(), plan).size() == 3);
+    BOOST_TEST(task_graph(small(), plan).tasks.size() == 3);
     auto const cost = request_cost(small(), plan);
     BOOST_TEST(cost.shared.value() == 1'000'000);
     BOOST_TEST(cost.latency.value() == 0.3 + 1.5, boost::test_tools::tolerance(tight));

@@ -14,7 +14,7 @@ inline DeviceId device(int value) {
 }
 
 // Block `block` for `seconds` on a device; its output has `output` bytes.
-inline Task task(int block, int on, double seconds, std::int64_t output = 0) {
+inline timeline::Task task(int block, int on, double seconds, std::int64_t output = 0) {
     return {.block = BlockId(static_cast<std::int32_t>(block)),
             .mode = BlockMode::full,
             .device = device(on),
@@ -23,8 +23,8 @@ inline Task task(int block, int on, double seconds, std::int64_t output = 0) {
             .output = {Bytes(output), Bytes(output)}};
 }
 
-inline Job job(int request, double ready, std::vector<Task> tasks, std::optional<DeviceId> source = std::nullopt,
-               std::int64_t input = 0) {
+inline Job job(int request, double ready, std::vector<timeline::Task> tasks,
+               std::optional<DeviceId> source = std::nullopt, std::int64_t input = 0) {
     return {.request = RequestId(static_cast<std::int32_t>(request)),
             .ready = Seconds(ready),
             .source = source,

@@ -31,7 +31,7 @@ Powers const powers{Watts(8), Watts(10), Watts(3), Watts(0.5)};
 BOOST_AUTO_TEST_SUITE(events)
 
 BOOST_AUTO_TEST_CASE(say_who_did_what_when) {
-    Task first = task(4, 0, 2, 10), second = task(6, 1, 3);
+    timeline::Task first = task(4, 0, 2, 10), second = task(6, 1, 3);
     first.output = {Bytes(10), Bytes(14)};
     auto const c = conditions(2, Medium::links, 0.5);
     std::vector<Job> const jobs{job(9, 1, {first, second})};

@@ -34,15 +34,15 @@ RoundFaults round_of(Faults const& faults) {
 struct OnDevice {
     int on;
     std::vector<Loss>* losses;
-    std::vector<Task> operator()(Job const& job, Loss const& loss) const {
+    std::vector<timeline::Task> operator()(Job const& job, Loss const& loss) const {
         losses->push_back(loss);
-        std::vector<Task> tail(job.tasks.begin() + static_cast<std::ptrdiff_t>(*loss.kept), job.tasks.end());
-        for (Task& task : tail) task.device = device(on);
+        std::vector<timeline::Task> tail(job.tasks.begin() + static_cast<std::ptrdiff_t>(*loss.kept), job.tasks.end());
+        for (timeline::Task& task : tail) task.device = device(on);
         return tail;
     }
 };
 
-std::vector<Task> give_up(Job const&, Loss const&) {
+std::vector<timeline::Task> give_up(Job const&, Loss const&) {
     return {};
 }
 
@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(without_an_outage_times_are_the_same_bits) {
     for (Medium const medium : {Medium::links, Medium::radio}) {
         std::vector<Job> jobs;
         for (int request = 0; request < 12; ++request) {
-            std::vector<Task> tasks;
+            std::vector<timeline::Task> tasks;
             for (int block = 0; block < 6; ++block)
                 tasks.push_back(task(block, static_cast<int>(random.below(4)), random.uniform(0, 3), random.below(5)));
             jobs.push_back(job(request, random.uniform(0, 5), tasks));
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(a_storm_of_failures_leaves_a_consistent_round) {
         RandomStream random(seed, "storm");
         std::vector<Job> jobs;
         for (int request = 0; request < 8; ++request) {
-            std::vector<Task> tasks;
+            std::vector<timeline::Task> tasks;
             for (int block = 0; block < 4; ++block)
                 tasks.push_back(
                     task(block, static_cast<int>(random.below(4)), random.uniform(0.1, 2), 1 + random.below(3)));
@@ -252,13 +252,14 @@ BOOST_AUTO_TEST_CASE(a_storm_of_failures_leaves_a_consistent_round) {
         }
         auto const c = conditions(4, medium, 0.25);
         auto const round_faults = round_of(faults);
-        auto const recover = [&](Job const& job, Loss const& loss) -> std::vector<Task> {
+        auto const recover = [&](Job const& job, Loss const& loss) -> std::vector<timeline::Task> {
             auto const from = *loss.kept == 0 ? DeviceId() : job.tasks[*loss.kept - 1].device;
             for (int d = 0; d < 4; ++d) {
                 if (round_faults.down(device(d), loss.time)) continue;
                 if (from && from != device(d) && round_faults.down(from, device(d), loss.time)) continue;
-                std::vector<Task> tail(job.tasks.begin() + static_cast<std::ptrdiff_t>(*loss.kept), job.tasks.end());
-                for (Task& task : tail) task.device = device(d);
+                std::vector<timeline::Task> tail(job.tasks.begin() + static_cast<std::ptrdiff_t>(*loss.kept),
+                                                 job.tasks.end());
+                for (timeline::Task& task : tail) task.device = device(d);
                 return tail;
             }
             return {};

@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(are_the_admitted_requests_of_a_plan) {
     double const durations[] = {1, 7, 11, 0.1};
     std::int64_t const macs[] = {100, 200, 300, 10}, outputs[] = {20, 30, 30, 4};
     for (std::size_t t = 0; t < 4; ++t) {
-        Task const& task = jobs[0].tasks[t];
+        timeline::Task const& task = jobs[0].tasks[t];
         BOOST_TEST(task.block.index() == t);
         BOOST_TEST((task.mode == BlockMode::full));
         BOOST_TEST(task.device.value() == (t == 1 || t == 2 ? 1 : 0));

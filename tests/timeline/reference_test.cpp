@@ -160,7 +160,7 @@ Case random_case(std::uint64_t seed, Medium medium, bool on_grid) {
     if (!on_grid && below(2) == 0) result.conditions.jitter = Seconds(0.5);
     auto const length = [&] { return on_grid ? 0.5 * below(4) : draw.uniform(0, 3); };
     for (int r = 0; r < requests; ++r) {
-        std::vector<Task> tasks;
+        std::vector<timeline::Task> tasks;
         int const count = 1 + below(6);
         for (int t = 0; t < count; ++t)
             tasks.push_back(task(2 * t, below(devices), length(), on_grid ? below(4) : 1 + below(9)));
@@ -308,8 +308,8 @@ BOOST_AUTO_TEST_CASE(a_device_waits_exactly_while_it_expects_something_and_does_
                 if (!waits_now) continue;
                 ++waits;
                 auto const& of_request = c.jobs[static_cast<std::size_t>(wait.request)];
-                auto const ends =
-                    std::ranges::find(of_request.tasks, wait.block, [](Task const& t) { return t.block.value(); });
+                auto const ends = std::ranges::find(of_request.tasks, wait.block,
+                                                    [](timeline::Task const& t) { return t.block.value(); });
                 auto const t = static_cast<std::size_t>(ends - of_request.tasks.begin());
                 agrees = agrees && begin(times, static_cast<std::size_t>(wait.request), t) == wait.end_s &&
                          ends->device == device(d);
@@ -338,7 +338,7 @@ BOOST_AUTO_TEST_CASE(ten_thousand_devices_and_a_thousand_requests) {
             RandomStream draw(1, "scale");
             std::vector<Job> jobs;
             for (int r = 0; r < 1000; ++r) {
-                std::vector<Task> tasks;
+                std::vector<timeline::Task> tasks;
                 for (int b = 0; b < 18; ++b) {
                     bool const at_hub = crowded && b % 2 == 0;
                     tasks.push_back(task(b, static_cast<int>(draw.below(at_hub ? 3 : 10000)), 0.15, 802816));

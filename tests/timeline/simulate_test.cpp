@@ -23,7 +23,7 @@ constexpr std::int64_t macs[] = {118013952, 231211008, 218365952, 218365952};
 constexpr std::int64_t output[] = {802816, 3211264, 3211264, 3211264};
 
 Job resnet_job(double rate, std::vector<int> const& devices) {
-    std::vector<Task> tasks;
+    std::vector<timeline::Task> tasks;
     for (std::size_t j = 0; j < devices.size(); ++j)
         tasks.push_back(task(static_cast<int>(j), devices[j], static_cast<double>(macs[j]) / rate, output[j]));
     return job(0, 100, tasks);
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(efficiency_stretches_serialisation) {
 }
 
 BOOST_AUTO_TEST_CASE(the_image_moves_from_its_source_when_it_is_ready) {
-    Task const only = task(0, 1, 2);
+    timeline::Task const only = task(0, 1, 2);
     auto const times = simulate({job(0, 5, {only}, device(0), 3), job(1, 5, {only}, device(1), 3), job(2, 50, {only})},
                                 conditions(2, Medium::links, 0.5));
     BOOST_TEST(hop(times, 0, 0).moved);
@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(refuses_a_plan_over_an_unreachable_link) {
 
 BOOST_AUTO_TEST_CASE(refuses_what_makes_no_timeline) {
     auto c = conditions(2);
-    Task const work = task(0, 0, 1);
+    timeline::Task const work = task(0, 0, 1);
     BOOST_CHECK_THROW(simulate({job(0, 0, {})}, c), ContractError);
     BOOST_CHECK_THROW(simulate({job(0, 0, {work}), job(0, 0, {work})}, c), ContractError);  // one request twice
     BOOST_CHECK_THROW(simulate({job(0, 0, {task(0, -1, 1)})}, c), ContractError);

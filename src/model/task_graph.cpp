@@ -1,0 +1,187 @@
+#include "model/task_graph.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "model/cost_model.hpp"
+#include "units/error.hpp"
+
+namespace skipstone {
+
+namespace {
+
+constexpr std::int32_t streams_of_a_task = 65536;  // moves of one task; more devices than that split no block
+
+// Puts a request's graph together, block by block.
+class Maker {
+  public:
+    Maker(Instance const& instance, RequestPlan const& plan) : instance_(instance), plan_(plan) {
+        graph_.tasks.reserve(plan.devices.size());
+        graph_.feeds.reserve(plan.devices.size());
+    }
+
+    TaskGraph make() && {
+        auto next_dropped = plan_.dropped.begin();
+        auto next_split = plan_.splits.begin();
+        for (std::size_t j = 0; j < plan_.devices.size(); ++j) {
+            BlockId const block(j);
+            bool const dropped = next_dropped != plan_.dropped.end() && *next_dropped == block;
+            if (dropped) ++next_dropped;
+            bool const split = next_split != plan_.splits.end() && next_split->block == block;
+            if (dropped && instance_.blocks[j].vanishes_when_dropped()) continue;
+            if (split)
+                add_split(*next_split++, plan_.devices[j]);
+            else
+                add_whole(block, dropped ? BlockMode::skip : BlockMode::full, plan_.devices[j]);
+        }
+        return std::move(graph_);
+    }
+
+  private:
+    void add_whole(BlockId block, BlockMode mode, DeviceId device) {
+        InstanceBlock const& what = instance_.blocks[block.index()];
+        bool const skip = mode == BlockMode::skip;
+        auto const from = last();
+        graph_.tasks.push_back({.block = block,
+                                .mode = mode,
+                                .device = device,
+                                .duration = compute_time(instance_, block, mode, device),
+                                .macs = skip ? what.skip_macs : what.macs,
+                                .memory = skip ? what.skip_memory : what.memory,
+                                .weights = what.weights});
+        std::int32_t move = -1;
+        if (auto const sender = holder(from); sender && *sender != device) {
+            move = static_cast<std::int32_t>(graph_.moves.size());
+            auto const bytes = from ? hop_bytes(instance_, graph_.tasks[from.index()].block)
+                                    : HopBytes{instance_.input, instance_.input};
+            graph_.moves.push_back({.from = from, .sender = *sender, .receiver = device, .bytes = bytes, .region = {}});
+        }
+        graph_.feeds.push_back({.from = from, .to = last(), .move = move});
+    }
+
+    void add_split(SplitBlock const& way, DeviceId joins) {
+        InstanceBlock const& what = instance_.blocks[way.block.index()];
+        InstanceSplit const* const split = what.find(way.split);
+        SKIPSTONE_EXPECT(split && way.parts.size() == split->parts.size());
+        auto const from = last();
+        auto const sender = holder(from);
+        auto const first = graph_.tasks.size();
+        std::map<DeviceId, std::int32_t> moves = scatter(*split, way, from, sender);
+        for (std::size_t p = 0; p < way.parts.size(); ++p) {
+            InstancePart const& part = split->parts[p];
+            DeviceId const device = way.parts[p];
+            auto const move = moves.find(device);
+            graph_.feeds.push_back({.from = from,
+                                    .to = TaskId(graph_.tasks.size()),
+                                    .move = move == moves.end() ? -1 : move->second,
+                                    .region = part.input});
+            graph_.tasks.push_back({.block = way.block,
+                                    .device = device,
+                                    .split = way.split,
+                                    .part = static_cast<std::int16_t>(p),
+                                    .duration = part_time(instance_, way.block, way.split, p, device),
+                                    .macs = part.macs,
+                                    .memory = part.memory,
+                                    .weights = part.weights});
+        }
+        TaskId const join(graph_.tasks.size());
+        for (std::size_t p = 0; p < way.parts.size(); ++p) {
+            std::int32_t move = -1;
+            if (way.parts[p] != joins) {
+                move = static_cast<std::int32_t>(graph_.moves.size());
+                Bytes const bytes = split->parts[p].output_bytes;
+                graph_.moves.push_back({.from = TaskId(first + p),
+                                        .sender = way.parts[p],
+                                        .receiver = joins,
+                                        .bytes = {bytes, bytes},
+                                        .region = {},
+                                        .stream = streams_of_a_task * static_cast<std::int32_t>(p + 1)});
+            }
+            graph_.feeds.push_back({.from = TaskId(first + p), .to = join, .move = move});
+        }
+        graph_.tasks.push_back({.block = way.block,
+                                .device = joins,
+                                .split = way.split,
+                                .duration = join_time(instance_, way.block, way.split, joins),
+                                .macs = split->join_macs});
+    }
+
+    // The whole input's moves to the devices of the parts; by device, which move it is.
+    std::map<DeviceId, std::int32_t> scatter(InstanceSplit const& split, SplitBlock const& way, TaskId from,
+                                             std::optional<DeviceId> sender) {
+        std::map<DeviceId, std::int32_t> moves;
+        if (!sender) return moves;
+        std::map<DeviceId, Region> boxes;
+        for (std::size_t p = 0; p < way.parts.size(); ++p) {
+            if (way.parts[p] == *sender) continue;
+            auto const [box, is_new] = boxes.try_emplace(way.parts[p], split.parts[p].input);
+            if (!is_new) box->second = hull(box->second, split.parts[p].input);
+        }
+        InstancePart const& sample = split.parts.front();
+        auto const elements = static_cast<std::int64_t>(sample.input.shape().elements());
+        std::int32_t stream = 0;
+        for (auto const& [device, box] : boxes) {
+            auto const size = static_cast<std::int64_t>(box.shape().elements());
+            Bytes const bytes(sample.input_bytes.value() / elements * size);
+            moves[device] = static_cast<std::int32_t>(graph_.moves.size());
+            graph_.moves.push_back({.from = from,
+                                    .sender = *sender,
+                                    .receiver = device,
+                                    .bytes = {bytes, bytes},
+                                    .region = box,
+                                    .stream = stream++});
+        }
+        return moves;
+    }
+
+    TaskId last() const { return graph_.tasks.empty() ? TaskId() : TaskId(graph_.tasks.size() - 1); }
+    // Who has a task's output, or the image; none: every device has it.
+    std::optional<DeviceId> holder(TaskId task) const {
+        return task ? std::optional(graph_.tasks[task.index()].device) : instance_.source;
+    }
+
+    Instance const& instance_;
+    RequestPlan const& plan_;
+    TaskGraph graph_;
+};
+
+}  // namespace
+
+std::span<Feed const> TaskGraph::feeds_of(TaskId task) const {
+    auto const found = std::ranges::equal_range(feeds, task, {}, &Feed::to);
+    return {found.begin(), found.end()};
+}
+
+std::size_t TaskGraph::first_of_block(std::size_t task) const {
+    while (task > 0 && tasks[task - 1].block == tasks[task].block) --task;
+    return task;
+}
+
+TaskGraph task_graph(Instance const& instance, RequestPlan const& plan) {
+    SKIPSTONE_EXPECT(plan.devices.size() == instance.blocks.size());
+    return Maker(instance, plan).make();
+}
+
+Seconds critical_path(Instance const& instance, TaskGraph const& graph) {
+    auto const time_of = [&](Move const& move) {
+        return hop_time(instance, move.bytes.serialised, move.sender, move.receiver);
+    };
+    Seconds latency{};
+    if (graph.is_chain()) {
+        for (Task const& task : graph.tasks) latency += task.duration;
+        for (Move const& move : graph.moves) latency += time_of(move);
+        return latency;
+    }
+    std::vector<Seconds> finish(graph.tasks.size());
+    for (Feed const& feed : graph.feeds) {
+        Seconds& end = finish[feed.to.index()];  // when its inputs are there, until the last of them is known
+        Seconds there = feed.from ? finish[feed.from.index()] + graph.tasks[feed.from.index()].duration : Seconds(0);
+        if (feed.move >= 0) there += time_of(graph.moves[static_cast<std::size_t>(feed.move)]);
+        end = std::max(end, there);
+    }
+    for (std::size_t t = 0; t < graph.tasks.size(); ++t)
+        latency = std::max(latency, finish[t] + graph.tasks[t].duration);
+    return latency;
+}
+
+}  // namespace skipstone

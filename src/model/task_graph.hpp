@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/instance.hpp"
+#include "model/plan.hpp"
+#include "model/split.hpp"
+#include "units/id.hpp"
+#include "units/quantity.hpp"
+
+namespace skipstone {
+
+using TaskId = Id<struct TaskTag>;  // index into TaskGraph::tasks
+
+// Bytes that a move takes.
+struct HopBytes {
+    Bytes serialised;  // decides the time
+    Bytes shared;      // decides the shared data
+};
+
+// What one device does of a request without a break: a block, a part of one, or joining a block's parts.
+struct Task {
+    BlockId block;
+    BlockMode mode = BlockMode::full;
+    DeviceId device;
+    Split split = {};        // of the block
+    std::int16_t part = -1;  // −1: the whole block, computed or joined
+    Seconds duration{};
+    Macs macs{};
+    Bytes memory{};      // m_j, weights not counted
+    Bytes weights{};     // of what it runs; see Instance::weights_needed
+    Seconds assigned{};  // when the device was told, where that was after the request was ready
+
+    bool joins() const { return part < 0 && !split.is_whole(); }
+    // Its output is the block's whole output.
+    bool is_whole() const { return part < 0; }
+};
+
+// The output of a task, or the image, on its way from where it is to another device: what that device needs of it moves
+// there once.
+struct Move {
+    TaskId from;  // none: the image
+    DeviceId sender, receiver;
+    HopBytes bytes;
+    std::optional<Region> region;  // the box of the sender's tensor that moves; none: all of it
+    // Which of the random streams of its block is its own: 0 for a whole output's first move.
+    std::int32_t stream = 0;
+};
+
+// What a task needs of another one.
+struct Feed {
+    TaskId from;  // none: the image
+    TaskId to;
+    std::int32_t move = -1;             // index into TaskGraph::moves; −1: it is on the task's device already
+    std::optional<Region> region = {};  // the box that it reads; none: all of it
+};
+
+// All that devices do for one request: block by block, the parts of a block side by side, then its whole. Between two
+// blocks the tensor is whole on one device: that of the first one's last task.
+struct TaskGraph {
+    std::vector<Task> tasks;  // of an admitted request: not empty; each behind those that it needs
+    std::vector<Feed> feeds;  // by `to`, then `from`; each task has one at least
+    std::vector<Move> moves;  // by `from` (the image first), then `receiver`
+
+    bool is_chain() const { return feeds.size() == tasks.size(); }
+    // The feeds of a task.
+    std::span<Feed const> feeds_of(TaskId task) const;
+    // The tasks from the block's first part, or the block itself, to its whole.
+    std::size_t first_of_block(std::size_t task) const;
+};
+
+// What an admitted request makes devices do. Where a plan names for one block the same device for several parts, these
+// are tasks of their own, and their input moves there once (hull()).
+TaskGraph task_graph(Instance const& instance, RequestPlan const& plan);
+// Latency without queueing (Eq. 7-11): the longest way through the graph. Of a chain: compute times in order, then the
+// moves' in order, added up.
+Seconds critical_path(Instance const& instance, TaskGraph const& graph);
+
+}  // namespace skipstone
