@@ -2,8 +2,10 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "model/precision.hpp"
+#include "model/split.hpp"
 #include "units/quantity.hpp"
 
 namespace skipstone {
@@ -22,7 +24,9 @@ struct Device {
     Joules battery{};       // ē_i, over the whole run; infinite: mains supply
     Powers power;
     std::map<std::string, Seconds> compute_seconds;  // measured time per block, instead of c_j/e_i
-    std::map<Precision, double> speedup;             // of all of these; 1 for a precision that is not there
+    // Measured time of one part of a block that is split.
+    std::map<std::pair<std::string, Split>, Seconds> part_seconds;
+    std::map<Precision, double> speedup;  // of all of these; 1 for a precision that is not there
 
     double speedup_in(Precision precision) const {
         auto const found = speedup.find(precision);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,11 +15,15 @@
 #include "model/instance.hpp"
 #include "model/link.hpp"
 #include "model/network.hpp"
+#include "model/plan_stage.hpp"
+#include "model/split.hpp"
 #include "units/error.hpp"
 
 namespace skipstone {
 
-enum class Arrivals { batch, spread };
+// When a round's requests arrive: all at its start; as a Poisson process over its period; one every interval; all at its
+// start, but no more than in_flight of them are under way at a time.
+enum class Arrivals { batch, spread, every, closed };
 enum class OnReject { drop, retry };
 enum class ClockKind { virtual_time, wall };
 enum class LatencyReference { compute, worst_case, fixed };
@@ -60,6 +65,8 @@ struct Scenario {
         double rate = 3;           // λ of the Poisson distribution per round
         std::optional<int> count;  // exactly so many per round instead
         Arrivals arrivals = Arrivals::batch;
+        Seconds interval{0};         // with Arrivals::every
+        int in_flight = 0;           // with Arrivals::closed; else 0: no limit
         std::string source = "any";  // or a device's name
         OnReject on_reject = OnReject::drop;
     } requests;
@@ -70,6 +77,7 @@ struct Scenario {
     } rounds;
 
     struct ObjectiveSection {
+        Goal goal = Goal::latency;
         double alpha = 0.7, beta = 0.3, accuracy_threshold = 0.80;
         bool threshold_without_table = false;  // one was given, but there are no accuracies to hold against it
         LatencyReference latency_reference = LatencyReference::compute;
@@ -83,7 +91,18 @@ struct Scenario {
         double gap = 0.001;
         bool charge = false;                 // add planning time to the round
         std::optional<Seconds> charge_time;  // this constant instead of the measured time
+        std::vector<PlanStage> stages;       // the plan of planner "fixed": every block of the network, in order
     } planner;
+
+    struct CollaborationSection {
+        std::vector<Split::Kind> splits;  // ways in which planners may split blocks, ascending
+        int most_parts = 4;               // of a block
+
+        bool allows(Split split) const {
+            return split.parts <= most_parts && std::ranges::find(splits, split.kind) != splits.end();
+        }
+        bool operator==(CollaborationSection const&) const = default;
+    } collaboration;
 
     FaultModel faults;
 
