@@ -1,38 +1,18 @@
 #include "analysis/analyze.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <limits>
-#include <map>
-#include <memory>
-#include <unordered_map>
+#include <optional>
 #include <utility>
 
-#include "analysis/device_totals.hpp"
-#include "analysis/distribution.hpp"
-#include "analysis/faithfulness.hpp"
-#include "analysis/planned.hpp"
-#include "analysis/round_requests.hpp"
-#include "analysis/round_stream.hpp"
+#include "analysis/ratio.hpp"
+#include "analysis/reduction.hpp"
 #include "units/error.hpp"
-#include "units/proportion.hpp"
-#include "units/quantile.hpp"
 
 namespace skipstone::analysis {
 
 namespace {
-
-constexpr std::uint64_t event_batch = 1 << 15, row_batch = 1 << 12;
-
-double ratio(double a, double b) {
-    return b > 0 ? a / b : none;
-}
-
-double real(std::int64_t count) {
-    return static_cast<double>(count);
-}
 
 std::vector<Powers> powers_of(trace::Header const& header) {
     std::vector<Powers> powers;
@@ -42,93 +22,7 @@ std::vector<Powers> powers_of(trace::Header const& header) {
     return powers;
 }
 
-// Planned against emulated, for one level and quantity.
-class Comparison {
-  public:
-    void add(double planned, double emulated) {
-        if (!std::isfinite(planned) || !std::isfinite(emulated)) return;
-        planned_ += planned;
-        emulated_ += emulated;
-        deviation_.add(emulated - planned);
-    }
-    Deviation figures(std::string level, std::string quantity) const {
-        Deviation row{.level = std::move(level), .quantity = std::move(quantity), .count = deviation_.count()};
-        row.planned_mean = ratio(planned_, real(row.count));
-        row.emulated_mean = ratio(emulated_, real(row.count));
-        row.bias = deviation_.mean();
-        row.relative_bias = ratio(row.bias, row.planned_mean);
-        row.p50 = deviation_.quantile(0.5);
-        row.p99 = deviation_.quantile(0.99);
-        row.max = deviation_.max();
-        return row;
-    }
-
-  private:
-    double planned_ = 0, emulated_ = 0;
-    Distribution deviation_;
-};
-
-// Sums of which a link's or a block's means are made.
-struct Sums {
-    double queue = 0, queue_max = 0, delay = 0, planned = 0, emulated = 0;
-    std::int64_t count = 0;
-};
-
-struct Link {
-    LinkFigures figures;
-    Sums sums;
-};
-
-// One pass over a trace.
-class Reduction {
-  public:
-    Reduction(trace::Reader const& trace, Options const& options);
-    Analysis run();
-
-  private:
-    double end_of(std::size_t round) const;
-    double charge_of(trace::RoundRow const& row) const;
-    void reduce(std::size_t round);
-    RoundRequests requests_of(trace::RoundRow const& row, RoundFigures& figures);
-    void add_event(Event const& event, RoundRequests& requests, RoundFigures& figures);
-    void add_compute(Event const& event, RoundRequests& requests);
-    void add_transfer(Event const& event, RoundRequests& requests);
-    void add_hop(Hop const& hop);
-    void finish_requests(RoundRequests& requests, RoundFigures& figures);
-    void finish_round(trace::RoundRow const& row, double end, RoundFigures& figures);
-    Link& link(Event const& transmit);
-    void check(Event const& event, std::size_t requests, double earliest) const;
-    [[noreturn]] void refuse(std::string const& table, std::int32_t round, std::string const& problem) const;
-
-    void finish_trace();
-    void finish_totals();
-    void finish_links_and_blocks();
-    void finish_comparisons();
-    void add_notes();
-
-    trace::Reader const& trace_;
-    Options const& options_;
-    trace::Header const& header_;
-    std::vector<trace::RoundRow> const rounds_;
-    std::vector<Powers> const powers_;
-    bool const wall_;
-    std::optional<Planned> planned_;
-    RoundStream<trace::RequestRow> request_rows_;
-    RoundStream<trace::PlanRow> plan_rows_;
-    RoundStream<Event> events_;
-    RoundStream<trace::BatteryRow> battery_rows_;
-
-    Analysis result_;
-    DeviceTotals devices_;
-    Faithfulness faithfulness_;
-    std::unordered_map<std::uint64_t, Link> links_;
-    std::vector<Sums> block_sums_;  // as result_.blocks
-    std::vector<double> latencies_;
-    double accuracy_sum_ = 0, labelled_accuracy_sum_ = 0;
-    double path_compute_ = 0, path_transfer_ = 0, path_queue_ = 0;
-    std::map<std::string, std::int64_t> rejected_;
-    Comparison request_latency_, request_energy_, hop_latency_, hop_energy_, block_latency_, block_energy_;
-};
+}  // namespace
 
 Reduction::Reduction(trace::Reader const& trace, Options const& options)
     : trace_(trace),
@@ -374,7 +268,7 @@ void Reduction::add_hop(Hop const& hop) {
                     sender * (transmit.end_s - transmit.begin_s) + receiver * (receive.end_s - receive.begin_s));
 }
 
-Link& Reduction::link(Event const& transmit) {
+Reduction::Link& Reduction::link(Event const& transmit) {
     auto const key = static_cast<std::uint64_t>(transmit.device) << 32 | static_cast<std::uint32_t>(transmit.peer);
     auto& found = links_[key];
     found.figures.device = transmit.device;
@@ -406,8 +300,8 @@ void Reduction::finish_requests(RoundRequests& requests, RoundFigures& figures) 
         }
         if (options_.detail == Detail::all) result_.request_paths.push_back(request);
     }
-    figures.latency_mean_s = ratio(latency, real(figures.done));
-    figures.accuracy_mean = ratio(accuracy, real(figures.done));
+    figures.latency_mean_s = ratio(latency, figures.done);
+    figures.accuracy_mean = ratio(accuracy, figures.done);
 }
 
 void Reduction::finish_round(trace::RoundRow const& row, double end, RoundFigures& figures) {
@@ -424,137 +318,6 @@ void Reduction::finish_round(trace::RoundRow const& row, double end, RoundFigure
     figures.lowest_battery_j = *lowest;
     figures.lowest_device = static_cast<std::int32_t>(lowest - remaining.begin());
 }
-
-void Reduction::finish_trace() {
-    auto& figures = result_.trace;
-    figures.path = trace_.path();
-    figures.scenario = header_.provenance.scenario_name;
-    figures.software_version = header_.software_version;
-    figures.date = header_.date;
-    figures.network = header_.provenance.network;
-    figures.planner = rounds_.front().planner.str();
-    figures.clock = header_.provenance.clock;
-    figures.seed = header_.seed;
-    figures.dilation = header_.provenance.dilation;
-    figures.complete = trace_.complete();
-    figures.ended = to_string(trace_.ended());
-    figures.devices = static_cast<std::int64_t>(header_.devices.size());
-    figures.blocks = static_cast<std::int64_t>(header_.blocks.size());
-    figures.rounds = static_cast<std::int64_t>(rounds_.size());
-    if (options_.scenario) figures.rounds_planned = options_.scenario->rounds.count;
-    figures.start_s = rounds_.front().start_s;
-    figures.end_s = end_of(rounds_.size() - 1);
-    figures.span_s = figures.end_s - figures.start_s;
-}
-
-void Reduction::finish_totals() {
-    auto& totals = result_.requests;
-    double const done = real(totals.done);
-    totals.unserved = totals.requests - totals.done;
-    totals.latency_mean_s = ratio(totals.latency_total_s, done);
-    totals.latency_p50_s = quantile(latencies_, 0.5);
-    totals.latency_p90_s = quantile(latencies_, 0.9);
-    totals.latency_p99_s = quantile(latencies_, 0.99);
-    totals.latency_max_s = quantile(latencies_, 1);
-    totals.path_compute_mean_s = ratio(path_compute_, done);
-    totals.path_transfer_mean_s = ratio(path_transfer_, done);
-    totals.path_queue_mean_s = ratio(path_queue_, done);
-    totals.throughput_per_s = ratio(done, result_.trace.span_s);
-    totals.accuracy_planned = ratio(accuracy_sum_, done);
-    if (totals.labelled > 0) {
-        totals.accuracy_planned_labelled = labelled_accuracy_sum_ / real(totals.labelled);
-        totals.accuracy_observed = real(totals.correct) / real(totals.labelled);
-        auto const interval = confidence_interval(totals.correct, totals.labelled);
-        totals.accuracy_low = interval.low;
-        totals.accuracy_high = interval.high;
-    }
-    for (auto const& round : result_.rounds) {
-        totals.shared_bytes += round.shared_bytes;
-        totals.macs += round.macs;
-        totals.dropped_blocks += round.dropped_blocks;
-    }
-    for (auto const& [binding, rejected] : rejected_) result_.rejections.push_back({binding, rejected});
-    result_.devices = devices_.figures();
-    result_.energy = devices_.totals();
-}
-
-void Reduction::finish_links_and_blocks() {
-    auto const mean = [](double sum, Sums const& sums) { return ratio(sum, real(sums.count)); };
-    for (auto& [key, link] : links_) {
-        auto& figures = link.figures;
-        auto const& sums = link.sums;
-        figures.utilisation = ratio(figures.busy_s, result_.trace.span_s);
-        figures.rate_bit_s = ratio(8 * real(figures.bytes), figures.busy_s);
-        figures.queue_mean_s = mean(sums.queue, sums);
-        figures.queue_max_s = sums.count > 0 ? sums.queue_max : none;
-        figures.delay_mean_s = mean(sums.delay, sums);
-        figures.planned_mean_s = planned_ ? mean(sums.planned, sums) : none;
-        figures.emulated_mean_s = mean(sums.emulated, sums);
-        result_.links.push_back(figures);
-    }
-    std::ranges::sort(result_.links, {}, [](LinkFigures const& link) { return std::pair(link.device, link.peer); });
-    for (std::size_t i = 0; i < result_.blocks.size(); ++i) {
-        auto& figures = result_.blocks[i];
-        auto const& sums = block_sums_[i];
-        figures.dropped_share = ratio(real(figures.dropped), real(figures.planned));
-        figures.compute_mean_s = ratio(figures.compute_s, real(figures.runs));
-        figures.queue_mean_s = mean(sums.queue, sums);
-        figures.planned_mean_s = planned_ ? mean(sums.planned, sums) : none;
-        figures.emulated_mean_s = mean(sums.emulated, sums);
-        figures.energy_j = figures.compute_j + figures.transmit_j + figures.receive_j;
-    }
-    if (result_.blocks.front().transfers == 0) result_.blocks.erase(result_.blocks.begin());
-}
-
-void Reduction::finish_comparisons() {
-    result_.deviations = {
-        request_latency_.figures("request", "latency_s"), request_energy_.figures("request", "energy_j"),
-        hop_latency_.figures("hop", "latency_s"),         hop_energy_.figures("hop", "energy_j"),
-        block_latency_.figures("block", "latency_s"),     block_energy_.figures("block", "energy_j")};
-    if (!wall_) return;
-    double uncertainty = 0;
-    trace_.for_each_batch<trace::ClockRow>(row_batch, [&](std::span<trace::ClockRow const> rows) {
-        for (auto const& row : rows) uncertainty = std::max(uncertainty, row.uncertainty_s);
-    });
-    result_.fidelity = faithfulness_.figures();
-    result_.fidelity.clock_uncertainty_s = uncertainty;
-    result_.achievements = faithfulness_.achievements();
-}
-
-void Reduction::add_notes() {
-    auto& notes = result_.notes;
-    auto const& trace = result_.trace;
-    if (!trace.complete || trace_.ended() != trace::Ended::finished) {
-        auto const of = trace.rounds_planned < 0 ? "" : " of " + std::to_string(trace.rounds_planned);
-        std::string const why = trace_.ended() == trace::Ended::interrupted ? "the run was interrupted"
-                                : trace_.ended() == trace::Ended::failed    ? "the run failed"
-                                : trace_.being_written()                    ? "the run is going on"
-                                                                            : "the run was killed";
-        notes.push_back("incomplete: " + why + "; " + std::to_string(trace.rounds) + of + " rounds are in (0 to " +
-                        std::to_string(trace.rounds - 1) + "), and what follows is about these alone");
-    }
-    if (double const stalled = trace_.stalled_s(); stalled > 0) {
-        std::array<char, 160> text{};
-        std::snprintf(text.data(), text.size(),
-                      "rank 0 stood still for %.1f s (stopped, or no core was free); rounds began later for it, emulated "
-                      "times are not affected",
-                      stalled);
-        notes.emplace_back(text.data());
-    }
-    if (result_.energy.ledger_error > energy_tolerance)
-        notes.push_back("the battery ledger does not agree with the events and powers; `skipstone check` says where");
-    if (!options_.scenario)
-        notes.push_back("without the scenario there are no planned times of hops and blocks and no planned energies");
-    if (options_.powers)
-        for (auto const& device : result_.devices)
-            if (device.battery_left_j < 0) {
-                notes.push_back("with these powers " + device.name +
-                                " would have run empty, and others too perhaps: plans would have been different");
-                break;
-            }
-}
-
-}  // namespace
 
 Analysis analyze(trace::Reader const& trace, Options const& options) {
     return Reduction(trace, options).run();
