@@ -133,7 +133,7 @@ Scenario with_calibration(Scenario scenario, std::string const& weights_sha256) 
     section.calibration =
         Calibration{"synthetic",
                     network.name(),
-                    network.input_shape().h,
+                    network.input_shape(),
                     "",
                     "synthetic images",
                     images,

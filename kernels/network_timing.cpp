@@ -55,7 +55,7 @@ Tensor images(TensorShape shape, int batch) {
 Calibration made_up(Network const& network) {
     Calibration calibration;
     calibration.network = network.name();
-    calibration.input = network.input_shape().h;
+    calibration.input = network.input_shape();
     for (auto const& tensor : calibrated_tensors(network)) calibration.ranges.emplace(tensor, 1);
     return calibration;
 }

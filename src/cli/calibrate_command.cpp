@@ -57,7 +57,7 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     ProgressBar bar(static_cast<int>(2 * count));
     Calibration calibration{"",
                             network.name(),
-                            info.input.h,
+                            network.input_shape(),
                             info.sha256,
                             fs::path(options.data).filename().string(),
                             options.count,

@@ -201,7 +201,10 @@ Verdict verdict_of(std::string const& file, Invocation const& invocation) {
             auto const calibration = config::load_calibration(file, invocation.profiles);
             auto profile = known_network(calibration.network, invocation);
             if (!profile) return without_network(kind, calibration.network);
-            profile->input = image_shape(calibration.input, profile->input.c);
+            if (calibration.input.c != 0)
+                profile->input = calibration.input;
+            else if (profile->input.h != calibration.input.h)
+                profile->input = image_shape(calibration.input.h, profile->input.c);
             check_calibration(calibration, Network(*profile));
             return right;
         }
@@ -280,10 +283,9 @@ std::string version_text() {
 
 Action add_check_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CheckOptions>();
-    app.add_option(
-           "files", options->files,
-           "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, models in "
-           "ONNX, traces, folders of pictures, CIFAR-10 batches, data sets (HDF5)")
+    app.add_option("files", options->files,
+                   "scenarios, sweeps, profiles, accuracy tables, calibrations, instances (JSON), weights, models in "
+                   "ONNX, traces, folders of pictures, CIFAR-10 batches, data sets (HDF5)")
         ->required()
         ->type_name("FILE...");
     app.add_flag("--digest", options->digest,

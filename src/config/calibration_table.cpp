@@ -1,11 +1,38 @@
 #include "config/calibration_table.hpp"
 
+#include <cstdint>
 #include <limits>
 
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 
 namespace skipstone::config {
+
+namespace {
+
+// [height, width, channels], or the height alone, as earlier programs wrote it.
+TensorShape read_input(TableReader& reader) {
+    constexpr std::int64_t most = 65'536;
+    auto const* value = reader.get("input");
+    if (!value || value->type != Value::Type::list) {
+        auto const side = static_cast<int>(reader.required("input", reader.integer("input", 1, most),
+                                                           "[height, width, channels] of the network's input"));
+        return image_shape(side, 0);
+    }
+    auto const extents = *reader.integers("input", 1, most);
+    if (extents.size() != 3)
+        reader.fail("input",
+                    "has " + std::to_string(extents.size()) + " numbers; it must be [height, width, channels]");
+    auto const extent = [&](std::size_t i) { return static_cast<int>(extents[i]); };
+    return {1, extent(0), extent(1), extent(2)};
+}
+
+std::string input_text(TensorShape input) {
+    if (input.c == 0) return std::to_string(input.h);
+    return "[" + std::to_string(input.h) + ", " + std::to_string(input.w) + ", " + std::to_string(input.c) + "]";
+}
+
+}  // namespace
 
 Calibration read_calibration(TableReader reader, std::string const& name) {
     constexpr auto any_integer = std::numeric_limits<std::int64_t>::max();
@@ -18,8 +45,7 @@ Calibration read_calibration(TableReader reader, std::string const& name) {
     Calibration calibration;
     calibration.name = reader.text("name").value_or(name);
     calibration.network = reader.required("network", reader.text("network"), "the network that was calibrated");
-    calibration.input = static_cast<int>(
-        reader.required("input", reader.integer("input", 1, 4096), "height and width of the network's input"));
+    calibration.input = read_input(reader);
     calibration.weights_sha256 = reader.text("weights_sha256").value_or("");
     calibration.dataset = reader.text("dataset").value_or("");
     calibration.samples = reader.integer("samples", 0, any_integer).value_or(0);
@@ -35,7 +61,7 @@ std::string calibration_lines(Calibration const& calibration, std::string_view r
         return std::string(key) + " = " + value + "\n";
     };
     auto text = line("format", "\"skipstone-calibration\"") + line("version", "1") +
-                line("network", toml_string(calibration.network)) + line("input", std::to_string(calibration.input));
+                line("network", toml_string(calibration.network)) + line("input", input_text(calibration.input));
     if (!calibration.weights_sha256.empty()) text += line("weights_sha256", toml_string(calibration.weights_sha256));
     text += line("dataset", toml_string(calibration.dataset)) + line("samples", std::to_string(calibration.samples)) +
             line("source", toml_string(calibration.source)) + "\n[" + std::string(ranges) + "]\n";

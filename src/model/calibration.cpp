@@ -144,10 +144,17 @@ void check_calibration(Calibration const& calibration, Network const& network) {
     };
     if (calibration.network != network.name())
         fail("is for " + calibration.network + ", the network is " + network.name());
-    if (calibration.input != network.input_shape().h)
-        fail("was made at " + std::to_string(calibration.input) + " x " + std::to_string(calibration.input) +
-             " pixels, the network's input is " + std::to_string(network.input_shape().h) +
+    auto const made = calibration.input, wanted = network.input_shape();
+    if (made.c == 0 && made.h != wanted.h)
+        fail("was made at " + std::to_string(made.h) + " x " + std::to_string(made.h) +
+             " pixels, the network's input is " + std::to_string(wanted.h) +
              "; make one at that size with \"skipstone calibrate\"");
+    auto const text = [](TensorShape shape) {
+        return std::to_string(shape.h) + " x " + std::to_string(shape.w) + " x " + std::to_string(shape.c);
+    };
+    if (made.c != 0 && made != wanted)
+        fail("was made for inputs of " + text(made) + ", the network's are " + text(wanted) +
+             "; make one for these with \"skipstone calibrate\"");
     for (auto const& tensor : calibrated_tensors(network)) {
         auto const range = calibration.ranges.find(tensor);
         if (range == calibration.ranges.end()) fail("has no range of " + tensor);

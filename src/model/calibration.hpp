@@ -14,7 +14,7 @@ namespace skipstone {
 struct Calibration {
     std::string name;  // profile name or path
     std::string network;
-    int input = 0;               // height and width
+    TensorShape input;  // [H,W,C] that it was made at; C = 0: a file that says the height alone, of any W and C
     std::string weights_sha256;  // empty: random weights
     std::string dataset;
     long samples = 0;

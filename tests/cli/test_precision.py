@@ -61,7 +61,7 @@ class Precision(ProgramTest):
         self.assertEqual(text, pathlib.Path(self.path("again.toml")).read_text())
         calibration = tomllib.loads(text)
         self.assertEqual((calibration["network"], calibration["input"], calibration["samples"], calibration["dataset"]),
-                         ("resnet20-cifar", 32, 5, "images.bin"))
+                         ("resnet20-cifar", [32, 32, 3], 5, "images.bin"))
         self.assertEqual(len(calibration["ranges"]), 1 + 9 + 3)  # image, inside nine blocks, outputs of three stages
         self.assertIn("calibration", self.skipstone("check", self.path("calibration.toml")).out)
 

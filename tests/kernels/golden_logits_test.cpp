@@ -52,7 +52,7 @@ std::string processor() {
 std::vector<float> logits_of(NetworkProfile profile, Precision precision) {
     profile.precision = precision;
     Network const network(profile);
-    Calibration calibration{"fixed", network.name(), profile.input.h, "", "", 1, "", {}};
+    Calibration calibration{"fixed", network.name(), profile.input, "", "", 1, "", {}};
     if (precision == Precision::int8)
         for (auto const& tensor : calibrated_tensors(network)) calibration.ranges[tensor] = 4;
     auto const choices = precision == Precision::float32 ? standard_choices(network) : ConvolutionChoices();

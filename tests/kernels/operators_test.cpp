@@ -63,7 +63,7 @@ Calibration calibrated(NetworkProfile profile, WeightSource& weights, Tensor con
     PackLayout const layout(network);
     auto const memory = packed(network, layout, weights);
     NetworkKernels kernels(network, layout, memory.bytes());
-    Calibration calibration{"measured", network.name(), profile.input.h, "", "", 1, "", {}};
+    Calibration calibration{"measured", network.name(), profile.input, "", "", 1, "", {}};
     for (auto const& name : calibrated_tensors(network)) calibration.ranges[name] = 1e-6;
     kernels.observe([&](std::string_view tensor, std::span<float const> values) {
         auto& range = calibration.ranges[std::string(tensor)];

@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(large_weights_and_activations_do_not_saturate) {
     };
     Network const network(in(Precision::int8, resnet20()));
     Ones source(network);
-    Calibration calibration{"", network.name(), 32, "", "", 1, "", {}};
+    Calibration calibration{"", network.name(), image_shape(32), "", "", 1, "", {}};
     for (auto const& tensor : calibrated_tensors(network)) calibration.ranges[tensor] = 1000;
     calibration.ranges["layer1.0.conv1"] = 255 * 9 * 16;
     calibration.ranges["stem.output"] = 255;
@@ -311,7 +311,7 @@ BOOST_AUTO_TEST_CASE(packed_weights_shrink_with_the_precision_and_have_digests_o
         BOOST_TEST(exact.digest() != f.layout.digest());
     }
     Network const network(in(Precision::int8, resnet20()));
-    Calibration one{"", network.name(), 32, "", "", 1, "", {}};
+    Calibration one{"", network.name(), image_shape(32), "", "", 1, "", {}};
     for (auto const& tensor : calibrated_tensors(network)) one.ranges[tensor] = 1;
     auto other = one;
     other.ranges["layer1.0.conv1"] = 2;

@@ -18,7 +18,7 @@ Network int8(NetworkProfile profile) {
 }
 
 Calibration complete(Network const& network) {
-    Calibration calibration{"mine", network.name(), network.input_shape().h, "abc", "some", 1, "", {}};
+    Calibration calibration{"mine", network.name(), network.input_shape(), "abc", "some", 1, "", {}};
     for (auto const& tensor : calibrated_tensors(network)) calibration.ranges[tensor] = 2;
     return calibration;
 }
@@ -73,7 +73,15 @@ BOOST_AUTO_TEST_CASE(a_calibration_belongs_to_network_size_and_weights) {
     BOOST_CHECK_EXCEPTION(check_calibration(good, network, "abd"), InputError, says("was made with the weights of"));
     BOOST_CHECK_EXCEPTION(check_calibration(good, network, ""), InputError, says("these are random weights"));
     BOOST_CHECK_EXCEPTION(check_calibration(good, int8(resnet50())), InputError, says("is for resnet20-cifar"));
-    BOOST_CHECK_EXCEPTION(check_calibration(good, int8(resnet20(64))), InputError, says("was made at 32 x 32"));
+    BOOST_CHECK_EXCEPTION(check_calibration(good, int8(resnet20(64))), InputError,
+                          says("was made for inputs of 32 x 32 x 3, the network's are 64 x 64 x 3"));
+    auto of_height = good;  // as earlier programs wrote it
+    of_height.input = image_shape(32, 0);
+    BOOST_CHECK_NO_THROW(check_calibration(of_height, network, "abc"));
+    BOOST_CHECK_EXCEPTION(check_calibration(of_height, int8(resnet20(64))), InputError, says("was made at 32 x 32"));
+    auto wide = good;
+    wide.input.w = 48;
+    BOOST_CHECK_EXCEPTION(check_calibration(wide, network), InputError, says("was made for inputs of 32 x 48 x 3"));
     auto lacking = good;
     lacking.ranges.erase("layer1.0.conv1");
     BOOST_CHECK_EXCEPTION(check_calibration(lacking, network), InputError, says("has no range of layer1.0.conv1"));

@@ -17,7 +17,7 @@ Calibration read(std::string_view text) {
     return config::read_calibration(config::TableReader(value, ""), "calibration");
 }
 
-Network network_of(int input) {
+Network network_of(TensorShape input) {
     return Network({.name = "resnet20-cifar",
                     .family = networks::resnet({.stages = {3, 3, 3},
                                                 .width = 16,
@@ -25,7 +25,7 @@ Network network_of(int input) {
                                                 .block = networks::BlockKind::basic,
                                                 .shortcut = networks::ShortcutKind::zero_pad,
                                                 .stem = networks::StemKind::cifar}),
-                    .input = image_shape(input),
+                    .input = input,
                     .classes = 10});
 }
 
@@ -34,7 +34,9 @@ Network network_of(int input) {
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     Calibration calibration;
     if (!fuzz::accepts([&] { calibration = read(fuzz::text_of(data, size)); })) return 0;
-    fuzz::require(calibration.input > 0 && calibration.samples >= 0, "sizes are not negative");
+    fuzz::require(
+        calibration.input.h > 0 && calibration.input.w > 0 && calibration.input.c >= 0 && calibration.samples >= 0,
+        "sizes are not negative");
     for (auto const& [tensor, range] : calibration.ranges)
         fuzz::require(std::isfinite(range) && range > 0, "a range is finite and above 0");
     auto const print = [](Calibration const& one) {
@@ -42,7 +44,8 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     };
     fuzz::require(read(print(calibration)) == calibration, "what is printed is the same calibration");
     fuzz::accepts([&] {
-        auto const network = network_of(calibration.input);
+        auto const network =
+            network_of(calibration.input.c == 0 ? image_shape(calibration.input.h) : calibration.input);
         check_calibration(calibration, network);
         Ranges const ranges(network);
         for (auto const tensor : ranges.calibrated()) {
