@@ -373,8 +373,10 @@ std::vector<TensorId> Graph::cuts() const {
     return found;
 }
 
-Graph::Builder::Builder(TensorShape input) : contents_(std::make_shared<Contents>()) {
-    contents_->tensors.push_back({"input", input, true, false});
+Graph::Builder::Builder(TensorShape input) : Builder(Activations{"input", input, true, false}) {}
+
+Graph::Builder::Builder(Activations input) : contents_(std::make_shared<Contents>()) {
+    contents_->tensors.push_back(std::move(input));
     contents_->sources.emplace_back();
     contents_->readers.emplace_back();
 }

@@ -78,6 +78,8 @@ class Graph {
 class Graph::Builder {
   public:
     explicit Builder(TensorShape input);
+    // Of a piece of another graph: what it reads is already known to be so.
+    explicit Builder(Activations input);
 
     TensorShape shape(TensorId tensor) const;
     // The tensor that it gives. weights: see Operator; empty: the name. Throws InputError, naming the operator, when
