@@ -10,9 +10,8 @@
 #include "cli/exit_code.hpp"
 #include "cli/imported_model.hpp"
 #include "cli/number_options.hpp"
-#include "config/file_kind.hpp"
+#include "cli/trained_network.hpp"
 #include "emulator/image_supply.hpp"
-#include "emulator/setup.hpp"
 #include "kernels/algorithms.hpp"
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
@@ -29,17 +28,18 @@ namespace {
 namespace fs = std::filesystem;
 
 struct CalibrateOptions {
-    std::string weights, network, data, output;
+    TrainedNetworkOptions network;
+    std::string data, output;
     int count = 512;
 };
 
 int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
     if (fs::path(options.output).extension() != ".toml")
         throw InputError("--output " + options.output + ": must end in .toml");
-    auto const weights = weights_file(options.weights);
-    auto const info =
-        config::read_as(config::FileKind::weights, weights, [&] { return kernels::read_weights_info(weights); });
-    Network const network(emulator::profile_of(info, invocation.profiles, options.network));
+    auto const weights = weights_file(options.network.weights);
+    auto const trained = read_trained_network(options.network, weights, invocation.profiles);
+    auto const& network = trained.network;
+    auto const& info = trained.weights;
     auto const count = static_cast<std::size_t>(options.count);
     Scenario scenario;
     scenario.network.weights = weights;
@@ -78,11 +78,7 @@ int calibrate(CalibrateOptions const& options, Invocation const& invocation) {
 
 Action add_calibrate_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<CalibrateOptions>();
-    app.add_option("--weights", options->weights, "trained weights (HDF5), or a model in ONNX")
-        ->required()
-        ->type_name("FILE");
-    app.add_option("--network", options->network, "network profile; default: the one that the weights name")
-        ->type_name("PROFILE");
+    add_weights_options(app, options->network);
     app.add_option("--data", options->data,
                    "images like those that are to be classified, but not those that accuracies are measured on: a "
                    "picture, a folder, a CIFAR-10 batch (.bin, .bin.xz), or HDF5 with `inputs` [N,H,W,C]")

@@ -14,9 +14,9 @@
 #include "cli/imported_model.hpp"
 #include "cli/number_options.hpp"
 #include "cli/signals.hpp"
+#include "cli/trained_network.hpp"
 #include "config/file_kind.hpp"
 #include "emulator/host_clock.hpp"
-#include "emulator/setup.hpp"
 #include "hdf5/file.hpp"
 #include "inputs/axes.hpp"
 #include "inputs/input_source.hpp"
@@ -37,8 +37,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct InferOptions {
-    std::string network, weights, data, output, precision = "float32";
-    std::optional<std::string> calibration, chosen;  // chosen: of a model's outputs
+    TrainedNetworkOptions network;
+    std::string data, output;
+    std::optional<std::string> chosen;  // of a model's outputs
     std::optional<std::size_t> limit;
     std::size_t batch = 32;
     std::optional<int> threads;
@@ -47,9 +48,7 @@ struct InferOptions {
 
 // What the options name, read and checked.
 struct Task {
-    Network network;
-    kernels::WeightsInfo weights;
-    Calibration calibration;  // of an int8 network
+    TrainedNetwork trained;
     inputs::InputSource source;
     std::size_t count;
 };
@@ -67,25 +66,14 @@ void check_output(InferOptions const& options) {
 }
 
 Task prepare(InferOptions const& options, Invocation const& invocation) {
-    auto const weights = weights_file(options.weights, options.chosen);
-    if (options.chosen && weights == options.weights)
-        throw InputError("--output " + *options.chosen + ": is for a model in ONNX that has several; " +
-                         options.weights + " is none");
-    auto info =
-        config::read_as(config::FileKind::weights, weights, [&] { return kernels::read_weights_info(weights); });
-    auto profile = emulator::profile_of(info, invocation.profiles, options.network);
-    profile.precision = parse_precision(options.precision);
-    Network network(std::move(profile));
-    Calibration calibration;
-    if (network.precision() == Precision::int8) {
-        if (!options.calibration)
-            throw InputError("--precision int8: needs --calibration; make one with \"skipstone calibrate --weights " +
-                             options.weights + " --data DATA -o FILE.toml\"");
-        calibration = config::load_calibration(*options.calibration, invocation.profiles);
-        check_calibration(calibration, network, info.sha256);
-    } else if (options.calibration) {
-        throw InputError("--calibration: goes with --precision int8 alone");
-    }
+    auto const& given = options.network.weights;
+    auto const file = weights_file(given, options.chosen);
+    if (options.chosen && file == given)
+        throw InputError("--output " + *options.chosen + ": is for a model in ONNX that has several; " + given +
+                         " is none");
+    auto trained = read_trained_network(options.network, file, invocation.profiles);
+    auto const& network = trained.network;
+    auto const& info = trained.weights;
     inputs::InputSource source(options.data, inputs::InputForm(network, info.mean, info.std, info.range));
     source.look_for_cut_off();
     source.check_labels(network.classes());
@@ -93,19 +81,19 @@ Task prepare(InferOptions const& options, Invocation const& invocation) {
     if (count > source.size())
         throw InputError({options.data, 0, ""}, "holds " + std::to_string(source.size()) + " inputs, and --limit is " +
                                                     std::to_string(count) + "; choose fewer");
-    return {std::move(network), std::move(info), std::move(calibration), std::move(source), count};
+    return {std::move(trained), std::move(source), count};
 }
 
 // The file of what a network gave.
 class OutputFile {
   public:
     OutputFile(fs::path const& path, InferOptions const& options, Task const& task)
-        : network_(task.network), file_(hdf5::File::create(path.string(), hdf5::Storage::packed)) {
+        : network_(task.trained.network), file_(hdf5::File::create(path.string(), hdf5::Storage::packed)) {
         file_.write_string("format", "skipstone-outputs");
         file_.write_integer("format_version", 1);
         file_.write_string("network", network_.name());
         file_.write_string("precision", to_string(network_.precision()));
-        file_.write_string("weights_sha256", task.weights.sha256);
+        file_.write_string("weights_sha256", task.trained.weights.sha256);
         file_.write_string("data", fs::path(options.data).lexically_normal().filename().string());
         file_.write_string("software", "skipstone " SKIPSTONE_VERSION " (" SKIPSTONE_REVISION ")");
         file_.write_string("instruction_set", kernels::instruction_set());
@@ -201,10 +189,10 @@ Result write(fs::path const& path, InferOptions const& options, Task const& task
 int infer(InferOptions const& options, Invocation const& invocation) {
     auto const task = prepare(options, invocation);
     check_output(options);
-    auto const& network = task.network;
+    auto const& [network, weights, calibration] = task.trained;
     auto const choices =
         network.precision() == Precision::float32 ? kernels::standard_choices(network) : ConvolutionChoices();
-    auto const packed = study::pack(network, task.weights, choices, task.calibration, nullptr);
+    auto const packed = study::pack(network, weights, choices, calibration, nullptr);
     study::InferencePlan const plan{task.count, options.batch, options.threads.value_or(emulator::usable_cores())};
     on_signals(OnSignal::remember);
     std::printf("%s in %s on %zu of %s: %s\n", network.name().c_str(),
@@ -238,11 +226,7 @@ int infer(InferOptions const& options, Invocation const& invocation) {
 
 Action add_infer_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<InferOptions>();
-    app.add_option("--weights", options->weights, "trained weights (HDF5), or a model in ONNX")
-        ->required()
-        ->type_name("FILE");
-    app.add_option("--network", options->network, "network profile; default: the one that the weights name")
-        ->type_name("PROFILE");
+    add_weights_options(app, options->network);
     app.add_option("--data", options->data,
                    "a picture, a folder of pictures, a folder with a folder of pictures per class, a CIFAR-10 batch "
                    "(.bin, .bin.xz), or HDF5 with `inputs` as the network reads them")
@@ -256,13 +240,7 @@ Action add_infer_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("N")
         ->default_str(std::to_string(options->batch));
     add_whole_option(app, "--threads", options->threads, "default: the host's cores", 1, 4096)->type_name("N");
-    app.add_option("--precision", options->precision, "what the network computes in")
-        ->type_name("float32|bfloat16|int8")
-        ->capture_default_str();
-    app.add_option("--calibration", options->calibration,
-                   "of --precision int8: a file that \"skipstone calibrate\" wrote, or a name under "
-                   "profiles/calibrations")
-        ->type_name("FILE");
+    add_precision_options(app, options->network);
     app.add_flag("--force", options->force, "replace a file that is there already and that infer did not write");
     app.footer(
         "Pictures are resized, and normalised by the mean, std and range of the weights. Data in HDF5 goes into the\n"

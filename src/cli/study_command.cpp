@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -8,7 +6,6 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,23 +13,19 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/imported_model.hpp"
 #include "cli/launcher.hpp"
 #include "cli/number_options.hpp"
 #include "cli/signals.hpp"
+#include "cli/study_options.hpp"
+#include "cli/study_report.hpp"
 #include "cli/this_host.hpp"
-#include "config/file_kind.hpp"
 #include "emulator/host_clock.hpp"
-#include "emulator/setup.hpp"
 #include "kernels/host.hpp"
 #include "mpi/communicator.hpp"
 #include "study/study.hpp"
 #include "study/study_table.hpp"
 #include "units/error.hpp"
-#include "units/input_files.hpp"
-#include "units/nearest.hpp"
 #include "units/output_file.hpp"
-#include "units/proportion.hpp"
 
 namespace skipstone::cli {
 
@@ -41,94 +34,7 @@ namespace {
 using namespace study;
 namespace fs = std::filesystem;
 
-struct StudyOptions {
-    std::string network, weights, data, output, remark, precision = "float32";
-    std::optional<std::string> final_data, drops, modes, share, calibration, convolutions;
-    std::optional<std::size_t> limit, final_limit, final_count;
-    std::size_t batch = 32;
-    std::optional<int> threads;
-    bool restart = false;
-};
-
-std::vector<BlockMode> parse_modes(std::string const& text) {
-    std::vector<BlockMode> modes;
-    for (auto const& word : CLI::detail::split(text, ',')) {
-        if (word != "skip" && word != "direct")
-            throw InputError("--modes " + text + ": \"" + word + "\" is no mode; there are skip and direct");
-        auto const mode = word == "skip" ? BlockMode::skip : BlockMode::direct;
-        if (std::ranges::find(modes, mode) == modes.end()) modes.push_back(mode);
-    }
-    std::ranges::sort(modes);
-    return modes;
-}
-
-// What the options mean together; throws InputError where they do not go together.
-StudyPlan make_plan(StudyOptions const& options, Network const& network) {
-    auto const drops = options.drops.value_or("singles");
-    auto const modes = parse_modes(options.modes.value_or("skip,direct"));
-    StudyPlan plan;
-    plan.final_count = options.final_count.value_or(21);
-    if (auto const share = options.share.value_or("on"); share == "off")
-        plan.sharing = Sharing::none;
-    else if (share != "on")
-        throw InputError("--share " + share + ": must be on or off");
-    if ((drops == "singles" || drops == "pairs" || drops == "greedy") &&
-        std::ranges::none_of(network.blocks(), &Block::is_droppable))
-        throw InputError("--drops " + drops + ": " + network.name() +
-                         " has no block that could be dropped, since none adds a shortcut to what it computes; --drops "
-                         "none measures its accuracy");
-    if (drops == "singles") {
-        plan.drops = single_drops(network, modes);
-    } else if (drops == "pairs") {
-        plan.drops = pair_drops(network, modes);
-    } else {
-        if (options.modes)
-            throw InputError("--modes: goes with --drops singles and pairs alone; " +
-                             std::string(drops == "none" || drops == "greedy" ? drops + " needs none"
-                                                                              : "a file says the mode of every row"));
-        if (drops == "greedy")
-            plan.choice = StudyPlan::Choice::greedy;
-        else if (drops == "none")
-            plan.drops.sets.emplace_back();
-        else if (fs::exists(drops))
-            plan.drops = config::read_as(config::FileKind::accuracy_table, drops,
-                                         [&] { return read_drops_file(drops, network); });
-        else
-            throw InputError("--drops " + drops +
-                             ": is neither a file nor one of none, singles, pairs and greedy; the "
-                             "nearest of these is \"" +
-                             nearest(drops, std::vector<std::string>{"none", "singles", "pairs", "greedy"}) + "\"");
-    }
-    if (plan.choice == StudyPlan::Choice::greedy && identity_blocks(network).empty())
-        throw InputError("--drops greedy: " + network.name() + " has no identity block that could be dropped");
-    return plan;
-}
-
-void check_final_options(StudyOptions const& options) {
-    if (!options.final_data && options.final_limit) throw InputError("--final-limit: needs --final-data");
-    if (!options.final_data && options.final_count) throw InputError("--final-count: needs --final-data");
-}
-
-std::string drops_text(StudyOptions const& options, StudyPlan const& plan) {
-    auto const drops = options.drops.value_or("singles");
-    if (drops == "singles" || drops == "pairs") return drops + " (" + options.modes.value_or("skip,direct") + ")";
-    return plan.choice == StudyPlan::Choice::greedy || drops == "none" ? drops : fs::path(drops).filename().string();
-}
-
-// How convolutions are computed.
-struct Convolutions {
-    ConvolutionPolicy policy = ConvolutionPolicy::direct;
-    ConvolutionChoices choices;
-};
-
-// What a study is about beside the workplace.
-struct Task {
-    StudyPlan plan;
-    Convolutions convolutions;
-    Calibration calibration;  // of an int8 network
-};
-
-Identity identity(StudyOptions const& options, Workplace const& workplace, Task const& task) {
+Identity identity(StudyOptions const& options, Workplace const& workplace, StudyTask const& task) {
     auto const& [plan, convolutions, calibration] = task;
     Identity identity{{"program", SKIPSTONE_VERSION},
                       {"oneDNN", kernels::onednn_version()},
@@ -164,90 +70,8 @@ std::string today() {
     return date;
 }
 
-// Seconds that a study takes by what was measured on this host; nothing where its network was not. Other hosts of a job
-// are taken to be like this one.
-std::optional<double> expected_seconds(Workplace const& workplace, ConvolutionPolicy policy, double passes,
-                                       std::size_t workers) {
-    auto const profile = profile_of_this_host();
-    if (!profile) return std::nullopt;
-    auto known = block_seconds(*profile, workplace.network(), policy, static_cast<int>(workplace.batch()));
-    if (!known) known = block_seconds(*profile, workplace.network(), policy);
-    if (!known) return std::nullopt;
-    return passes * std::reduce(known->begin(), known->end()) / static_cast<double>(workers);
-}
-
-// A bar on a terminal, a line now and then elsewhere.
-class Report {
-  public:
-    // expects: how long it takes was said already; else its first images tell.
-    Report(std::size_t workers, std::size_t batch, bool expects)
-        : workers_(workers), batch_(batch), said_total_(expects) {}
-
-    void operator()(StudyProgress const& progress) {
-        if (progress.what != what_) {
-            what_ = progress.what;
-            bar_ = std::make_unique<ProgressBar>(static_cast<int>(progress.batches));
-            if (progress.known > 0)
-                print("going on: " + std::to_string(progress.known) + " of " + std::to_string(progress.batches) +
-                      " batches are in the journal");
-            said_ = Clock::now();
-        }
-        if (auto const fresh = progress.done - progress.known; !said_total_ && fresh >= workers_) {
-            said_total_ = true;
-            double const spent = std::chrono::duration<double>(Clock::now() - begin_).count();
-            print("about " + duration(spent + progress.seconds_left) + " in all, by its first " +
-                  std::to_string(fresh * batch_) + " images");
-        }
-        auto const left = progress.seconds_left < 0 ? "" : ", about " + duration(progress.seconds_left) + " left";
-        bar_->advance(static_cast<int>(progress.done), "batches" + left + " (" + what_ + ")");
-        if (isatty(STDERR_FILENO) != 0 || Clock::now() - said_ < std::chrono::seconds(10)) return;
-        said_ = Clock::now();
-        print(std::to_string(progress.done) + " of " + std::to_string(progress.batches) + " batches" + left);
-    }
-    void clear() { bar_.reset(); }
-
-  private:
-    using Clock = std::chrono::steady_clock;
-
-    void print(std::string const& text) {
-        if (bar_) bar_->clear();
-        std::printf("%s: %s\n", what_.c_str(), text.c_str());
-        std::fflush(stdout);
-    }
-
-    std::size_t workers_, batch_;
-    bool said_total_;
-    std::string what_;
-    std::unique_ptr<ProgressBar> bar_;
-    Clock::time_point begin_ = Clock::now(), said_;
-};
-
-std::string result_table(Measurement const& measurement, Network const& network) {
-    TextTable table({{"dropped", Align::left},
-                     {"mode", Align::left},
-                     {"accuracy"},
-                     {"95 % interval"},
-                     {"right"},
-                     {"memory gain"},
-                     {"computation gain"}});
-    for (auto const& row : measurement.sets) {
-        auto const samples = row.predictions.size();
-        auto const interval = confidence_interval(static_cast<long>(row.correct), static_cast<long>(samples));
-        table.add({dropped_text(row.set, network), row.set.dropped.empty() ? "" : std::string(to_string(row.set.mode)),
-                   percent(static_cast<double>(row.correct) / static_cast<double>(samples)),
-                   fixed(100 * interval.low, 2) + " … " + percent(interval.high), std::to_string(row.correct),
-                   megabytes(static_cast<double>(memory_gain(row.set, network).value())),
-                   fixed(static_cast<double>(computation_gain(row.set, network).value()) / 1e6, 1) + " MMAC"});
-    }
-    return table.text();
-}
-
-fs::path with_ending(fs::path path, std::string const& stem_end, char const* extension) {
-    return path.parent_path() / (path.stem().string() + stem_end + extension);
-}
-
 // Rank 0's part. world: nullptr where it is alone; hosts: of the job.
-int lead(StudyOptions const& options, Workplace const& workplace, Task const& task, int threads,
+int lead(StudyOptions const& options, Workplace const& workplace, StudyTask const& task, int threads,
          mpi::Communicator const* world, int hosts) {
     auto const& network = workplace.network();
     auto const& plan = task.plan;
@@ -272,7 +96,7 @@ int lead(StudyOptions const& options, Workplace const& workplace, Task const& ta
             duration(*expected).c_str(), passes,
             1e3 * *expected * static_cast<double>(at_a_time) / std::max(passes, 1.0), at_a_time);
     std::fflush(stdout);
-    Report report(team.workers(), workplace.batch(), expected.has_value());
+    StudyReport report(team.workers(), workplace.batch(), expected.has_value());
     auto const result = conduct(workplace, plan, team, journal, std::ref(report), stop_requested());
     report.clear();
     if (!result) {
@@ -322,100 +146,7 @@ int lead(StudyOptions const& options, Workplace const& workplace, Task const& ta
     return done;
 }
 
-// What a study is about, before weights are packed.
-struct Prepared {
-    Network network;
-    kernels::WeightsInfo weights;
-    std::vector<DataSet> data;
-    Task task;
-
-    // host: the ranks of this host, or nullptr.
-    Workplace workplace(StudyOptions const& options, mpi::Communicator const* host) {
-        return {pack(network, weights, task.convolutions.choices, task.calibration, host), weights, std::move(data),
-                options.batch};
-    }
-};
-
-Calibration calibration_of(StudyOptions const& options, Network const& network, kernels::WeightsInfo const& weights,
-                           Invocation const& invocation) {
-    if (network.precision() != Precision::int8) {
-        if (options.calibration) throw InputError("--calibration: goes with --precision int8 alone");
-        return {};
-    }
-    if (!options.calibration)
-        throw InputError("--precision int8: needs --calibration; make one with \"skipstone calibrate --weights " +
-                         options.weights + " --data IMAGES -o FILE.toml\"");
-    auto calibration = config::load_calibration(*options.calibration, invocation.profiles);
-    check_calibration(calibration, network, weights.sha256);
-    return calibration;
-}
-
-Convolutions convolutions_of(StudyOptions const& options, Network const& network) {
-    if (network.precision() != Precision::float32) {
-        if (options.convolutions)
-            throw InputError("--convolutions: goes with --precision float32 alone; others are computed directly");
-        return {};
-    }
-    auto const policy = parse_convolutions(options.convolutions.value_or("standard"));
-    return {policy, choices_of(policy, network)};
-}
-
-// The same labels must mean the same in both.
-void check_same_classes(StudyOptions const& options, std::vector<std::string> const& first,
-                        std::vector<std::string> const& final) {
-    for (std::size_t label = 0; label < std::min(first.size(), final.size()); ++label)
-        if (first[label] != final[label])
-            throw InputError({*options.final_data, 0, ""}, "has \"" + final[label] + "\" as its class folder number " +
-                                                               std::to_string(label) + ", and " + options.data +
-                                                               " has \"" + first[label] +
-                                                               "\"; name the folders alike in both");
-}
-
-// What a study writes would change its data while they are measured.
-void refuse_output_within(std::string const& data, std::string const& output) {
-    std::error_code error;
-    auto const folder = fs::canonical(data, error);
-    if (error || !fs::is_directory(folder, error)) return;
-    auto const place = fs::weakly_canonical(fs::absolute(output).parent_path(), error);
-    if (std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first == folder.end())
-        throw InputError("--output " + output + ": lies in " + data +
-                         ", where nothing may change while it is measured; name another folder");
-}
-
-// Checks first what costs nothing.
-Prepared prepare(StudyOptions const& options, Invocation const& invocation) {
-    check_final_options(options);
-    if (fs::path(options.output).extension() != ".toml")
-        throw InputError("--output " + options.output + ": must end in .toml");
-    auto const weights = weights_file(options.weights);
-    auto info =
-        config::read_as(config::FileKind::weights, weights, [&] { return kernels::read_weights_info(weights); });
-    auto profile = emulator::profile_of(info, invocation.profiles, options.network);
-    profile.precision = parse_precision(options.precision);
-    Network network(std::move(profile));
-    auto calibration = calibration_of(options, network, info, invocation);
-    auto convolutions = convolutions_of(options, network);
-    std::vector<DataSet> data;
-    auto const add = [&](std::string const& path, std::optional<std::size_t> limit) {
-        refuse_output_within(path, options.output);
-        data.emplace_back(path, limit, inputs::InputForm(network, info.mean, info.std, info.range), info.classes);
-    };
-    add(options.data, options.limit);
-    if (options.final_data) {
-        add(*options.final_data, options.final_limit);
-        check_same_classes(options, data[0].class_folders(), data[1].class_folders());
-    }
-    auto plan = make_plan(options, network);
-    for (auto const& stem_end : {"", "-selection"})
-        for (auto const* const extension : {".toml", ".json"})
-            refuse_to_replace_input(with_ending(options.output, stem_end, extension));
-    return {std::move(network),
-            std::move(info),
-            std::move(data),
-            {std::move(plan), std::move(convolutions), std::move(calibration)}};
-}
-
-std::string hashes_of(Prepared const& prepared) {
+std::string hashes_of(PreparedStudy const& prepared) {
     auto text = prepared.weights.sha256;
     for (auto const& data : prepared.data) text += " " + data.sha256();
     return text;
@@ -428,10 +159,10 @@ int threads_of(StudyOptions const& options, std::size_t ranks_here) {
 // One rank's part among several.
 int study_among(mpi::Communicator const& world, StudyOptions const& options, Invocation const& invocation) {
     bool const first = world.rank() == 0;
-    std::optional<Prepared> prepared;
+    std::optional<PreparedStudy> prepared;
     auto const prepare_here = [&](StudyOptions const& here) {
         try {
-            prepared.emplace(prepare(here, invocation));
+            prepared.emplace(prepare_study(here, invocation.profiles));
         } catch (InputError const& error) {
             std::fprintf(stderr, "skipstone: %s\n", error.what());
         }
@@ -440,7 +171,7 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
     if (first) prepare_here(options);
     if (!world.all(!first || prepared.has_value())) return first ? bad_input : done;
     auto others = options;
-    others.weights = world.broadcast(0, first ? prepared->weights.file : "");
+    others.network.weights = world.broadcast(0, first ? prepared->weights.file : "");
     if (!first) prepare_here(others);
     if (!world.all(prepared.has_value())) return first ? bad_input : done;
     auto const inputs = world.gather(0, hashes_of(*prepared));
@@ -454,7 +185,7 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
     std::optional<Workplace> workplace;
     std::string problem;
     try {
-        workplace.emplace(prepared->workplace(options, &host));
+        workplace.emplace(prepared->workplace(options.batch, &host));
     } catch (InputError const& error) {
         problem = error.what();
     }
@@ -481,8 +212,8 @@ int study_among(mpi::Communicator const& world, StudyOptions const& options, Inv
 }
 
 int study_here(StudyOptions const& options, Invocation const& invocation) {
-    auto prepared = prepare(options, invocation);
-    auto const workplace = prepared.workplace(options, nullptr);
+    auto prepared = prepare_study(options, invocation.profiles);
+    auto const workplace = prepared.workplace(options.batch, nullptr);
     return lead(options, workplace, prepared.task, threads_of(options, 1), nullptr, 1);
 }
 
@@ -505,11 +236,7 @@ int study_command(StudyOptions const& options, Invocation const& invocation) {
 
 Action add_study_command(CLI::App& app, Invocation const& invocation) {
     auto options = std::make_shared<StudyOptions>();
-    app.add_option("--weights", options->weights, "trained weights (HDF5), or a model in ONNX")
-        ->required()
-        ->type_name("FILE");
-    app.add_option("--network", options->network, "network profile; default: the one that the weights name")
-        ->type_name("PROFILE");
+    add_weights_options(app, options->network);
     app.add_option(
            "--data", options->data,
            "labelled images: a CIFAR-10 batch (.bin, .bin.xz), a folder with a folder of pictures per class, or "
@@ -545,13 +272,7 @@ Action add_study_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("--share", options->share,
                    "off: every set runs on its own, for comparison; on (default): what sets have in common runs once")
         ->type_name("on|off");
-    app.add_option("--precision", options->precision, "what the network computes in")
-        ->type_name("float32|bfloat16|int8")
-        ->capture_default_str();
-    app.add_option("--calibration", options->calibration,
-                   "of --precision int8: a file that \"skipstone calibrate\" wrote, or a name under "
-                   "profiles/calibrations")
-        ->type_name("FILE");
+    add_precision_options(app, options->network);
     app.add_option(
            "--convolutions", options->convolutions,
            "of --precision float32: standard (default: by a rule of shapes and instruction set), measured (what "
