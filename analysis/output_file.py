@@ -22,6 +22,21 @@ def problem(output, *inputs):
     return None
 
 
+def save_picture(figure, output, made_from, dpi):
+    """Writes a figure of matplotlib; what is wrong with its output, or None. The same figure gives the same file, and text in an SVG can be searched for."""
+    from matplotlib import pyplot
+
+    if wrong := problem(output, made_from):
+        return wrong
+    is_svg = pathlib.Path(output).suffix == ".svg"
+    try:
+        with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skipstone"}):
+            figure.savefig(output, dpi=dpi, metadata={"Date": None} if is_svg else None)
+    except (OSError, ValueError) as error:
+        return f"{output}: cannot be written ({error})"
+    return None
+
+
 def is_being_written(path):
     """Whether a run is writing a trace there: it keeps a byte far behind the file's end locked (src/units/input_files.hpp)."""
     get_lock = 36  # F_OFD_GETLK

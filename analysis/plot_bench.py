@@ -295,14 +295,8 @@ def main():
         wanted = {name: getattr(arguments, name) for name in ("network", "input", "precision", "threads", "batch", "convolutions")}
         profile.choose(arguments.profile, {name: values.split(",") if values is not None else None for name, values in wanted.items()})
         figure = draw(profile, arguments.title or title_of(profile))
-        if wrong := output_file.problem(output, arguments.profile):
+        if wrong := output_file.save_picture(figure, output, arguments.profile, dpi=110):
             raise InputError(wrong)
-        try:
-            # The same profile gives the same file, and text in it can be searched for.
-            with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skipstone"}):
-                figure.savefig(output, dpi=110, metadata={"Date": None} if output.suffix == ".svg" else None)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{output}: cannot be written ({error})") from error
     except InputError as error:
         print(f"plot_bench.py: {error}", file=sys.stderr)
         return 2

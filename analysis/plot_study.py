@@ -302,14 +302,8 @@ def main():
     try:
         table = Table(arguments.table)
         figure = draw(table, arguments.title or table.title())
-        if wrong := output_file.problem(output, arguments.table):
+        if wrong := output_file.save_picture(figure, output, arguments.table, dpi=110):
             raise InputError(wrong)
-        try:
-            # The same table gives the same file, and text in it can be searched for.
-            with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skipstone"}):
-                figure.savefig(output, dpi=110, metadata={"Date": None} if output.suffix == ".svg" else None)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{output}: cannot be written ({error})") from error
     except InputError as error:
         print(f"plot_study.py: {error}", file=sys.stderr)
         return 2

@@ -281,12 +281,8 @@ def main(words=None):
     try:
         trace = skipstone.load(arguments.trace)
         figure = draw(trace, choose_round(trace, arguments.round), arguments.title or pathlib.Path(arguments.trace).stem)
-        if wrong := output_file.problem(arguments.output, arguments.trace):
+        if wrong := output_file.save_picture(figure, arguments.output, arguments.trace, dpi=110):
             raise InputError(wrong)
-        try:
-            figure.savefig(arguments.output, dpi=110)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{arguments.output}: cannot be written ({error})") from error
     except (InputError, skipstone.TraceError) as error:
         print(f"plot_trace.py: {error}", file=sys.stderr)
         return 2

@@ -131,12 +131,8 @@ def main(arguments=None):
     figure = FIGURES[arguments.figure]
     try:
         picture = draw(figure, SweepTable(arguments.table, [figure.x], figure.columns))
-        if wrong := output_file.problem(arguments.output, arguments.table):
+        if wrong := output_file.save_picture(picture, arguments.output, arguments.table, dpi=100):
             raise InputError(wrong)
-        try:
-            picture.savefig(arguments.output, dpi=100)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{arguments.output}: cannot be written ({error})") from error
     except InputError as error:
         print(f"plot_section5.py: {error}", file=sys.stderr)
         return 2

@@ -36,7 +36,7 @@ std::vector<char> valid_file() {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-void read(std::string const& path) try {
+void read_all(std::string const& path) try {
     inputs::ArrayFile const data(path);
     fuzz::require(data.size() > 0, "a data set has an input");
     for (std::size_t const i : {std::size_t{0}, data.size() - 1})
@@ -55,13 +55,6 @@ void read(std::string const& path) try {
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     static auto const valid = valid_file();
-    if (fuzz::text_of(data, size).starts_with("\x89HDF")) {
-        fuzz::MemoryFile const file("data.h5", data, size);
-        read(file.path().string());
-        return 0;
-    }
-    fuzz::MemoryFile const file("data.h5", valid.data(), valid.size());
-    fuzz::edit_hdf5(file.path(), {data, size});
-    read(file.path().string());
+    fuzz::read_hdf5_input("data.h5", valid, {data, size}, read_all);
     return 0;
 }

@@ -104,7 +104,7 @@ void attempt(Use&& use) {
     }
 }
 
-void read(std::string const& path) {
+void read_all(std::string const& path) {
     static auto const origin = std::make_shared<config::Origin const>(config::Origin{"trace.json", ""});
     std::unique_ptr<trace::Reader> trace;
     attempt([&] { trace = std::make_unique<trace::Reader>(path); });
@@ -143,13 +143,6 @@ void read(std::string const& path) {
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     static auto const valid = valid_file();
-    if (fuzz::text_of(data, size).starts_with("\x89HDF")) {
-        fuzz::MemoryFile const file("trace.h5", data, size);
-        read(file.path().string());
-        return 0;
-    }
-    fuzz::MemoryFile const file("trace.h5", valid.data(), valid.size());
-    fuzz::edit_hdf5(file.path(), {data, size});
-    read(file.path().string());
+    fuzz::read_hdf5_input("trace.h5", valid, {data, size}, read_all);
     return 0;
 }

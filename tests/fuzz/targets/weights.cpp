@@ -55,7 +55,7 @@ std::vector<char> valid_file() {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-void read(std::string const& path) try {
+void read_all(std::string const& path) try {
     auto const info = kernels::read_weights_attributes(path);
     fuzz::require(info.input.h > 0 && info.classes > 0, "sizes are above 0");
     for (std::size_t c = 0; c < info.mean.size(); ++c)
@@ -82,20 +82,14 @@ void read(std::string const& path) try {
 
 int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     static auto const valid = valid_file();
-    if (fuzz::text_of(data, size).starts_with("\x89HDF")) {
-        fuzz::MemoryFile const file("weights.h5", data, size);
-        read(file.path().string());
+    if (size == 0 || data[0] != '{') {
+        fuzz::read_hdf5_input("weights.h5", valid, {data, size}, read_all);
         return 0;
     }
     fuzz::MemoryFile const file("weights.h5", valid.data(), valid.size());
-    if (size > 0 && data[0] == '{') {
-        auto carrier = hdf5::File::open(file.path().string(), hdf5::Access::write);
-        carrier.write_string("graph", fuzz::text_of(data, size));
-        carrier.close();
-        read(file.path().string());
-        return 0;
-    }
-    fuzz::edit_hdf5(file.path(), {data, size});
-    read(file.path().string());
+    auto carrier = hdf5::File::open(file.path().string(), hdf5::Access::write);
+    carrier.write_string("graph", fuzz::text_of(data, size));
+    carrier.close();
+    read_all(file.path().string());
     return 0;
 }
