@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/host.hpp"
+#include "units/error.hpp"
 
 namespace skipstone::emulator {
 
@@ -18,9 +19,14 @@ class KernelExecutor final : public BlockExecutor {
     Tensor run(BlockId block, BlockMode mode, Tensor input) override {
         return kernels().run(block, mode, std::move(input));
     }
+    void prepare_part(BlockId, Split, int) override {}
+    Tensor run_part(BlockId, Split, int, Tensor) override { throw no_parts(); }
+    Tensor join(BlockId, Split, std::vector<Tensor>) override { throw no_parts(); }
     double measure(BlockId block) override { return kernels().measure(block, 1, repetitions).value(); }
 
   private:
+    static EnvironmentError no_parts() { return {"kernels", "compute whole blocks only, no parts"}; }
+
     // Whichever thread calls.
     kernels::NetworkKernels& kernels() {
         kernels::use_threads(threads_);

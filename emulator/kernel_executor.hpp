@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "emulator/node.hpp"
+#include "emulator/executor.hpp"
 #include "kernels/packed_network.hpp"
 
 namespace skipstone::emulator {

@@ -14,25 +14,14 @@
 #include <tuple>
 #include <vector>
 
+#include "emulator/executor.hpp"
 #include "emulator/host_clock.hpp"
 #include "emulator/protocol.hpp"
 #include "emulator/transport.hpp"
-#include "model/network.hpp"
 #include "model/scenario.hpp"
 #include "model/tensor.hpp"
 
 namespace skipstone::emulator {
-
-// What a device computes with. Used by one thread at a time.
-class BlockExecutor {
-  public:
-    virtual ~BlockExecutor() = default;
-    // Makes the block's first call cheap.
-    virtual void prepare(BlockId block, BlockMode mode) = 0;
-    virtual Tensor run(BlockId block, BlockMode mode, Tensor input) = 0;
-    // Median host time of one full block, first calls left out.
-    virtual double measure(BlockId block) = 0;
-};
 
 // One rank that hosts devices: under the wall clock one device, under the virtual clock any number. Two threads: the
 // caller of serve() is the radio, which alone uses the transport, moves tensors and stamps transfers; the processor

@@ -114,16 +114,16 @@ BOOST_AUTO_TEST_CASE(an_images_way_from_its_source_is_travelled) {
 }
 
 BOOST_AUTO_TEST_CASE(a_failing_kernel_ends_the_run_with_its_message) {
-    class Failing final : public emulator::BlockExecutor {
-        void prepare(BlockId, BlockMode) override {}
-        double measure(BlockId) override { return 0; }
+    class Failing final : public HashExecutor {
+      public:
+        using HashExecutor::HashExecutor;
         Tensor run(BlockId, BlockMode, Tensor) override {
             throw EnvironmentError("dnnl_primitive_execute", "out of memory");
         }
     };
     BOOST_CHECK_EXCEPTION(
         run_loopback(small_scenario(3),
-                     {.nodes = 2, .executor = [](Network const&) { return std::make_unique<Failing>(); }}),
+                     {.nodes = 2, .executor = [](Network const& n) { return std::make_unique<Failing>(n); }}),
         EnvironmentError,
         [](auto const& e) { return std::string(e.what()).find("out of memory") != std::string::npos; });
 }
@@ -173,18 +173,13 @@ BOOST_AUTO_TEST_CASE(aligns_clocks_that_disagree) {
 }
 
 BOOST_AUTO_TEST_CASE(a_late_kernel_is_flagged_and_does_not_delay_what_does_not_need_it) {
-    class Slow final : public emulator::BlockExecutor {
+    class Slow final : public HashExecutor {
       public:
-        explicit Slow(Network const& network) : hash_(network) {}
-        void prepare(BlockId, BlockMode) override {}
-        double measure(BlockId) override { return 0; }
+        using HashExecutor::HashExecutor;
         Tensor run(BlockId block, BlockMode mode, Tensor input) override {
             if (block == BlockId(2)) std::this_thread::sleep_for(std::chrono::milliseconds(150));
-            return hash_.run(block, mode, std::move(input));
+            return HashExecutor::run(block, mode, std::move(input));
         }
-
-      private:
-        HashExecutor hash_;
     };
     auto scenario = small_scenario(1);
     scenario.fleet[0].memory = Bytes(1'000'000'000);
@@ -286,20 +281,17 @@ BOOST_AUTO_TEST_CASE(a_node_that_polls_does_so_the_less_the_more_ranks_share_a_c
 BOOST_AUTO_TEST_CASE(kernels_run_in_the_class_that_makes_way) {
     static std::atomic<int> elsewhere;
     elsewhere = 0;
-    class Watching final : public emulator::BlockExecutor {
+    class Watching final : public HashExecutor {
       public:
-        explicit Watching(Network const& network) : network_(network), hash_(network) {}
-        void prepare(BlockId, BlockMode) override {}
-        double measure(BlockId) override { return 0; }
+        explicit Watching(Network const& network) : HashExecutor(network), network_(network) {}
         Tensor run(BlockId block, BlockMode mode, Tensor input) override {
             bool const is_short = network_.block(block).macs < Macs(1'000'000);  // computed early, and held back
             if (!is_short && sched_getscheduler(0) != SCHED_BATCH) ++elsewhere;
-            return hash_.run(block, mode, std::move(input));
+            return HashExecutor::run(block, mode, std::move(input));
         }
 
       private:
         Network network_;
-        HashExecutor hash_;
     };
     auto scenario = small_scenario(3);
     scenario.rounds.count = 1;

@@ -14,6 +14,7 @@
 #include "emulator/course.hpp"
 #include "emulator/loopback_transport.hpp"
 #include "emulator/node.hpp"
+#include "hash_executor.hpp"
 #include "model/scenario.hpp"
 #include "tests/network_profiles.hpp"
 
@@ -46,32 +47,6 @@ inline Scenario small_scenario(int devices) {
     scenario.emulation.kernels = true;
     return scenario;
 }
-
-// Stands in for kernels: outputs that depend on every input value, the block and the mode; refuses inputs of a wrong
-// shape.
-class HashExecutor final : public emulator::BlockExecutor {
-  public:
-    explicit HashExecutor(Network const& network) : network_(network) {}
-    void prepare(BlockId, BlockMode) override {}
-    double measure(BlockId) override { return 1e-4; }
-    Tensor run(BlockId block, BlockMode mode, Tensor input) override {
-        auto const& b = network_.block(block);
-        SKIPSTONE_EXPECT(input.shape() == b.input);
-        if (mode == BlockMode::skip && b.vanishes_when_dropped() && b.input == b.output) return input;
-        double sum = 1 + block.value() * 0.01 + static_cast<double>(mode) * 0.001;
-        for (float const x : input.values()) sum = sum * 0.999 + static_cast<double>(x);
-        Tensor output(b.output);
-        for (float& x : output.values()) {
-            sum = sum * 1.37 + 0.11;
-            sum -= static_cast<double>(static_cast<long>(sum));
-            x = static_cast<float>(sum);
-        }
-        return output;
-    }
-
-  private:
-    Network network_;
-};
 
 inline Tensor numbered_image(Network const& network, std::int64_t number) {
     Tensor tensor(network.input_shape());
