@@ -55,7 +55,7 @@ Exact run_exactly(NetworkProfile profile, WeightSource& source, int batch) {
     PackLayout const layout(network);
     auto const memory = packed(network, layout, source);
     NetworkKernels kernels(network, layout, memory.bytes());
-    Exact exact{{}, {"measured", network.name(), profile.input.h, "", "", 1, "", {}}};
+    Exact exact{{}, {"measured", network.name(), profile.input, "", "", 1, "", {}}};
     kernels.observe([&](std::string_view tensor, std::span<float const> values) {
         auto& range = exact.calibration.ranges[std::string(tensor)];
         for (float value : values) range = std::max(range, static_cast<double>(std::abs(value)));
