@@ -93,11 +93,11 @@ Scenario with_weights_metadata(Scenario scenario, kernels::WeightsInfo const& in
     auto& section = scenario.network;
     SKIPSTONE_EXPECT(section.weights.has_value());
     if (info.network != section.profile.name)
-        throw InputError({*section.weights, 0, ""}, "these are weights of " + info.network +
-                                                        ", the scenario's network is " + section.profile.name +
-                                                        "; choose weights of that network");
+        throw InputError({section.named_weights(), 0, ""}, "these are weights of " + info.network +
+                                                               ", the scenario's network is " + section.profile.name +
+                                                               "; choose weights of that network");
     if (section.classes && *section.classes != info.classes)
-        throw InputError({*section.weights, 0, ""},
+        throw InputError({section.named_weights(), 0, ""},
                          "these weights know " + std::to_string(info.classes) + " classes, network.classes is " +
                              std::to_string(*section.classes) + "; leave network.classes out");
     if (section.profile.family->is_scalable()) {
@@ -120,7 +120,7 @@ Scenario with_calibration(Scenario scenario, std::string const& weights_sha256) 
         throw InputError(scenario.place_of("network.calibration"),
                          "is missing; int8 with trained weights needs to know the ranges of activations. Make a "
                          "calibration with \"skipstone calibrate --weights " +
-                             *section.weights + " --data IMAGES -o FILE.toml\"");
+                             section.named_weights() + " --data IMAGES -o FILE.toml\"");
     constexpr int images = 4;
     auto exact = scenario;
     exact.network.profile.precision = Precision::float32;

@@ -79,6 +79,13 @@ struct NewWeights {
     std::string source, license;  // empty: unknown
 };
 
+enum class Zero { allowed, refused };
+
+// Throws InputError at the place unless the values can be the mean of an input's channels, or with Zero::refused what
+// the rest is divided by: a finite number per channel; of a picture's values in 0 … 1, from 0 to 1.
+void check_normalization(InputPlace const& place, std::vector<double> const& values, TensorShape input, double range,
+                         Zero zero);
+
 // Writes a weights file that carries its graph: whole or not at all, as write_file() of units/output_file.hpp.
 // tensors: gives every tensor of the graph in its shape. Throws InputError when the path cannot be written or is an
 // input, when a value is not finite, and for what read_weights_attributes() would refuse.

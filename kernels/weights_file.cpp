@@ -47,34 +47,9 @@ int read_positive(hdf5::File const& file, std::string const& attribute) {
     return static_cast<int>(value);
 }
 
-enum class Zero { allowed, refused };
-
 // Red, green and blue of the pixels of an image.
 bool is_picture(TensorShape input) {
     return input.c == 3 && input.h > 1 && input.w > 1;
-}
-
-// Of a picture's values in 0 … 1 neither a mean nor a deviation is above 1, or below 0.
-void require_usable(std::vector<double> const& values, WeightsInfo const& info, std::string const& attribute,
-                    Zero zero) {
-    auto const fail = [&](std::string const& message) { throw InputError({info.file, 0, attribute}, message); };
-    auto const channels = static_cast<std::size_t>(info.input.c);
-    bool const picture = is_picture(info.input);
-    if (values.size() != channels)
-        fail("must be " +
-             (picture ? "three numbers (red, green, blue)" : std::to_string(channels) + " numbers, one per channel") +
-             ", and is " + std::to_string(values.size()));
-    for (double const value : values) {
-        if (picture && info.range == 1 &&
-            (!std::isfinite(value) || value < 0 || value > 1 || (value == 0 && zero == Zero::refused)))
-            fail(std::string("is of pixel values in 0…1 and must be ") +
-                 (zero == Zero::refused ? "above 0 and at most 1" : "from 0 to 1") + ", and has " +
-                 std::to_string(value) +
-                 (value > 1 ? "; of values in 0…255, divide by 255: " + std::to_string(value / 255) : ""));
-        if (!std::isfinite(value) || (zero == Zero::refused && value <= 0))
-            fail("must be " + std::string(zero == Zero::refused ? "above 0" : "a finite number") + ", and has " +
-                 std::to_string(value));
-    }
 }
 
 double read_range(hdf5::File const& file) {
@@ -121,8 +96,8 @@ WeightsInfo read_attributes(hdf5::File const& file) {
     info.range = read_range(file);
     info.mean = file.read_doubles("input_mean");
     info.std = file.read_doubles("input_std");
-    require_usable(info.mean, info, "input_mean", Zero::allowed);
-    require_usable(info.std, info, "input_std", Zero::refused);
+    check_normalization({info.file, 0, "input_mean"}, info.mean, info.input, info.range, Zero::allowed);
+    check_normalization({info.file, 0, "input_std"}, info.std, info.input, info.range, Zero::refused);
     info.source = read_optional(file, "source");
     info.license = read_optional(file, "license");
     return info;
@@ -233,6 +208,28 @@ void write_into(hdf5::File& file, NewWeights const& weights, WeightSource& tenso
 }
 
 }  // namespace
+
+void check_normalization(InputPlace const& place, std::vector<double> const& values, TensorShape input, double range,
+                         Zero zero) {
+    auto const fail = [&](std::string const& message) { throw InputError(place, message); };
+    auto const channels = static_cast<std::size_t>(input.c);
+    bool const picture = is_picture(input);
+    if (values.size() != channels)
+        fail("must be " +
+             (picture ? "three numbers (red, green, blue)" : std::to_string(channels) + " numbers, one per channel") +
+             ", and is " + std::to_string(values.size()));
+    for (double const value : values) {
+        if (picture && range == 1 &&
+            (!std::isfinite(value) || value < 0 || value > 1 || (value == 0 && zero == Zero::refused)))
+            fail(std::string("is of pixel values in 0…1 and must be ") +
+                 (zero == Zero::refused ? "above 0 and at most 1" : "from 0 to 1") + ", and has " +
+                 std::to_string(value) +
+                 (value > 1 ? "; of values in 0…255, divide by 255: " + std::to_string(value / 255) : ""));
+        if (!std::isfinite(value) || (zero == Zero::refused && value <= 0))
+            fail("must be " + std::string(zero == Zero::refused ? "above 0" : "a finite number") + ", and has " +
+                 std::to_string(value));
+    }
+}
 
 void write_weights(std::string const& path, NewWeights const& weights, WeightSource& tensors) {
     write_file_at(path, [&](std::filesystem::path const& draft) {

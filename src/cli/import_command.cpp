@@ -85,10 +85,12 @@ int import(ImportRequest const& request) try {
     on_signals(OnSignal::remember);
     auto const imported = import_model(request.model, request.options, request.weights);
     Network const network(imported.profile);
+    auto const operators = network.graph().operators().size();
     auto const droppable = std::ranges::count_if(network.blocks(), &Block::is_droppable);
-    std::printf("%s: %s, %zu operators in %zu blocks (%td of them can be dropped), %s, %zu parameters\n",
-                request.weights.c_str(), network.name().c_str(), network.graph().operators().size(), network.size(),
-                droppable, config::quantity_text(network.total_macs()).c_str(), config::parameters_of(network));
+    std::printf("%s: %s, %zu operator%s in %zu block%s (%td of them can be dropped), %s, %zu parameters\n",
+                request.weights.c_str(), network.name().c_str(), operators, operators == 1 ? "" : "s", network.size(),
+                network.size() == 1 ? "" : "s", droppable, config::quantity_text(network.total_macs()).c_str(),
+                config::parameters_of(network));
     std::printf("input %s, output %s\n", axes_text(network.input_shape(), network.input_axes()).c_str(),
                 axes_text(network.output_shape(), network.output_axes()).c_str());
     for (auto const& remark : imported.remarks) std::printf("%s\n", remark.c_str());

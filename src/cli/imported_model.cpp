@@ -39,12 +39,19 @@ class ModelWeights : public kernels::WeightSource {
     std::unordered_map<std::string, onnx::Tensor> tensors_;
 };
 
-std::vector<double> per_channel(std::vector<double> values, double otherwise, int channels, std::string const& option) {
-    auto const wanted = static_cast<std::size_t>(channels);
+std::string counted(std::size_t count, std::string const& noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// zero: see kernels::check_normalization().
+std::vector<double> per_channel(std::vector<double> values, double otherwise, TensorShape input, double range,
+                                std::string const& option, kernels::Zero zero) {
+    auto const wanted = static_cast<std::size_t>(input.c);
     if (values.empty()) values.assign(wanted, otherwise);
     if (values.size() != wanted)
-        throw InputError(option + ": has " + std::to_string(values.size()) + " numbers, and the model's input " +
-                         std::to_string(channels) + (channels == 1 ? " channel" : " channels"));
+        throw InputError(option + ": has " + counted(values.size(), "number") + ", and the model's input " +
+                         counted(wanted, "channel"));
+    kernels::check_normalization({option, 0, ""}, values, input, range, zero);
     return values;
 }
 
@@ -71,15 +78,16 @@ ImportedModel import_model(std::string const& model, ImportOptions const& option
     imported.external_files = std::move(read.external_files);
     imported.remarks = std::move(read.remarks);
     ModelWeights tensors(std::move(read.weights));
-    kernels::write_weights(weights,
-                           {.network = name,
-                            .blueprint = std::move(read.blueprint),
-                            .mean = per_channel(options.mean, 0, shape.c, "--mean"),
-                            .std = per_channel(options.std, 1, shape.c, "--std"),
-                            .range = options.range,
-                            .source = fs::path(model).filename().string() + ", sha256 " + remembered_sha256(model),
-                            .license = {}},
-                           tensors);
+    kernels::write_weights(
+        weights,
+        {.network = name,
+         .blueprint = std::move(read.blueprint),
+         .mean = per_channel(options.mean, 0, shape, options.range, "--mean", kernels::Zero::allowed),
+         .std = per_channel(options.std, 1, shape, options.range, "--std", kernels::Zero::refused),
+         .range = options.range,
+         .source = fs::path(model).filename().string() + ", sha256 " + remembered_sha256(model),
+         .license = {}},
+        tensors);
     return imported;
 }
 

@@ -119,7 +119,8 @@ Shown find(NetworksOptions const& options, Invocation const& invocation) {
     return {Network(std::move(profile)), std::move(weights)};
 }
 
-void print_weights(kernels::WeightsInfo const& weights) {
+// name: as the user gave the file, or the model that it was imported from.
+void print_weights(std::string const& name, kernels::WeightsInfo const& weights) {
     auto const numbers = [](std::vector<double> const& values) {
         std::string text;
         for (auto const value : values) {
@@ -130,7 +131,7 @@ void print_weights(kernels::WeightsInfo const& weights) {
         return text;
     };
     constexpr std::size_t most = 8;  // channels whose numbers are told
-    std::string text = weights.file + ": values in 0…" + fixed(weights.range, 0) + ", ";
+    std::string text = name + ": values in 0…" + fixed(weights.range, 0) + ", ";
     text += weights.mean.size() <= most ? "mean " + numbers(weights.mean) + ", std " + numbers(weights.std)
                                         : "mean and std of " + plural(weights.mean.size(), "channel");
     if (!weights.source.empty()) text += "; from " + weights.source;
@@ -156,7 +157,7 @@ void print_network(Shown const& shown, NetworksOptions const& options) {
                                           plural(network.size(), "block") + ", " +
                                           std::to_string(droppable_blocks(network)) + " of them droppable"))
                             .c_str());
-    if (shown.weights) print_weights(*shown.weights);
+    if (shown.weights) print_weights(options.network, *shown.weights);
     TextTable table({{"block", Align::left},
                      {"stage"},
                      {"MACs"},

@@ -256,8 +256,8 @@ void warn_of_foreign_weights(Scenario const& scenario, std::string const& sha256
         std::fprintf(stderr,
                      "skipstone: warning: the accuracies of %s were measured with other weights (sha256 %s) than those "
                      "of %s (%s): measure these with \"skipstone study\"\n",
-                     scenario.accuracy.name.c_str(), abbreviated(measured).c_str(), scenario.network.weights->c_str(),
-                     abbreviated(sha256).c_str());
+                     scenario.accuracy.name.c_str(), abbreviated(measured).c_str(),
+                     scenario.network.named_weights().c_str(), abbreviated(sha256).c_str());
 }
 
 void warn_of_high_threshold(Scenario const& scenario) {
@@ -364,7 +364,9 @@ int run_among(mpi::Communicator const& world, RunRequest const& request, HostClo
             stage.emplace(prepare(request, world.size()));
             images.emplace(images_of(*stage, request));
             check_output(*stage, request);
-            text = config::scenario_text(stage->scenario);
+            auto resolved = stage->scenario;
+            resolved.network.model.reset();  // they read the file that it was imported to
+            text = config::scenario_text(resolved);
         } catch (InputError const& error) {
             std::fprintf(stderr, "skipstone: %s\n", error.what());
             text.clear();

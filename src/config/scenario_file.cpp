@@ -31,7 +31,7 @@ namespace {
 constexpr std::int64_t most_devices = 1'000'000;
 constexpr std::int64_t most_requests = 1'000'000;  // per round
 constexpr std::int64_t most_rounds = 10'000'000;
-constexpr std::size_t longest_name = 63;       // bytes: the trace's fixed-length strings, less their end
+constexpr std::size_t longest_name = 63;  // bytes: the trace's fixed-length strings, less their end
 
 // ---- sections
 
@@ -116,7 +116,10 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
             network.weights = fs::absolute(find_file(*weights, folder_of(*reader.get("weights")), "weights file"))
                                   .lexically_normal()
                                   .string();
-            if (context.folders.weights_file) network.weights = context.folders.weights_file(*network.weights);
+            if (context.folders.weights_file) {
+                auto file = context.folders.weights_file(*network.weights);
+                if (file != *network.weights) network.model = std::exchange(*network.weights, std::move(file));
+            }
         } catch (InputError const& error) {
             reader.fail("weights", error.what());
         }
@@ -129,7 +132,7 @@ Scenario::NetworkSection read_network(TableReader reader, Context const& context
         profile = network_in_weights(*network.weights);
         if (!profile)
             reader.fail("profile",
-                        "is missing; " + *network.weights +
+                        "is missing; " + network.named_weights() +
                             " does not carry its network's graph, so name the network, such as \"resnet50\"");
     }
     network.profile = reader.required(

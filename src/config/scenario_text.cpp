@@ -102,7 +102,7 @@ std::string scenario_text(Scenario const& scenario) {
     std::string text = line("seed", number(scenario.seed));
     auto const& network = scenario.network;
     text += "\n[network]\n";
-    if (network.weights) text += line("weights", toml_string(*network.weights));
+    if (network.weights) text += line("weights", toml_string(network.named_weights()));
     if (network.input) text += line("input", number(*network.input));
     if (network.classes) text += line("classes", number(*network.classes));
     text += line("precision", toml_string(to_string(network.profile.precision)));

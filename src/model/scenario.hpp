@@ -45,9 +45,12 @@ struct Scenario {
         std::optional<int> input;                // the scenario's own; else the weights', else the profile's
         std::optional<int> classes;              // likewise
         std::optional<std::string> weights;      // path of a weights file; none: He-initialised from the seed
+        std::optional<std::string> model;        // path of the model that `weights` was imported from
         std::optional<Calibration> calibration;  // of an int8 network
         ConvolutionPolicy convolutions = ConvolutionPolicy::standard;
 
+        // What `weights` is called: as the scenario names it.
+        std::string const& named_weights() const { return model ? *model : *weights; }
         // The profile with the section's input and classes.
         NetworkProfile wanted_profile() const {
             auto wanted = profile;

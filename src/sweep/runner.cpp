@@ -54,8 +54,8 @@ std::string last_line(std::string_view text) {
 }
 
 std::string weights_of(Resolved const& resolved) {
-    auto const& weights = resolved.scenario.network.weights;
-    return weights ? " " + *weights : "";
+    auto const& network = resolved.scenario.network;
+    return network.weights ? " " + network.named_weights() : "";
 }
 
 class Runner {

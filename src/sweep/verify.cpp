@@ -17,7 +17,7 @@ std::string verified_digest(std::filesystem::path const& trace, Resolved const& 
         auto const& provenance = reader.header().provenance;
         if (provenance.scenario != config::scenario_text(point.scenario)) throw refuse("it is of another scenario");
         if (!point.weights_hash.empty() && provenance.weights_hash != point.weights_hash)
-            throw refuse("it is of other weights: " + *point.scenario.network.weights +
+            throw refuse("it is of other weights: " + point.scenario.network.named_weights() +
                          " was changed while the sweep ran; start the sweep again");
         if (point.convolutions && provenance.convolutions != *point.convolutions)
             throw refuse("it was computed by another profile of this host: `skipstone bench` changed that while the "

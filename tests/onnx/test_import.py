@@ -53,7 +53,7 @@ class Import(ProgramTest):
 
     def test_what_is_written_is_told(self):
         out, said = self.imported()
-        self.assertIn("model, 3 operators in 1 blocks", said)
+        self.assertIn("model, 3 operators in 1 block (0", said)
         self.assertIn("54 parameters", said)
         self.assertIn("input [N, 3, 8, 6], output [N, 2, 1, 1]", said)
         self.assertIn("outputs that are left out: r", said)
@@ -92,7 +92,8 @@ class Import(ProgramTest):
                 logits.append(file["logits"][:].reshape(-1))
         self.assertFalse(numpy.allclose(*logits))
         for options in (("--mean", "0.5"), ("--std", "1,1"), ("--std", "0,1,1"), ("--range", "7"), ("--mean", "a,b,c")):
-            self.skipstone("import", "model.onnx", "-o", "x.h5", "--input", "8x6", "--output", "y", *options, code=2)
+            error = self.skipstone("import", "model.onnx", "-o", "x.h5", "--input", "8x6", "--output", "y", *options, code=2).err
+            self.assertRegex(error, f"^(skipstone: )?{options[0]}")
             self.assertFalse((self.folder / "x.h5").exists())
 
     def test_a_file_that_is_there_is_replaced_with_force_alone(self):
@@ -133,10 +134,15 @@ class Kept(ProgramTest):
         self.write("model.onnx", gemm(floats("w", (4, 3))))
         for words in (("networks", "model.onnx"), ("check", "model.onnx"), ("bench", "--no-keep", "--passes", "1", "--network", "./model.onnx")):
             self.skipstone(*words)
+        self.assertIn("model.onnx: values in", self.skipstone("networks", "model.onnx").out)
         scenario = self.scenario({"network.profile": None, "network.weights": self.path("model.onnx"), "accuracy.table": "none", "rounds.count": 1})
+        named = f'weights = "{self.path("model.onnx")}"\n'
+        self.assertIn(named, self.skipstone("run", scenario, "--print-config").out)
         for ranks in (None, 3):
             self.skipstone("run", scenario, "-o", "t.h5", "--force", **({"ranks": ranks} if ranks else {}))
             self.assertIn("right", self.skipstone("check", "t.h5").out)
+            with h5py.File(self.path("t.h5")) as file:
+                self.assertIn(named, file["provenance"].attrs["scenario"])
 
 
 if __name__ == "__main__":
