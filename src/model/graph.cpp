@@ -216,7 +216,7 @@ bool can_be_negative(Operation const& operation, bool some) {
                        using enum op::Activation::Kind;
                        switch (a.kind) {
                            case clip:
-                               return a.alpha < 0 && some;
+                               return (a.alpha < 0 && some) || a.beta < 0;
                            case sigmoid:
                            case hard_sigmoid:
                            case square_root:

@@ -197,9 +197,12 @@ BOOST_AUTO_TEST_CASE(only_what_a_relu_gives_is_never_negative) {
     auto const a = builder.add("a", conv(4), {TensorId(0)});
     auto const r = builder.add("r", op::Relu{}, {a});
     auto const p = builder.add("p", op::MaxPool{square_window(2, 2, 0)}, {r});
-    auto const b = builder.add("b", conv(4), {p});
+    // It gives nothing above −1.
+    auto const below =
+        builder.add("below", op::Activation{.kind = op::Activation::Kind::clip, .alpha = -2, .beta = -1}, {p});
+    auto const b = builder.add("b", conv(4), {below});
     auto const graph = std::move(builder).finish(b);
-    for (auto const tensor : {TensorId(0), a, b}) BOOST_TEST(graph.at(tensor).is_negative_somewhere);
+    for (auto const tensor : {TensorId(0), a, below, b}) BOOST_TEST(graph.at(tensor).is_negative_somewhere);
     for (auto const tensor : {r, p}) BOOST_TEST(!graph.at(tensor).is_negative_somewhere);
 }
 

@@ -142,7 +142,7 @@ class Kept(ProgramTest):
             self.skipstone("run", scenario, "-o", "t.h5", "--force", **({"ranks": ranks} if ranks else {}))
             self.assertIn("right", self.skipstone("check", "t.h5").out)
             with h5py.File(self.path("t.h5")) as file:
-                self.assertIn(named, file["provenance"].attrs["scenario"])
+                self.assertIn(named.encode(), file["provenance"].attrs["scenario"])
 
 
 if __name__ == "__main__":
