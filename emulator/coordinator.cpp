@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include "units/error.hpp"
@@ -16,13 +14,14 @@ namespace {
 
 constexpr double first_pause_s = 20e-6;
 constexpr double longest_pause_s = 1e-3;
-constexpr double idle_pause_s = 5e-3;         // while a round runs under the wall clock, or messages wake
-constexpr std::size_t images_in_flight = 64;  // bounds the memory that waiting requests take
+constexpr double idle_pause_s = 5e-3;          // while a round runs under the wall clock, or messages wake
+constexpr std::size_t tensors_in_flight = 64;  // bounds the memory that waiting requests take
+constexpr std::size_t all_at_once = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t rounds_in_flight = 64;
 
-HopOrder order_of(timeline::HopTimes const& hop) {
-    if (!hop.moved) return {};
-    return {1, hop.begin.value(), hop.end.value(), hop.arrival.value()};
+// A rehearsal's requests may end with a tensor that is no logits.
+std::span<float const> values_of(Tensor const& tensor) {
+    return tensor.type() == ElementType::float32 ? tensor.values() : std::span<float const>();
 }
 
 int largest(std::span<float const> logits) {
@@ -42,24 +41,24 @@ Coordinator::Coordinator(Transport& transport, HostClock const& clock, Waker& wa
       offsets_(static_cast<std::size_t>(transport.size()), 0.0),
       backlog_(static_cast<std::size_t>(transport.size()), 0.0) {}
 
-Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int rounds, ImageSupply const& images,
+Coordinator::Outcome Coordinator::run(NextRound const& next, int rounds, ImageSupply const& images,
                                       ResultSink const& sink, LogitsSink const& logits) {
     bool const wall = settings_.clock == ClockKind::wall;
     std::size_t const window = wall || !nodes_have_work() ? 1 : rounds_in_flight;
     int planned = 0, next_to_commit = 0;
     while (next_to_commit < rounds) {
         if (stop_) return Outcome::interrupted;
-        while (planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight && !stop_) {
-            auto round = next_round(course);
+        while (planned < rounds && flights_.size() < window && outstanding_ < tensors_in_flight && !stop_) {
+            auto round = next_round(next);
             if (!round) return Outcome::interrupted;
             auto& flight = flights_[planned++] = prepare(std::move(*round), Requests::whole);
             if (!nodes_have_work()) continue;
-            if (wall) send_images(flight, images, flight.images_to_send.size());
+            if (wall) send_images(flight, images, all_at_once);
             dispatch(flight);
             if (wall) start_wall_round(flight);
             if (!wall) break;  // look at the messages between two rounds
         }
-        for (auto& [number, flight] : flights_) send_images(flight, images, images_in_flight);
+        for (auto& [number, flight] : flights_) send_images(flight, images, tensors_in_flight);
         bool progress = pump(logits);
         for (auto it = flights_.find(next_to_commit); it != flights_.end() && it->second.complete();
              it = flights_.find(next_to_commit)) {
@@ -69,7 +68,7 @@ Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int
             ++next_to_commit;
             progress = true;
         }
-        bool const may_plan = planned < rounds && flights_.size() < window && outstanding_images_ < images_in_flight;
+        bool const may_plan = planned < rounds && flights_.size() < window && outstanding_ < tensors_in_flight;
         if (progress || may_plan) {
             pause_ = first_pause_s;
             continue;
@@ -81,40 +80,12 @@ Coordinator::Outcome Coordinator::run(std::shared_ptr<Course> const& course, int
     return Outcome::finished;
 }
 
-namespace {
-
-// What of a round ends within so many seconds: jobs without their later tasks. Events stay, those that nobody plays,
-// too.
-RoundCourse beginning_of(RoundCourse round, Seconds longest) {
-    Seconds const end = round.state.start + longest;
-    std::vector<timeline::Job> jobs;
-    std::vector<timeline::JobTimes> times;
-    for (std::size_t j = 0; j < round.jobs.size(); ++j) {
-        auto& job = round.jobs[j];
-        auto& played = round.times.jobs[j];
-        auto const later = std::ranges::find_if(played.tasks, [&](auto const& task) { return task.end > end; });
-        auto const tasks = static_cast<std::size_t>(later - played.tasks.begin());
-        if (tasks == 0) continue;
-        job.tasks.resize(tasks);
-        played.tasks.resize(tasks);
-        played.hops.resize(tasks);
-        jobs.push_back(std::move(job));
-        times.push_back(std::move(played));
-    }
-    round.jobs = std::move(jobs);
-    round.times.jobs = std::move(times);
-    return round;
-}
-
-}  // namespace
-
-std::vector<double> Coordinator::rehearse(std::shared_ptr<Course> const& course, ImageSupply const& images,
-                                          Seconds longest) {
-    if (!rehearsed_) rehearsed_ = next_unless(course, stop_);
+std::vector<double> Coordinator::rehearse(NextRound const& next, ImageSupply const& images, Seconds longest) {
+    if (!rehearsed_) rehearsed_ = next();
     if (!rehearsed_) return {};
     auto const round = rehearsed_->state.round.value();
     auto& flight = flights_[round] = prepare(beginning_of(*rehearsed_, longest), Requests::cut_short);
-    send_images(flight, images, flight.images_to_send.size());
+    send_images(flight, images, all_at_once);
     dispatch(flight);
     start_wall_round(flight);
     next_start_ = 0;
@@ -130,9 +101,9 @@ std::vector<double> Coordinator::rehearse(std::shared_ptr<Course> const& course,
     return late;
 }
 
-std::optional<RoundCourse> Coordinator::next_round(std::shared_ptr<Course> const& course) {
+std::optional<RoundCourse> Coordinator::next_round(NextRound const& next) {
     if (rehearsed_) return std::exchange(rehearsed_, std::nullopt);
-    return next_unless(course, stop_);
+    return next();
 }
 
 // ---- before a round ----
@@ -148,7 +119,7 @@ std::vector<int> Coordinator::share_devices(RoundCourse const& course) {
     }
     std::vector<double> work(settings_.devices, 0.0);
     for (auto const& job : course.jobs)
-        for (auto const& task : job.tasks) work[task.device.index()] += static_cast<double>(task.macs.value());
+        for (auto const& task : job.work.tasks) work[task.device.index()] += static_cast<double>(task.macs.value());
     std::vector<std::size_t> order(settings_.devices);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, [&](auto a, auto b) { return work[a] > work[b]; });
@@ -163,78 +134,48 @@ std::vector<int> Coordinator::share_devices(RoundCourse const& course) {
 
 Coordinator::Flight Coordinator::prepare(RoundCourse course, Requests requests) {
     Flight flight;
-    flight.result.host_start_s = flight.result.host_end_s = since_start();
-    flight.result.predicted.assign(course.state.requests.size(), -1);
-    if (!nodes_have_work()) {
-        flight.result.course = std::move(course);
-        return flight;
-    }
-    auto const node_of = share_devices(course);
-    flight.orders.resize(static_cast<std::size_t>(transport_.size()));
-    auto const round = course.state.round.value();
-    for (std::size_t j = 0; j < course.jobs.size(); ++j) {
-        auto const& job = course.jobs[j];
-        auto const& times = course.times.jobs[j];
-        auto const request = job.request.value();
-        auto const first_node = node_of[job.tasks.front().device.index()];
-        bool const image_moves = times.hops.front().moved;
-        flight.image_node.push_back(image_moves ? node_of[job.source->index()] : first_node);
-        flight.image_step.push_back(image_moves ? -1 : 0);
-        if (image_moves) {
-            TaskOrder image{.round = round, .device = job.source->value(), .request = request, .step = -1};
-            image.to_node = first_node;
-            image.out = order_of(times.hops.front());
-            flight.orders[static_cast<std::size_t>(node_of[job.source->index()])].push_back(image);
-        }
-        for (std::size_t t = 0; t < job.tasks.size(); ++t) {
-            auto const& task = job.tasks[t];
-            TaskOrder order{.round = round,
-                            .device = task.device.value(),
-                            .request = request,
-                            .step = static_cast<std::int32_t>(t)};
-            order.block = task.block.value();
-            order.mode = static_cast<std::int32_t>(task.mode);
-            order.previous_block = t == 0 ? -1 : job.tasks[t - 1].block.value();
-            order.begin_s = times.tasks[t].begin.value();
-            order.end_s = times.tasks[t].end.value();
-            order.in = order_of(times.hops[t]);
-            if (t + 1 < job.tasks.size()) {
-                order.to_node = node_of[job.tasks[t + 1].device.index()];
-                order.out = order_of(times.hops[t + 1]);
-            } else {
-                order.ends_network = requests == Requests::whole;
-            }
-            flight.orders[static_cast<std::size_t>(node_of[task.device.index()])].push_back(order);
-        }
+    auto& result = flight.result;
+    result.host_start_s = result.host_end_s = since_start();
+    result.predicted.assign(course.state.requests.size(), -1);
+    result.course = std::move(course);
+    if (!nodes_have_work()) return flight;
+    auto const& round = result.course;
+    flight.stamped = StampedEvents(round.events);
+    flight.orders =
+        orders_of(round, share_devices(round), transport_.size(), settings_.blocks, requests, settings_.clock);
+    flight.tensors.assign(round.state.requests.size(), 0);
+    for (std::size_t j = 0; j < round.jobs.size(); ++j) {
+        flight.tensors.at(round.jobs[j].request.index()) = flight.orders.tensors[j];
         flight.images_to_send.push_back(j);
     }
-    flight.logits_left = course.jobs.size();
-    flight.result.course = std::move(course);
+    flight.logits_left = round.jobs.size();
     return flight;
 }
 
-void Coordinator::send_images(Flight& flight, ImageSupply const& images, std::size_t limit) {
-    while (!flight.images_to_send.empty() && outstanding_images_ < std::max(limit, std::size_t{1})) {
+void Coordinator::send_images(Flight& flight, ImageSupply const& images, std::size_t most_tensors) {
+    while (!flight.images_to_send.empty() && (outstanding_ == 0 || outstanding_ < most_tensors)) {
         auto const j = flight.images_to_send.front();
         flight.images_to_send.pop_front();
         auto const& course = flight.result.course;
-        auto const& job = course.jobs[j];
-        auto const& request = course.state.requests[job.request.index()];
-        TensorHeader const header{course.state.round.value(), job.request.value(), flight.image_step[j], {}};
-        auto image = settings_.kernels ? images(request.image) : Tensor();
-        ++outstanding_images_;
-        transport_.send(flight.image_node[j], Tag::tensor, pack_tensor(header, std::move(image)));
+        auto const request = course.jobs[j].request;
+        auto picture = settings_.kernels ? images(course.state.requests[request.index()].image) : Tensor();
+        outstanding_ += flight.orders.tensors[j];
+        auto const& targets = flight.orders.images[j];
+        for (auto const& target : targets) {
+            bool const is_last = &target == &targets.back();
+            auto copy = is_last || picture.empty() ? std::move(picture) : picture.clone();
+            TensorName const name{course.state.round.value(), request.value(), target.task, {}};
+            transport_.send(target.node, Tag::tensor, pack_tensor({name}, std::move(copy)));
+        }
     }
 }
 
 void Coordinator::dispatch(Flight& flight) {
-    auto const round = flight.result.course.state.round.value();
-    for (std::size_t node = 1; node < flight.orders.size(); ++node) {
-        auto const& orders = flight.orders[node];
+    for (std::size_t node = 1; node < flight.orders.nodes.size(); ++node) {
+        auto const& orders = flight.orders.nodes[node];
         if (orders.empty()) continue;
         ++flight.reports_left;
-        OrdersHeader const header{round};
-        transport_.send(static_cast<int>(node), Tag::orders, pack(header, std::span<TaskOrder const>(orders)));
+        transport_.send(static_cast<int>(node), Tag::orders, pack_orders(orders));
     }
 }
 
@@ -248,8 +189,8 @@ void Coordinator::start_wall_round(Flight& flight) {
     flight.result.host_start_s = start - run_start_;
     auto const& course = flight.result.course;
     next_start_ = start + (course.next_start - course.state.start).value() * settings_.dilation;
-    for (std::size_t node = 1; node < flight.orders.size(); ++node)
-        if (!flight.orders[node].empty())
+    for (std::size_t node = 1; node < flight.orders.nodes.size(); ++node)
+        if (!flight.orders.nodes[node].empty())
             transport_.send(static_cast<int>(node), Tag::go,
                             pack(Go{flight.result.course.state.round.value(), start + offsets_[node],
                                     flight.result.course.state.start.value(), settings_.dilation}));
@@ -299,11 +240,12 @@ bool Coordinator::pump(LogitsSink const& logits) {
                 break;
             case Tag::logits: {
                 auto const [header, tensor] = unpack_tensor(std::move(message->payload));
-                auto& flight = flights_.at(header.round);
+                auto& flight = flights_.at(header.name.round);
+                auto const request = static_cast<std::size_t>(header.name.request);
                 --flight.logits_left;
-                --outstanding_images_;
-                flight.result.predicted.at(static_cast<std::size_t>(header.request)) = largest(tensor.values());
-                if (logits) logits(header.round, header.request, tensor.values());
+                outstanding_ -= flight.tensors.at(request);
+                flight.result.predicted.at(request) = largest(values_of(tensor));
+                if (logits) logits(header.name.round, header.name.request, values_of(tensor));
                 break;
             }
             case Tag::measured:
@@ -335,24 +277,10 @@ bool Coordinator::wait_for(std::function<bool()> const& condition, LogitsSink co
 
 void Coordinator::take_report(int peer, Buffer payload) {
     auto const header = unpack<ReportHeader>(payload);
-    auto const stamps = unpack_items<ReportHeader, Stamp>(payload);
     auto& flight = flights_.at(header.round);
-    auto& events = flight.result.course.events;
-    auto key = [](auto const& e) {
-        return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(e.request)) << 32) |
-               (static_cast<std::uint64_t>(static_cast<std::uint32_t>(e.block + 1)) << 4) |
-               static_cast<std::uint64_t>(e.kind);
-    };
-    std::unordered_map<std::uint64_t, Stamp const*> by_key;
-    for (auto const& stamp : stamps) by_key[key(stamp)] = &stamp;
     double const shift = -offsets_[static_cast<std::size_t>(peer)] - run_start_;
-    for (auto& event : events) {
-        if (event.kind == EventKind::wait || (event.flags & event_flags::failed)) continue;
-        auto const found = by_key.find(key(event));
-        if (found == by_key.end()) continue;
-        event.host_begin_s = found->second->host_begin_s + shift;
-        event.host_end_s = found->second->host_end_s + shift;
-    }
+    for (Stamp const& stamp : unpack_items<ReportHeader, Stamp>(payload))
+        flight.stamped.set(flight.result.course.events, stamp, shift);
     flight.result.kernel_s += header.kernel_s;
     --flight.reports_left;
     if (auto const handed = handed_over_.find({header.round, peer}); handed != handed_over_.end()) {

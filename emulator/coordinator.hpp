@@ -6,37 +6,23 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "emulator/course.hpp"
 #include "emulator/host_clock.hpp"
+#include "emulator/orders.hpp"
 #include "emulator/protocol.hpp"
+#include "emulator/round_result.hpp"
+#include "emulator/stamped_events.hpp"
 #include "emulator/transport.hpp"
 
 namespace skipstone::emulator {
 
-// How a rank's clock relates to rank 0's: its reading minus ours, and how much that may be wrong.
-struct ClockReading {
-    int rank = 0;
-    double offset_s = 0, uncertainty_s = 0;
-};
-
-// A round after it ran: course.events carry host times and flags.
-struct RoundResult {
-    RoundCourse course;
-    double host_start_s = 0, host_end_s = 0;  // on rank 0's clock, since the run's start
-    std::vector<int> predicted;               // class with the largest logit, per request; −1: none
-    std::vector<ClockReading> clocks;         // wall clock only
-    double kernel_s = 0;                      // host time inside kernels, all ranks
-    double stalled_s = 0;                     // host time that rank 0 stood still
-};
-
-// Rank 0: takes rounds from the course, has the nodes run them, and hands the results on in order. Under the virtual
-// clock rounds overlap on the host, because nothing in a course depends on what kernels compute. Uses nodes 1 … size−1
-// of the transport.
+// Rank 0: takes rounds as they are planned, has the nodes run them, and hands the results on in order. Under the
+// virtual clock rounds overlap on the host, because nothing in a course depends on what kernels compute. Uses nodes 1 …
+// size−1 of the transport.
 class Coordinator {
   public:
     struct Settings {
@@ -44,7 +30,10 @@ class Coordinator {
         double dilation = 1;
         bool kernels = true;
         std::size_t devices = 0;
+        std::size_t blocks = 0;  // of the network
     };
+    // The next round (next_unless); nothing: interrupted.
+    using NextRound = std::function<std::optional<RoundCourse>()>;
     // The preprocessed image of the run's n-th request, [1,H,W,3].
     using ImageSupply = std::function<Tensor(std::int64_t image)>;
     using ResultSink = std::function<void(RoundResult&&)>;
@@ -63,13 +52,13 @@ class Coordinator {
     Speed measure_blocks();
     void set_dilation(double dilation) { settings_.dilation = dilation; }
 
-    // Plays the beginning of the course's first round, so many emulated seconds of it, and says how late its events
+    // Plays the beginning of the first round, so many emulated seconds of it, and says how late its events
     // were: lateness as in /events. run() then begins with that round. Empty: nothing to play, or interrupted.
-    std::vector<double> rehearse(std::shared_ptr<Course> const& course, ImageSupply const& images, Seconds longest);
+    std::vector<double> rehearse(NextRound const& next, ImageSupply const& images, Seconds longest);
 
     enum class Outcome { finished, interrupted };
     // Throws EnvironmentError when a node fails. Interrupted while it plans: see next_unless.
-    Outcome run(std::shared_ptr<Course> const& course, int rounds, ImageSupply const& images, ResultSink const& sink,
+    Outcome run(NextRound const& next, int rounds, ImageSupply const& images, ResultSink const& sink,
                 LogitsSink const& logits);
     // Ends the nodes' serve(). Called by whoever has no more rounds.
     void stop_nodes();
@@ -77,24 +66,22 @@ class Coordinator {
   private:
     struct Flight {
         RoundResult result;
+        StampedEvents stamped;
+        RoundOrders orders;
         std::size_t reports_left = 0, logits_left = 0;
-        std::deque<std::size_t> images_to_send;      // indices of jobs
-        std::vector<std::vector<TaskOrder>> orders;  // per node
-        std::vector<int> image_node;                 // per job
-        std::vector<int> image_step;                 // per job: −1 when a source device sends it on
+        std::deque<std::size_t> images_to_send;  // indices of jobs
+        std::vector<std::size_t> tensors;        // per request, as RoundOrders::tensors
         bool complete() const { return reports_left == 0 && logits_left == 0 && images_to_send.empty(); }
     };
 
     // Ranks beyond one per device have nothing to do.
     int nodes() const { return std::min(transport_.size() - 1, static_cast<int>(settings_.devices)); }
     bool nodes_have_work() const { return settings_.kernels || settings_.clock == ClockKind::wall; }
-    std::optional<RoundCourse> next_round(std::shared_ptr<Course> const& course);
+    std::optional<RoundCourse> next_round(NextRound const& next);
     std::vector<int> share_devices(RoundCourse const& course);
-    // A rehearsal's requests end before their networks do.
-    enum class Requests { whole, cut_short };
     Flight prepare(RoundCourse course, Requests requests);
     void dispatch(Flight& flight);
-    void send_images(Flight& flight, ImageSupply const& images, std::size_t limit);
+    void send_images(Flight& flight, ImageSupply const& images, std::size_t most_tensors);
     void start_wall_round(Flight& flight);
     std::vector<ClockReading> synchronise();
     bool pump(LogitsSink const& logits);
@@ -115,7 +102,7 @@ class Coordinator {
     std::vector<double> backlog_;                        // per node: MACs handed over and not reported
     std::map<std::pair<int, int>, double> handed_over_;  // (round, node): MACs
     std::size_t ready_ = 0;
-    std::size_t outstanding_images_ = 0;
+    std::size_t outstanding_ = 0;  // tensors that requests under way may need at a time
     std::optional<Speed> measured_;
     std::optional<double> pong_;
     double next_start_ = 0;  // wall clock: host time before which no round begins (rounds.period)

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "model/event.hpp"
+#include "model/split.hpp"
 #include "model/tensor.hpp"
 #include "units/buffer.hpp"
 #include "units/error.hpp"
@@ -18,32 +21,87 @@
 // on the same kind of machine, so values travel as they lie in memory.
 namespace skipstone::emulator {
 
-// Times of a hop in model time, as the timeline has them.
-struct HopOrder {
-    std::int32_t moved = 0;
-    double begin_s = 0, end_s = 0, arrival_s = 0;  // as of the sender: serialisation, and when the tensor is there
+// A box of a tensor [1,H,W,C], half open; all zero: the whole tensor.
+struct Box {
+    std::int32_t h0 = 0, h1 = 0, w0 = 0, w1 = 0, c0 = 0, c1 = 0;
+
+    bool is_whole() const { return h1 == 0; }
+    Region region() const { return {{h0, h1}, {w0, w1}, {c0, c1}}; }
+    auto operator<=>(Box const&) const = default;
 };
 
-// One block that a device is to run, or (block −1) the image that a request's source device is to send.
+inline Box box_of(std::optional<Region> const& region) {
+    if (!region) return {};
+    return {region->h.begin, region->h.end, region->w.begin, region->w.end, region->c.begin, region->c.end};
+}
+
+// Who made a tensor, where no task did.
+inline constexpr std::int32_t image_task = -1;   // the image as tasks read it
+inline constexpr std::int32_t given_image = -2;  // the image as it comes from the coordinator, to be handed on
+
+// A tensor by who made it, and what of it this is.
+struct TensorName {
+    std::int32_t round = 0, request = 0, task = image_task;
+    Box box = {};
+
+    auto operator<=>(TensorName const&) const = default;
+};
+
+// One thing that a device is to do for a request: a task of its graph, or (task `image_task`) handing on the image.
+// What it reads and where its outcome goes is in the arrays of inputs and outputs.
 struct TaskOrder {
-    std::int32_t round = 0, device = 0, request = 0;
-    std::int32_t step = 0;  // place among the request's tasks; −1: the image
+    std::int32_t request = 0, task = image_task, device = 0;
     std::int32_t block = -1, mode = 1;
-    std::int32_t previous_block = -1;  // the last block that ran before; those between vanished
-    std::int32_t to_node = -1;         // who runs the next step; −1: this is the last one, its output are the logits
-    std::int32_t ends_network = 0;     // the last one of a whole request: all blocks behind it vanished
-    double begin_s = 0, end_s = 0;     // model time
-    HopOrder in = {}, out = {};        // the hop before and the one behind
+    std::int32_t split = 0, parts = 1, part = -1;  // as in Split; part −1: the whole block, computed or joined
+    // Blocks that vanished, half open: those applied to what it reads, and those applied to what it gives.
+    std::int32_t before_begin = 0, before_end = 0, after_begin = 0, after_end = 0;
+    std::int32_t first_input = 0, inputs = 0, first_output = 0, outputs = 0;
+    double begin_s = 0, end_s = 0;  // model time
+
+    Split way() const { return {static_cast<Split::Kind>(split), parts}; }
+    bool computes() const { return block >= 0; }
+    // It only passes on what it reads.
+    bool passes_on() const { return !computes() && after_begin == after_end; }
 };
 
-struct OrdersHeader {
+// A tensor that a task reads: the box `piece` of the output of `from_task` is what this node has, `read` is the box of
+// that piece which the task needs.
+struct InputOrder {
+    std::int32_t from_task = image_task;
+    Box piece = {}, read = {};
+};
+
+// Where the outcome of a task goes, besides tasks of this node.
+struct OutputOrder {
+    std::int32_t to_node = -1;   // −1: to the coordinator: these are the logits
+    std::int32_t transfer = -1;  // index into the orders' transfers: leaves when that begins; −1: at once
+    Box box = {};
+};
+
+// Wall clock: what the node sends or receives, and when. Names of events (/events).
+struct TransferOrder {
+    std::int32_t request = 0, from_task = image_task, block = -1, part = -1;  // whose output moves
+    EventKind kind = EventKind::transmit;
+    std::int32_t device = 0, peer = 0;
+    Box box = {};
+    double begin_s = 0, end_s = 0;  // model time
+};
+
+// What a node is to do in a round.
+struct Orders {
     std::int32_t round = 0;
+    std::vector<TaskOrder> tasks;
+    std::vector<InputOrder> inputs;
+    std::vector<OutputOrder> outputs;
+    std::vector<TransferOrder> transfers;
+
+    bool empty() const { return tasks.empty() && transfers.empty(); }
 };
 
-// Heads a tensor in its envelope: the input of a request's step.
+// Heads a tensor in its envelope.
 struct TensorHeader {
-    std::int32_t round = 0, request = 0, step = 0;
-    TensorShape shape;
+    TensorName name;
+    TensorShape shape = {};
     ElementType type = ElementType::float32;
 };
 static_assert(sizeof(TensorHeader) <= Tensor::envelope_bytes);
@@ -63,9 +121,10 @@ struct Pong {
     double host_s = 0;
 };
 
-// When something happened in real time, on the reporting node's clock.
+// When something happened in real time, on the reporting node's clock: an event by its device, request, block, part,
+// kind and peer.
 struct Stamp {
-    std::int32_t request = 0, block = 0;  // as in /events
+    std::int32_t device = -1, request = 0, block = 0, part = -1, peer = -1;
     EventKind kind = EventKind::compute;
     double host_begin_s = std::numeric_limits<double>::quiet_NaN();
     double host_end_s = std::numeric_limits<double>::quiet_NaN();
@@ -100,6 +159,9 @@ std::vector<Item> unpack_items(Buffer const& buffer) {
     if (!items.empty()) std::memcpy(items.data(), buffer.data() + sizeof(Header), buffer.size() - sizeof(Header));
     return items;
 }
+
+Buffer pack_orders(Orders const& orders);
+Orders unpack_orders(Buffer const& buffer);
 
 // A tensor as a message; with kernels off an empty shape travels: the envelope alone.
 inline Buffer pack_tensor(TensorHeader header, Tensor tensor) {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "emulator/coordinator.hpp"
+#include "emulator/round_result.hpp"
 #include "model/network.hpp"
 #include "model/scenario.hpp"
 #include "trace/schema.hpp"

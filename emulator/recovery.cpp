@@ -1,8 +1,12 @@
 #include "emulator/recovery.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <limits>
+#include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "model/cost_model.hpp"
@@ -11,16 +15,6 @@
 namespace skipstone::emulator {
 
 namespace {
-
-// Where the tensor is that a request goes on from; none: the image, and it is everywhere.
-std::optional<DeviceId> holder_of(timeline::Job const& job, timeline::Loss const& loss) {
-    return *loss.kept == 0 ? job.source : std::optional(job.tasks[*loss.kept - 1].device);
-}
-
-// The first block after what was kept.
-std::size_t first_block(timeline::Job const& job, timeline::Loss const& loss) {
-    return *loss.kept == 0 ? 0 : job.tasks[*loss.kept - 1].block.index() + 1;
-}
 
 void take(InstanceDevice& device, DeviceLoad const& load) {
     device.memory = std::max(Bytes(0), device.memory - load.memory);
@@ -81,54 +75,92 @@ Recovery::Recovery(Scenario const& scenario, Instance const& instance, PlanResul
     instance_.mend_links();
 }
 
-std::vector<timeline::Task> Recovery::operator()(timeline::Job const& job, timeline::Loss const& loss) {
-    for (Remedy const remedy : scenario_.faults.remedies) {
-        auto plan = remedy == Remedy::skip ? skip(job, loss) : replan(job, loss);
-        if (!plan) continue;
-        auto const earlier =
-            std::ranges::count_if(revisions_, [&](Revision const& r) { return r.request == job.request; });
-        revisions_.push_back({static_cast<int>(earlier) + 1, job.request, *plan});
-        in_vain_ = vain_work(job, loss);
-        accounted_[job.request.index()] = loss.in_vain.size();
-        plans_[job.request.index()] = *plan;
-        PlanResult one;
-        one.requests.push_back(*std::move(plan));
-        auto tasks = timeline::jobs_of(instance_, one, {loss.time}, loss.time).front().tasks;
-        tasks.erase(tasks.begin(), tasks.begin() + static_cast<std::ptrdiff_t>(*loss.kept));
-        return tasks;
-    }
+TaskGraph Recovery::operator()(timeline::Job const& job, timeline::Loss const& loss) {
+    auto const from = starts(job, loss);
+    for (Remedy const remedy : scenario_.faults.remedies)
+        for (Start const& start : from) {
+            auto plan = remedy == Remedy::skip ? skip(start, job, loss) : replan(start, job, loss);
+            if (!plan) continue;
+            auto const earlier =
+                std::ranges::count_if(revisions_, [&](Revision const& r) { return r.request == job.request; });
+            revisions_.push_back({static_cast<int>(earlier) + 1, job.request, *plan});
+            in_vain_ = vain_work(job, loss);
+            accounted_[job.request.index()] = loss.in_vain.size();
+            plans_[job.request.index()] = *plan;
+            return task_graph(instance_, *plan);
+        }
     return {};
+}
+
+// From where the request can go on, the best first: where a tensor is whole; or each device that could join the parts
+// that are kept.
+std::vector<Recovery::Start> Recovery::starts(timeline::Job const& job, timeline::Loss const& loss) const {
+    Start start{plans_[job.request.index()], *loss.kept, 0, job.source};
+    if (start.tasks == 0) return {start};
+    Task const& last = job.work.tasks[start.tasks - 1];
+    start.first = last.block.index() + 1;
+    start.holder = last.device;
+    if (last.is_whole()) return {start};
+    ++start.tasks;  // the parts of the block, and joining them
+    std::vector<std::pair<Seconds, Start>> ranked;
+    for (std::size_t d = 0; d < instance_.devices.size(); ++d) {
+        DeviceId const device(d);
+        if (lost(loss, device)) continue;
+        start.holder = start.plan.devices[last.block.index()] = device;
+        Seconds whole_at(0);
+        for (std::size_t t = *loss.kept; t-- > 0 && job.work.tasks[t].block == last.block;) {
+            DeviceId const part = job.work.tasks[t].device;
+            bool const cut = part != device && faults_.down(std::min(part, device), std::max(part, device), loss.time);
+            auto const way = instance_.blocks[last.block.index()].find(last.split);
+            auto const bytes = way->parts[static_cast<std::size_t>(job.work.tasks[t].part)].output_bytes;
+            whole_at = std::max(whole_at, cut ? Seconds(std::numeric_limits<double>::infinity())
+                                              : hop_time(instance_, bytes, part, device));
+        }
+        whole_at += join_time(instance_, last.block, last.split, device);
+        if (std::isfinite(whole_at.value()) && can_join(start, job, loss)) ranked.emplace_back(whole_at, start);
+    }
+    std::ranges::stable_sort(ranked, {}, &std::pair<Seconds, Start>::first);
+    std::vector<Start> result;
+    for (auto& [time, from] : ranked) result.push_back(std::move(from));
+    return result;
 }
 
 bool Recovery::lost(timeline::Loss const& loss, DeviceId device) const {
     return device == loss.device || faults_.down(device, loss.time);
 }
 
-std::optional<RequestPlan> Recovery::skip(timeline::Job const& job, timeline::Loss const& loss) const {
-    RequestPlan plan = plans_[job.request.index()];
-    std::size_t const first = first_block(job, loss);
-    bool goes_on = false;
-    for (std::size_t block = first; block < plan.devices.size(); ++block) {
+std::optional<RequestPlan> Recovery::skip(Start const& start, timeline::Job const& job,
+                                          timeline::Loss const& loss) const {
+    RequestPlan plan = start.plan;
+    bool goes_on = start.first == plan.devices.size();
+    for (std::size_t block = start.first; block < plan.devices.size(); ++block) {
         DeviceId& device = plan.devices[block];
         if (!device) continue;
-        if (!lost(loss, device)) {
+        auto const split = std::ranges::find(plan.splits, BlockId(block), &SplitBlock::block);
+        bool const part_lost = split != plan.splits.end() &&
+                               std::ranges::any_of(split->parts, [&](DeviceId part) { return lost(loss, part); });
+        if (!part_lost && !lost(loss, device)) {
             goes_on = true;
             continue;
         }
         if (!instance_.blocks[block].vanishes_when_dropped()) return std::nullopt;
         if (std::ranges::binary_search(plan.dropped, BlockId(block))) return std::nullopt;
         plan.dropped.insert(std::ranges::upper_bound(plan.dropped, BlockId(block)), BlockId(block));
+        if (split != plan.splits.end()) plan.splits.erase(split);
         device = DeviceId();
     }
     if (!goes_on) return std::nullopt;
-    PlanResult ahead;
-    ahead.requests.push_back(
-        {.admitted = true,
-         .dropped = from_block(plan.dropped, first),
-         .accuracy = 0,
-         .latency = {},
-         .devices = {plan.devices.begin() + static_cast<std::ptrdiff_t>(first), plan.devices.end()}});
-    if (!violations(rest_of(job, loss, first), ahead).empty()) return std::nullopt;
+    if (start.first < plan.devices.size()) {
+        PlanResult ahead;
+        auto& request = ahead.requests.emplace_back();
+        request.admitted = true;
+        request.dropped = from_block(plan.dropped, start.first);
+        request.devices.assign(plan.devices.begin() + static_cast<std::ptrdiff_t>(start.first), plan.devices.end());
+        for (SplitBlock const& split : plan.splits)
+            if (split.block.index() >= start.first)
+                request.splits.push_back({BlockId(split.block.index() - start.first), split.split, split.parts});
+        if (!violations(rest_of(start, job, loss), ahead).empty()) return std::nullopt;
+    }
     plan.accuracy = std::ranges::find(instance_.accuracy, plan.dropped, &DropOption::dropped)->accuracy;
     return plan;
 }
@@ -142,32 +174,59 @@ std::vector<Event> Recovery::vain_work(timeline::Job const& job, timeline::Loss 
     return work;
 }
 
-// The planning problem of one request's rest: blocks from `first` on, with what is left of the devices and links that
-// are there now.
-Instance Recovery::rest_of(timeline::Job const& job, timeline::Loss const& loss, std::size_t first) const {
-    RequestPlan const& plan = plans_[job.request.index()];
+// What is left of the devices when the other requests do what they are to do, and this one the first tasks of a plan.
+Instance Recovery::left_over(RequestPlan const& plan, std::size_t tasks, timeline::Job const& job,
+                             timeline::Loss const& loss) const {
     Instance rest = instance_;
-    // What the first tasks of a plan use.
-    auto const use = [&](TaskGraph const& graph, std::size_t tasks) {
-        auto const cost = request_cost(instance_, graph, tasks);
+    std::set<std::tuple<DeviceId, BlockId, Split, int>> parts;  // whose weights are there
+    // What the first tasks of a graph use.
+    auto const use = [&](TaskGraph const& graph, std::size_t first_tasks) {
+        auto const cost = request_cost(instance_, graph, first_tasks);
         for (std::size_t i = 0; i < cost.loads.size(); ++i) take(rest.devices[i], cost.loads[i]);
         if (rest.memory == MemoryModel::paper) return;
-        for (std::size_t t = 0; t < tasks; ++t) {
+        for (std::size_t t = 0; t < first_tasks; ++t) {
             Task const& task = graph.tasks[t];
             auto& device = rest.devices[task.device.index()];
+            bool const is_part = task.part >= 0;
+            if (is_part && !parts.emplace(task.device, task.block, task.split, task.part).second) continue;
             take(device, DeviceLoad{.memory = rest.weights_needed(task.device, task.block, task.weights)});
             if (task.split.is_whole()) device.holds.insert(task.block);
         }
     };
-    auto const use_all = [&](TaskGraph const& graph) { use(graph, graph.tasks.size()); };
-    for (std::size_t r = 0; r < plans_.size(); ++r)
-        if (plans_[r].admitted && r != job.request.index()) use_all(task_graph(instance_, plans_[r]));
-    use(task_graph(instance_, plan), *loss.kept);
+    for (std::size_t r = 0; r < plans_.size(); ++r) {
+        if (!plans_[r].admitted || r == job.request.index()) continue;
+        auto const graph = task_graph(instance_, plans_[r]);
+        use(graph, graph.tasks.size());
+    }
+    use(task_graph(instance_, plan), tasks);
     for (Event const& event : vain_work(job, loss)) take(rest.devices[static_cast<std::size_t>(event.device)], event);
+    return rest;
+}
+
+// Whether the devices have what moving the parts to the holder, and joining them there, takes.
+bool Recovery::can_join(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const {
+    auto const graph = task_graph(instance_, start.plan);
+    auto const with = request_cost(instance_, graph, start.tasks).loads;
+    auto const without = request_cost(instance_, graph, start.tasks - 1).loads;
+    auto const left = left_over(start.plan, start.tasks - 1, job, loss);
+    for (std::size_t i = 0; i < left.devices.size(); ++i)
+        if (with[i].macs - without[i].macs > left.devices[i].macs ||
+            with[i].energy - without[i].energy > left.devices[i].energy)
+            return false;
+    return true;
+}
+
+// The planning problem of one request's rest: blocks from `first` on, with what is left of the devices and links that
+// are there now.
+Instance Recovery::rest_of(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const {
+    RequestPlan const& plan = start.plan;
+    std::size_t const first = start.first;
+    Instance rest = left_over(plan, start.tasks, job, loss);
     rest.requests = 1;
-    rest.source = holder_of(job, loss);
+    rest.source = start.holder;
     if (first > 0) {
-        rest.input = hop_bytes(instance_, job.tasks[*loss.kept - 1].block).serialised;
+        BlockId const whole = task_graph(instance_, plan).tasks[start.tasks - 1].block;
+        rest.input = hop_bytes(instance_, whole).serialised;
         rest.before = instance_.blocks[first - 1].output;
     }
     rest.blocks.erase(rest.blocks.begin(), rest.blocks.begin() + static_cast<std::ptrdiff_t>(first));
@@ -176,6 +235,10 @@ Instance Recovery::rest_of(timeline::Job const& job, timeline::Loss const& loss,
             device.compute.erase(device.compute.begin(), device.compute.begin() + static_cast<std::ptrdiff_t>(first));
         auto const ahead = from_block({device.holds.begin(), device.holds.end()}, first);
         device.holds = {ahead.begin(), ahead.end()};
+        std::map<std::pair<BlockId, Split>, Seconds> parts;
+        for (auto const& [key, time] : device.part_compute)
+            if (key.first.index() >= first) parts[{BlockId(key.first.index() - first), key.second}] = time;
+        device.part_compute = std::move(parts);
     }
 
     // What the table knows of drops that go with those behind us. Planners expect an entry for dropping nothing; where
@@ -195,19 +258,22 @@ Instance Recovery::rest_of(timeline::Job const& job, timeline::Loss const& loss,
     return without_outages(std::move(rest), faults_, loss.time);
 }
 
-std::optional<RequestPlan> Recovery::replan(timeline::Job const& job, timeline::Loss const& loss) const {
-    std::size_t const first = first_block(job, loss);
-    Instance const rest = rest_of(job, loss, first);
+std::optional<RequestPlan> Recovery::replan(Start const& start, timeline::Job const& job,
+                                            timeline::Loss const& loss) const {
+    RequestPlan plan = start.plan;
+    if (start.first == plan.devices.size()) return plan;  // nothing is left to plan
+    Instance const rest = rest_of(start, job, loss);
     auto const result = planner::plan(scenario_.planner.name, rest, options_);
     RequestPlan const& ahead = result.requests.front();
     if (!ahead.admitted) return std::nullopt;
-    RequestPlan plan = plans_[job.request.index()];
-    plan.dropped.erase(std::ranges::lower_bound(plan.dropped, BlockId(first)), plan.dropped.end());
-    for (BlockId const block : ahead.dropped) plan.dropped.push_back(BlockId(block.index() + first));
-    std::ranges::copy(ahead.devices, plan.devices.begin() + static_cast<std::ptrdiff_t>(first));
+    auto const shifted = [&](BlockId block) { return BlockId(block.index() + start.first); };
+    plan.dropped.erase(std::ranges::lower_bound(plan.dropped, BlockId(start.first)), plan.dropped.end());
+    for (BlockId const block : ahead.dropped) plan.dropped.push_back(shifted(block));
+    std::ranges::copy(ahead.devices, plan.devices.begin() + static_cast<std::ptrdiff_t>(start.first));
+    std::erase_if(plan.splits, [&](SplitBlock const& split) { return split.block.index() >= start.first; });
+    for (SplitBlock const& split : ahead.splits)
+        plan.splits.push_back({shifted(split.block), split.split, split.parts});
     plan.accuracy = ahead.accuracy;
-    auto const next = std::ranges::find_if(ahead.devices, [](DeviceId device) { return bool(device); });
-    SKIPSTONE_ENSURE(next != ahead.devices.end() && !faults_.down(*next, loss.time));
     return plan;
 }
 

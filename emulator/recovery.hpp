@@ -21,21 +21,34 @@ struct Revision {
 // Decides how a request goes on that lost a device or a link: a timeline::Recover. Remedies in the order of the fault
 // model: `skip` drops the blocks that were to run on devices that are down or cut off, where the table knows the
 // accuracy of that, it is not below the threshold, and what is left of the devices suffices; `replan` plans what is left of the path with what the other plans
-// leave of the devices that are there, starting where the tensor is kept. Where neither helps, the request fails.
+// leave of the devices that are there, starting where the tensor is kept; where it is kept in parts, these are joined on
+// another device first. Where neither helps, the request fails.
 class Recovery {
   public:
     // The round's instance and plan; options and name of the planner. References must outlive this object.
     Recovery(Scenario const& scenario, Instance const& instance, PlanResult const& plan, RoundFaults const& faults,
              planner::Options const& options);
 
-    std::vector<timeline::Task> operator()(timeline::Job const& job, timeline::Loss const& loss);
+    TaskGraph operator()(timeline::Job const& job, timeline::Loss const& loss);
 
     std::vector<Revision> const& revisions() const { return revisions_; }
 
   private:
-    std::optional<RequestPlan> skip(timeline::Job const& job, timeline::Loss const& loss) const;
-    std::optional<RequestPlan> replan(timeline::Job const& job, timeline::Loss const& loss) const;
-    Instance rest_of(timeline::Job const& job, timeline::Loss const& loss, std::size_t first) const;
+    // What of a request is there to go on from: the first `tasks` tasks of its plan, behind which comes block `first`.
+    // The tensor is whole, on `holder`; none: it is the image, and every device has it.
+    struct Start {
+        RequestPlan plan;
+        std::size_t tasks = 0, first = 0;
+        std::optional<DeviceId> holder;
+    };
+
+    std::vector<Start> starts(timeline::Job const& job, timeline::Loss const& loss) const;
+    std::optional<RequestPlan> skip(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const;
+    std::optional<RequestPlan> replan(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const;
+    Instance left_over(RequestPlan const& plan, std::size_t tasks, timeline::Job const& job,
+                       timeline::Loss const& loss) const;
+    bool can_join(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const;
+    Instance rest_of(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const;
     std::vector<Event> vain_work(timeline::Job const& job, timeline::Loss const& loss) const;
     bool lost(timeline::Loss const& loss, DeviceId device) const;
 

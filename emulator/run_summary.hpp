@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "emulator/coordinator.hpp"
+#include "emulator/round_result.hpp"
 #include "model/scenario.hpp"
 #include "units/proportion.hpp"
 

@@ -148,13 +148,14 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     auto const& scenario = stage.scenario;
     Coordinator coordinator(transport, clock, waker,
                             {scenario.emulation.clock, scenario.emulation.dilation.value_or(1),
-                             scenario.emulation.kernels, scenario.fleet.size()},
+                             scenario.emulation.kernels, scenario.fleet.size(), stage.network.size()},
                             run_start, stop_requested());
     struct StopNodes {  // whatever happens, the nodes are told to end
         Coordinator& coordinator;
         ~StopNodes() { coordinator.stop_nodes(); }
     } const stop_nodes{coordinator};
     auto const course = std::make_shared<Course>(scenario, stage.network);
+    auto const next = [&] { return next_unless(course, stop_requested()); };
     double dilation = scenario.emulation.clock == ClockKind::wall ? scenario.emulation.dilation.value_or(1) : 1;
     if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
         auto const known = profiled_blocks(stage);
@@ -170,7 +171,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
             dilation = rehearsed_dilation(dilation, [&](double tried) {
                 coordinator.set_dilation(tried);
                 return coordinator.rehearse(
-                    course, [&](std::int64_t image) { return images.image(image); }, Seconds(rehearsal_s / tried));
+                    next, [&](std::int64_t image) { return images.image(image); }, Seconds(rehearsal_s / tried));
             });
         }
         coordinator.set_dilation(dilation);
@@ -197,7 +198,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     Coordinator::Outcome outcome{};
     try {
         outcome = coordinator.run(
-            course, scenario.rounds.count, [&](std::int64_t image) { return images.image(image); }, take,
+            next, scenario.rounds.count, [&](std::int64_t image) { return images.image(image); }, take,
             scenario.emulation.kernels ? Coordinator::LogitsSink(notice_first) : nullptr);
     } catch (...) {
         writer.finish(trace::Ended::failed);

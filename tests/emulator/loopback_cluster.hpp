@@ -71,8 +71,9 @@ struct ClusterOptions {
     std::atomic<bool> const* stop = nullptr;
     // Stands between a node and its transport.
     std::function<std::unique_ptr<emulator::Transport>(std::unique_ptr<emulator::Transport>)> wrap = {};
-    std::optional<Seconds> rehearse = {};  // so many emulated seconds, before the run
-    std::vector<double>* late = nullptr;   // what the rehearsal said
+    std::optional<Seconds> rehearse = {};        // so many emulated seconds, before the run
+    std::vector<double>* late = nullptr;         // what the rehearsal said
+    emulator::Coordinator::NextRound next = {};  // in place of a course's rounds
     ExecutorMaker executor = [](Network const& network) { return std::make_unique<HashExecutor>(network); };
 };
 
@@ -105,18 +106,20 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
     ClusterRun run;
     Coordinator coordinator(
         *transport, clock, waker,
-        {scenario.emulation.clock, options.dilation, scenario.emulation.kernels, scenario.fleet.size()}, clock.now(),
-        options.stop ? *options.stop : never);
+        {scenario.emulation.clock, options.dilation, scenario.emulation.kernels, scenario.fleet.size(), network.size()},
+        clock.now(), options.stop ? *options.stop : never);
     auto const course = std::make_shared<Course>(scenario, network);
+    Coordinator::NextRound const next =
+        options.next ? options.next : [&, course] { return next_unless(course, options.stop ? *options.stop : never); };
     auto join = [&] {
         coordinator.stop_nodes();
         for (auto& thread : threads) thread.join();
     };
     auto const images = [&](std::int64_t image) { return numbered_image(network, image); };
     try {
-        if (options.rehearse) *options.late = coordinator.rehearse(course, images, *options.rehearse);
+        if (options.rehearse) *options.late = coordinator.rehearse(next, images, *options.rehearse);
         run.outcome = coordinator.run(
-            course, scenario.rounds.count, images,
+            next, scenario.rounds.count, images,
             [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
             [&](int round, int request, std::span<float const> logits) {
                 run.logits[{round, request}].assign(logits.begin(), logits.end());

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "emulator/mpi_transport.hpp"
-#include "loopback_cluster.hpp"
+#include "split_rounds.hpp"
 #include "world.hpp"
 
 using namespace skipstone;
@@ -11,8 +11,10 @@ using namespace skipstone::test;
 
 namespace {
 
-// The scenario on the ranks of the world; results on rank 0. Rank i's clock is i · shift ahead. Collective.
-ClusterRun run_ranks(Scenario const& scenario, double dilation, double shift) {
+// The scenario on the ranks of the world; results on rank 0. Rank i's clock is i · shift ahead. rounds: in place of the
+// scenario's own. Collective.
+ClusterRun run_ranks(Scenario const& scenario, double dilation, double shift,
+                     Coordinator::NextRound const& rounds = nullptr) {
     Network const network(scenario.network.profile);
     HostClock const clock(world().rank() * shift);
     Doorbells const bells(world());
@@ -27,11 +29,12 @@ ClusterRun run_ranks(Scenario const& scenario, double dilation, double shift) {
         } else {
             std::atomic<bool> const never{false};
             Coordinator coordinator(transport, clock, waker,
-                                    {scenario.emulation.clock, dilation, true, scenario.fleet.size()}, clock.now(),
-                                    never);
+                                    {scenario.emulation.clock, dilation, true, scenario.fleet.size(), network.size()},
+                                    clock.now(), never);
             auto const course = std::make_shared<Course>(scenario, network);
             run.outcome = coordinator.run(
-                course, scenario.rounds.count, [&](std::int64_t image) { return numbered_image(network, image); },
+                rounds ? rounds : [&] { return next_unless(course, never); }, scenario.rounds.count,
+                [&](std::int64_t image) { return numbered_image(network, image); },
                 [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
                 [&](int round, int request, std::span<float const> logits) {
                     run.logits[{round, request}].assign(logits.begin(), logits.end());
@@ -61,6 +64,32 @@ BOOST_AUTO_TEST_CASE(gives_the_same_logits_and_times_as_one_process) {
         BOOST_TEST((ranks.results[i].course.battery == alone.results[i].course.battery));
         BOOST_TEST((ranks.results[i].predicted == alone.results[i].predicted));
     }
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_blocks_are_computed_and_joined_on_other_ranks) {
+    if (world().size() == 1) return;
+    auto scenario = small_scenario(7);
+    scenario.rounds.count = 4;
+    Network const network(scenario.network.profile);
+    auto const rounds = random_split_rounds(scenario, network, scenario.rounds.count, 5, 60);
+    auto const run = run_ranks(scenario, 1, 0, in_turn(rounds));
+    if (world().rank() != 0) return;
+    BOOST_TEST((run.logits == whole_logits(rounds, network)));
+}
+
+BOOST_AUTO_TEST_CASE(the_wall_clock_moves_parts_between_ranks) {
+    if (world().size() == 1) return;
+    auto scenario = small_scenario(world().size() - 1);
+    scenario.rounds.count = 1;
+    scenario.emulation.clock = ClockKind::wall;
+    Network const network(scenario.network.profile);
+    auto const rounds = random_split_rounds(scenario, network, 1, 2, 70);
+    auto const run = run_ranks(scenario, 1, 1000, in_turn(rounds));
+    if (world().rank() != 0) return;
+    BOOST_TEST((run.logits == whole_logits(rounds, network)));
+    for (auto const& event : run.results.at(0).course.events)
+        if (event.kind != EventKind::wait)
+            BOOST_TEST(std::abs(event.host_end_s - run.results[0].host_start_s - event.end_s) < 1);
 }
 
 BOOST_AUTO_TEST_CASE(draining_takes_what_nobody_waits_for) {
