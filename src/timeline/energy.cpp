@@ -2,7 +2,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "timeline/event_order.hpp"
+#include "timeline/event_rows.hpp"
 #include "timeline/timeline.hpp"
 #include "units/error.hpp"
 

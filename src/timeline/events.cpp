@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "timeline/event_order.hpp"
-#include "timeline/simulation.hpp"
+#include "timeline/event_rows.hpp"
 #include "timeline/timeline.hpp"
 #include "units/error.hpp"
 
@@ -15,6 +14,7 @@ struct Expected {
     Seconds begin, end, arrival;
     RequestId request;
     BlockId block;  // none: it was lost, and nobody knows any more what it was expected for
+    std::int16_t part = -1;
 };
 
 // Appends the intervals in which a device that does not compute expects the input of a task of a request that has
@@ -22,7 +22,7 @@ struct Expected {
 std::vector<Event> with_waits(std::vector<Event> events, std::vector<Expected> expected, DownTimes const& off,
                               Conditions const& conditions) {
     std::ranges::sort(expected, {}, [](Expected const& task) {
-        return std::tuple(task.device, task.begin, task.end, task.request, task.block);
+        return std::tuple(task.device, task.begin, task.end, task.request, task.block, task.part);
     });
     Seconds earliest{};  // arrival of a task that runs now or later, on this device
     for (std::size_t i = expected.size(); i-- > 0;) {
@@ -39,6 +39,7 @@ std::vector<Event> with_waits(std::vector<Event> events, std::vector<Expected> e
                               .request = task.request.value(),
                               .block = task.block.value(),
                               .kind = EventKind::wait,
+                              .part = task.part,
                               .begin_s = from.value(),
                               .end_s = to.value()});
     }
@@ -54,47 +55,42 @@ std::vector<Event> all_events(std::vector<Job> const& jobs, RoundTimes const& ti
         if (event.kind == EventKind::compute)
             expected.push_back({DeviceId(event.device), Seconds(event.begin_s), Seconds(event.end_s),
                                 Seconds(event.begin_s), RequestId(event.request), BlockId()});
-    std::size_t tasks = lost.size();
-    for (Job const& job : jobs) tasks += job.tasks.size();
-    events.reserve(4 * tasks);
+    std::size_t tasks = expected.size(), moves = 0;
+    for (Job const& job : jobs) {
+        tasks += job.work.tasks.size();
+        moves += job.work.moves.size();
+    }
+    events.reserve(lost.size() + 2 * (tasks + moves));
     expected.reserve(tasks);
     for (std::size_t j = 0; j < jobs.size(); ++j) {
         Job const& job = jobs[j];
-        SKIPSTONE_EXPECT(times.jobs[j].hops.size() == job.tasks.size() &&
-                         times.jobs[j].tasks.size() == job.tasks.size());
-        for (std::size_t t = 0; t < job.tasks.size(); ++t) {
-            Task const& task = job.tasks[t];
-            TaskTimes const& run = times.jobs[j].tasks[t];
-            HopTimes const& hop = times.jobs[j].hops[t];
-            if (hop.moved) {
-                Event transmit{.device = sender_of(job, t)->value(),
-                               .peer = task.device.value(),
-                               .round = conditions.round.value(),
-                               .request = job.request.value(),
-                               .block = moved_block(job, t).value(),
-                               .kind = EventKind::transmit,
-                               .flags = hop.retransmitted_packets > 0 ? event_flags::retransmitted : std::uint8_t(0),
-                               .begin_s = hop.begin.value(),
-                               .end_s = hop.end.value(),
-                               .bytes = moved_bytes(job, t).shared.value()};
-                Event receive = transmit;
-                std::swap(receive.device, receive.peer);
-                receive.kind = EventKind::receive;
-                receive.begin_s = (hop.begin + (hop.arrival - hop.end)).value();
-                receive.end_s = hop.arrival.value();
-                events.push_back(transmit);
-                events.push_back(receive);
-            }
+        JobTimes const& when = times.jobs[j];
+        SKIPSTONE_EXPECT(when.hops.size() == job.work.moves.size() && when.tasks.size() == job.work.tasks.size());
+        for (std::size_t m = 0; m < job.work.moves.size(); ++m) {
+            HopTimes const& hop = when.hops[m];
+            auto [transmit, receive] = transfer(job, job.work.moves[m], conditions.round);
+            if (hop.retransmitted_packets > 0) transmit.flags = receive.flags = event_flags::retransmitted;
+            transmit.begin_s = hop.begin.value();
+            transmit.end_s = hop.end.value();
+            receive.begin_s = (hop.begin + (hop.arrival - hop.end)).value();
+            receive.end_s = hop.arrival.value();
+            events.push_back(transmit);
+            events.push_back(receive);
+        }
+        for (std::size_t t = 0; t < job.work.tasks.size(); ++t) {
+            Task const& task = job.work.tasks[t];
+            TaskTimes const& run = when.tasks[t];
             events.push_back({.device = task.device.value(),
                               .round = conditions.round.value(),
                               .request = job.request.value(),
                               .block = task.block.value(),
                               .kind = EventKind::compute,
+                              .part = task.part,
                               .begin_s = run.begin.value(),
                               .end_s = run.end.value(),
                               .macs = task.macs.value()});
-            expected.push_back(
-                {task.device, run.begin, run.end, std::max(job.ready, task.assigned), job.request, task.block});
+            expected.push_back({task.device, run.begin, run.end, std::max(job.ready, task.assigned), job.request,
+                                task.block, task.part});
         }
     }
     events = with_waits(std::move(events), std::move(expected), off, conditions);
@@ -111,19 +107,10 @@ std::vector<Job> jobs_of(Instance const& instance, PlanResult const& plan, std::
     for (std::size_t r = 0; r < plan.requests.size(); ++r) {
         RequestPlan const& request = plan.requests[r];
         if (!request.admitted) continue;
-        Job job{.request = RequestId(r),
-                .ready = std::max(arrivals[r], earliest),
-                .source = instance.source,
-                .input = instance.input,
-                .tasks = {}};
-        for (skipstone::Task const& task : task_graph(instance, request).tasks)
-            job.tasks.push_back({.block = task.block,
-                                 .mode = task.mode,
-                                 .device = task.device,
-                                 .duration = task.duration,
-                                 .macs = task.macs,
-                                 .output = hop_bytes(instance, task.block)});
-        jobs.push_back(std::move(job));
+        jobs.push_back({.request = RequestId(r),
+                        .ready = std::max(arrivals[r], earliest),
+                        .source = instance.source,
+                        .work = task_graph(instance, request)});
     }
     return jobs;
 }

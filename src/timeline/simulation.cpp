@@ -34,48 +34,33 @@ std::int64_t lost_packets(std::int64_t packets, double loss, RandomStream stream
 }  // namespace
 
 Simulation::Simulation(std::vector<Job> const& jobs, Conditions const& conditions)
-    : jobs_(jobs), unfinished_(jobs.size()), conditions_(conditions), progress_(jobs.size()) {
+    : jobs_(jobs), unfinished_(jobs.size()), conditions_(conditions), requests_(jobs.size()) {
     SKIPSTONE_EXPECT(conditions.loss >= 0 && conditions.loss < 1);
     SKIPSTONE_EXPECT(conditions.jitter >= Seconds(0));
     std::vector<RequestId> requests;
-    times_.jobs.resize(jobs.size());
-    for (std::size_t j = 0; j < jobs.size(); ++j) {
-        SKIPSTONE_EXPECT(jobs[j].ready >= conditions.start && std::isfinite(jobs[j].ready.value()));
-        requests.push_back(jobs[j].request);
-        prepare_job(j);
-        wakes_.push({jobs[j].ready.value(), j, What::image_there});
+    requests.reserve(jobs.size());
+    std::size_t pieces = 0, feeds = 0;
+    for (Job const& job : jobs) {
+        SKIPSTONE_EXPECT(job.ready >= conditions.start && std::isfinite(job.ready.value()));
+        requests.push_back(job.request);
+        pieces += 1 + job.work.tasks.size() + job.work.moves.size();
+        feeds += job.work.feeds.size() + job.work.moves.size();
     }
     std::ranges::sort(requests);
     SKIPSTONE_EXPECT(std::ranges::adjacent_find(requests) == requests.end());
+    pieces_.reserve(pieces);
+    next_.reserve(feeds);
+    times_.jobs.resize(jobs.size());
+    for (std::size_t j = 0; j < jobs.size(); ++j) {
+        prepare_job(j, 0);
+        wakes_.push({jobs[j].ready.value(), static_cast<std::uint32_t>(j), jobs[j].request.value(), What::image_there});
+    }
 }
 
 Simulation::Simulation(std::vector<Job>& jobs, Conditions const& conditions, FaultHandling const& handling)
     : Simulation(jobs, conditions) {
     changing_jobs_ = &jobs;
     handling_ = &handling;
-}
-
-void Simulation::prepare_job(std::size_t j) {
-    SKIPSTONE_EXPECT(!job(j).tasks.empty());
-    if (job(j).source) make_room(*job(j).source);
-    for (Task const& task : job(j).tasks) {
-        SKIPSTONE_EXPECT(bool(task.device));
-        SKIPSTONE_EXPECT(task.duration >= Seconds(0) && std::isfinite(task.duration.value()));
-        make_room(task.device);
-    }
-    times_.jobs[j].hops.resize(job(j).tasks.size());
-    times_.jobs[j].tasks.resize(job(j).tasks.size());
-}
-
-void Simulation::make_room(DeviceId device) {
-    if (processors_.size() <= device.index()) processors_.resize(device.index() + 1, none);
-    auto& processor = processors_[device.index()];
-    if (processor == none) {
-        processor = servers_.all.size();
-        servers_.all.emplace_back();
-    }
-    if (conditions_.medium == Medium::radio && radios_.all.size() <= device.index())
-        radios_.all.resize(device.index() + 1);
 }
 
 RoundTimes Simulation::run() {
@@ -97,120 +82,122 @@ RoundTimes Simulation::run() {
     return std::move(times_);
 }
 
-std::pair<std::size_t, std::size_t> Simulation::radios_of(std::size_t j) const {
-    std::size_t const task = progress_[j].task;
-    return {sender_of(job(j), task)->index(), job(j).tasks[task].device.index()};
-}
-
 void Simulation::handle(Wake const& wake) {
-    if (wake.phase() == 1) return fail(wake);
-    std::size_t const j = wake.job;
-    Progress& progress = progress_[j];
-    if (wake.epoch != progress.epoch) return;
     switch (wake.what) {
         case What::image_there:
-            begin_hop(j, wake.time);
-            break;
-        case What::computed:
-            servers_.release(progress.server);
-            if (++progress.task < job(j).tasks.size()) {
-                begin_hop(j, wake.time);
-                break;
-            }
-            times_.jobs[j].finish = Seconds(wake.time);
-            progress.phase = Phase::done;
-            --unfinished_;
-            break;
-        case What::sent:
-            if (conditions_.medium == Medium::radio) {
-                auto const [from, to] = radios_of(j);
-                radios_.release(from);
-                radios_.release(to);
-            } else {
-                servers_.release(progress.server);
-            }
-            hop_times(j).arrival = Seconds(wake.time + progress.delay);
-            progress.phase = Phase::on_its_way;
-            wakes_.push({hop_times(j).arrival.value(), j, What::arrived, progress.epoch});
-            break;
-        case What::arrived:
-            begin_task(j, wake.time);
-            break;
-        case What::recover:
-            recover(j, wake.time);
-            break;
+            requests_[wake.subject].stage = Stage::under_way;
+            return go_on_from(requests_[wake.subject].first, wake.time);
+        case What::cannot_go_on:
+            return lose(wake.subject, DeviceId(wake.rank), wake.time);
         case What::device_fails:
         case What::link_fails:
+            return fail(wake);
+        case What::recover:
+            return recover(wake.subject, wake.time);
+        case What::computed:
+        case What::sent:
+        case What::arrived:
             break;
     }
-}
-
-void Simulation::begin_hop(std::size_t j, double now) {
-    Progress& progress = progress_[j];
-    HopTimes& times = hop_times(j);
-    times.ready = Seconds(now);
-    auto const from = sender_of(job(j), progress.task);
-    if (!from) {
-        times.arrival = times.ready;
-        begin_task(j, now);
+    Piece& piece = pieces_[wake.subject];
+    if (piece.phase == Phase::called_off) return;
+    if (wake.what != What::arrived) release(piece);
+    if (wake.what == What::sent) {
+        Seconds const arrival(wake.time + piece.delay);
+        hop_times(piece).arrival = arrival;
+        piece.phase = Phase::on_its_way;
+        wakes_.push({arrival.value(), wake.subject, 0, What::arrived});
         return;
     }
-    DeviceId const to = job(j).tasks[progress.task].device;
-    times.moved = true;
-    progress.phase = Phase::waits_to_send;
-    if (!can_send(*from, to, now)) return lose(j, can_compute(*from, now) ? to : *from, now);
-    prepare_transmission(j, *from, to);
-    if (conditions_.medium == Medium::radio)
-        new_on_air_.push_back({now, job(j).request, j, progress.epoch});
-    else
-        enqueue(j, link_server(*from, to), now);
+    piece.phase = Phase::done;
+    deactivate(wake.subject);
+    go_on_from(wake.subject, wake.time);
+    if (piece.kind == Kind::task && --requests_[piece.job].unfinished == 0) {
+        times_.jobs[piece.job].finish = Seconds(wake.time);
+        requests_[piece.job].stage = Stage::done;
+        --unfinished_;
+    }
 }
 
-void Simulation::prepare_transmission(std::size_t j, DeviceId from, DeviceId to) {
-    Progress& progress = progress_[j];
-    BitRate const rate = conditions_.links.rate(from, to);
+// An image, task or move is there or done: what needed it.
+void Simulation::go_on_from(PieceId id, double now) {
+    for (std::uint32_t i = pieces_[id].next; i < pieces_[id].next_end; ++i) {
+        Piece& next = pieces_[next_[i]];
+        if (next.phase != Phase::not_ready) continue;  // it was kept when the request was lost
+        if (next.kind == Kind::move)
+            begin_move(next_[i], now);
+        else if (--next.missing == 0)
+            begin_task(next_[i], now);
+    }
+}
+
+void Simulation::begin_move(PieceId id, double now) {
+    Piece& piece = pieces_[id];
+    Move const& move = move_of(piece);
+    hop_times(piece).ready = Seconds(now);
+    piece.phase = Phase::waits_to_send;
+    activate(id);
+    if (!can_send(move.sender, move.receiver, now))
+        return cannot_go_on(piece.job, can_compute(move.sender, now) ? move.receiver : move.sender, now);
+    prepare_transmission(piece, move);
+    if (conditions_.medium == Medium::radio) {
+        new_on_air_.push_back({now, job(piece.job).request, id});
+    } else {
+        piece.server = link_server(move.sender, move.receiver);
+        enqueue(id, now);
+    }
+}
+
+void Simulation::prepare_transmission(Piece& piece, Move const& move) {
+    BitRate const rate = conditions_.links.rate(move.sender, move.receiver);
     SKIPSTONE_EXPECT(rate > BitRate(0));
-    Bytes const bytes = moved_bytes(job(j), progress.task).serialised;
-    SKIPSTONE_EXPECT(bytes >= Bytes(0));
+    Bytes const bytes = move.bytes.serialised;
     auto const stream = [&](char const* name) {
-        return RandomStream(conditions_.seed, name, conditions_.round.value(), job(j).request.value(),
-                            moved_block(job(j), progress.task).value());
+        auto const block = move.from ? job(piece.job).work.tasks[move.from.index()].block : BlockId();
+        return RandomStream(conditions_.seed, name, conditions_.round.value(), job(piece.job).request.value(),
+                            block.value(), move.stream);
     };
-    progress.duration = (bytes / rate).value();
-    double const loss = conditions_.links.own_loss(from, to).value_or(conditions_.loss);
+    piece.duration = (bytes / rate).value();
+    double const loss = conditions_.links.own_loss(move.sender, move.receiver).value_or(conditions_.loss);
     if (loss > 0 && bytes > Bytes(0)) {
         std::int64_t const packets = (bytes.value() + packet_bytes - 1) / packet_bytes;
         std::int64_t const lost = lost_packets(packets, loss, stream("loss"));
-        hop_times(j).retransmitted_packets = lost;
-        progress.duration *= static_cast<double>(packets + lost) / static_cast<double>(packets);
+        hop_times(piece).retransmitted_packets = lost;
+        piece.duration *= static_cast<double>(packets + lost) / static_cast<double>(packets);
     }
-    progress.delay = conditions_.links.latency(from, to).value();
-    Seconds const jitter = conditions_.links.own_jitter(from, to).value_or(conditions_.jitter);
-    if (jitter > Seconds(0))
-        progress.delay = std::max(0.0, progress.delay + jitter.value() * stream("jitter").normal());
+    piece.delay = conditions_.links.latency(move.sender, move.receiver).value();
+    Seconds const jitter = conditions_.links.own_jitter(move.sender, move.receiver).value_or(conditions_.jitter);
+    if (jitter > Seconds(0)) piece.delay = std::max(0.0, piece.delay + jitter.value() * stream("jitter").normal());
 }
 
-void Simulation::begin_task(std::size_t j, double now) {
-    Progress& progress = progress_[j];
-    Task const& task = job(j).tasks[progress.task];
-    progress.phase = Phase::waits_to_compute;
-    progress.duration = task.duration.value();
-    task_times(j).ready = Seconds(now);
-    if (!can_compute(task.device, now)) return lose(j, task.device, now);
-    enqueue(j, processors_[task.device.index()], now);
+void Simulation::begin_task(PieceId id, double now) {
+    Piece& piece = pieces_[id];
+    piece.phase = Phase::waits_to_compute;
+    task_times(piece).ready = Seconds(now);
+    activate(id);
+    if (handling_)
+        if (DeviceId const device = job(piece.job).work.tasks[piece.index].device; !can_compute(device, now))
+            return cannot_go_on(piece.job, device, now);
+    enqueue(id, now);
 }
 
-void Simulation::enqueue(std::size_t j, std::size_t server, double now) {
-    progress_[j].server = server;
-    servers_.all[server].queue.push({now, job(j).request, j, progress_[j].epoch});
-    servers_.touch(server);
+void Simulation::enqueue(PieceId id, double now) {
+    Piece const& piece = pieces_[id];
+    servers_.all[piece.server].queue.push({now, job(piece.job).request, id});
+    servers_.touch(piece.server);
 }
 
-std::size_t Simulation::link_server(DeviceId from, DeviceId to) {
+std::uint32_t Simulation::link_server(DeviceId from, DeviceId to) {
     std::uint64_t const pair = (static_cast<std::uint64_t>(from.index()) << 32) | to.index();
-    auto const [link, is_new] = links_.try_emplace(pair, servers_.all.size());
+    auto const [link, is_new] = links_.try_emplace(pair, static_cast<std::uint32_t>(servers_.all.size()));
     if (is_new) servers_.all.emplace_back();
     return link->second;
+}
+
+void Simulation::release(Piece const& piece) {
+    if (piece.kind == Kind::task || conditions_.medium == Medium::links) return servers_.release(piece.server);
+    radios_.release(piece.server);
+    radios_.release(piece.receiver);
 }
 
 // Chooses what starts now. If some of it takes no time, only that starts: what it brings about at this same instant may
@@ -221,40 +208,38 @@ void Simulation::start(double now) {
         Resource& server = servers_.all[index];
         drop_void(server.queue);
         if (server.busy || server.queue.empty()) continue;
-        std::size_t const j = server.queue.top().job;
-        chosen_.push_back({j, now + progress_[j].duration});
+        Waiting const& first = server.queue.top();
+        chosen_.push_back({first, now + pieces_[first.piece].duration});
     }
     std::size_t const served = chosen_.size();
-    choose_hops_on_air(now);
+    choose_moves_on_air(now);
     bool const instant = std::ranges::any_of(chosen_, [&](Choice const& choice) { return choice.end <= now; });
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
-        auto const [j, end] = chosen_[i];
+        auto const [waiting, end] = chosen_[i];
         bool const starts = !instant || end <= now;
         if (i < served) {
             if (!starts) continue;
-            Resource& server = servers_.all[progress_[j].server];
+            Resource& server = servers_.all[pieces_[waiting.piece].server];
             server.queue.pop();
             server.busy = true;
         } else if (!starts) {
-            auto const [from, to] = radios_of(j);
-            radios_.release(from);
-            radios_.release(to);
-            new_on_air_.push_back({hop_times(j).ready.value(), job(j).request, j, progress_[j].epoch});
+            release(pieces_[waiting.piece]);
+            new_on_air_.push_back(waiting);
             continue;
         }
-        commit(j, now, end);
+        commit(waiting.piece, now, end);
     }
     if (instant) return;
     servers_.settle();
     radios_.settle();
 }
 
-// In the order of all hops that may start, new ones and those that waited with a radio that is free now: starts each
+// In the order of all moves that may start, new ones and those that waited with a radio that is free now: starts each
 // whose two radios are free, and lets each other one wait with a radio that is not.
-void Simulation::choose_hops_on_air(double now) {
+void Simulation::choose_moves_on_air(double now) {
     Earliest<Candidate> candidates;
-    for (Waiting const& hop : new_on_air_)
-        if (!is_void(hop)) candidates.push({hop, none});
+    for (Waiting const& move : new_on_air_)
+        if (!is_void(move)) candidates.push({move, none});
     new_on_air_.clear();
     auto const offer_next = [&](std::size_t radio) {
         drop_void(radios_.all[radio].queue);
@@ -263,35 +248,37 @@ void Simulation::choose_hops_on_air(double now) {
     for (std::size_t const radio : radios_.touched)
         if (!radios_.all[radio].busy) offer_next(radio);
     while (!candidates.empty()) {
-        auto const [hop, radio] = candidates.top();
+        auto const [move, radio] = candidates.top();
         candidates.pop();
         if (radio != none) {
             if (radios_.all[radio].busy) continue;  // taken by an earlier one; all that wait with it go on waiting
             radios_.all[radio].queue.pop();
         }
-        auto const [from, to] = radios_of(hop.job);
-        if (radios_.all[from].busy || radios_.all[to].busy) {
-            radios_.all[radios_.all[from].busy ? from : to].queue.push(hop);
+        Piece const& piece = pieces_[move.piece];
+        Resource& from = radios_.all[piece.server];
+        Resource& to = radios_.all[piece.receiver];
+        if (from.busy || to.busy) {
+            (from.busy ? from : to).queue.push(move);
             if (radio != none) offer_next(radio);
         } else {
-            radios_.all[from].busy = radios_.all[to].busy = true;
-            chosen_.push_back({hop.job, now + progress_[hop.job].duration});
+            from.busy = to.busy = true;
+            chosen_.push_back({move, now + piece.duration});
         }
     }
 }
 
-void Simulation::commit(std::size_t j, double now, double end) {
-    Progress& progress = progress_[j];
-    if (progress.phase == Phase::waits_to_send) {
-        hop_times(j).begin = Seconds(now);
-        hop_times(j).end = Seconds(end);
-        progress.phase = Phase::sends;
-        wakes_.push({end, j, What::sent, progress.epoch});
+void Simulation::commit(PieceId id, double now, double end) {
+    Piece& piece = pieces_[id];
+    if (piece.kind == Kind::move) {
+        hop_times(piece).begin = Seconds(now);
+        hop_times(piece).end = Seconds(end);
+        piece.phase = Phase::sends;
+        wakes_.push({end, id, 0, What::sent});
     } else {
-        task_times(j).begin = Seconds(now);
-        task_times(j).end = Seconds(end);
-        progress.phase = Phase::computes;
-        wakes_.push({end, j, What::computed, progress.epoch});
+        task_times(piece).begin = Seconds(now);
+        task_times(piece).end = Seconds(end);
+        piece.phase = Phase::computes;
+        wakes_.push({end, id, 0, What::computed});
     }
 }
 

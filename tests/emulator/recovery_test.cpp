@@ -43,13 +43,13 @@ RoundCourse first_round(Scenario const& scenario) {
 
 // The request's task for a block, when nothing fails, and when it runs.
 struct Place {
-    timeline::Task task;
+    Task task;
     timeline::TaskTimes times;
     double middle() const { return (times.begin.value() + times.end.value()) / 2; }
 };
 Place place_of(RoundCourse const& round, Network const& network, char const* block) {
-    auto const& tasks = round.jobs.at(0).tasks;
-    auto const found = std::ranges::find(tasks, *network.find(block), &timeline::Task::block);
+    auto const& tasks = round.jobs.at(0).work.tasks;
+    auto const found = std::ranges::find(tasks, *network.find(block), &Task::block);
     BOOST_REQUIRE(found != tasks.end());
     return {*found, round.times.jobs.at(0).tasks.at(static_cast<std::size_t>(found - tasks.begin()))};
 }
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_block_whose_device_failed_is_skipped_where_the_table_know
     BOOST_TEST((revised.plan.dropped == std::vector<BlockId>{s2b2}));
     BOOST_TEST(revised.plan.accuracy == 0.85);
     BOOST_TEST(!revised.plan.devices[s2b2.index()]);
-    BOOST_TEST(carried_out.jobs[0].tasks.size() == network.size() - 1);
+    BOOST_TEST(carried_out.jobs[0].work.tasks.size() == network.size() - 1);
 
     // Below the threshold it is not skipped but planned anew, on the third device or the first.
     instance.accuracy_threshold = 0.86;
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_block_whose_device_failed_is_skipped_where_the_table_know
     BOOST_REQUIRE(plan_anew.revisions().size() == 1u);
     BOOST_TEST(plan_anew.revisions()[0].plan.dropped.empty());
     BOOST_TEST(plan_anew.revisions()[0].plan.accuracy == 0.9);
-    BOOST_TEST(again.jobs.at(0).tasks.size() == network.size());
+    BOOST_TEST(again.jobs.at(0).work.tasks.size() == network.size());
 }
 
 BOOST_AUTO_TEST_CASE(work_that_is_lost_is_planned_anew_on_the_devices_left) {

@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(jitter_is_normal_around_the_latency) {
     auto const times = simulate(many_hops(n, 1), c);
     double sum = 0, squares = 0;
     for (std::size_t j = 0; j < static_cast<std::size_t>(n); ++j) {
-        double const x = delay(hop(times, j, 1)) - 1;
+        double const x = delay(hop(times, j, 0)) - 1;
         sum += x;
         squares += x * x;
     }
@@ -57,9 +57,9 @@ BOOST_AUTO_TEST_CASE(jitter_never_makes_a_delay_negative) {
     double sum = 0;
     int zero = 0;
     for (std::size_t j = 0; j < static_cast<std::size_t>(n); ++j) {
-        BOOST_REQUIRE(hop(times, j, 1).arrival >= hop(times, j, 1).end);
-        sum += delay(hop(times, j, 1));
-        zero += hop(times, j, 1).arrival == hop(times, j, 1).end;
+        BOOST_REQUIRE(hop(times, j, 0).arrival >= hop(times, j, 0).end);
+        sum += delay(hop(times, j, 0));
+        zero += hop(times, j, 0).arrival == hop(times, j, 0).end;
     }
     BOOST_TEST(std::abs(sum / n - 0.0398942) < 0.002);
     BOOST_TEST(std::abs(zero / double(n) - 0.5) < 0.02);
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(lost_packets_are_sent_again_until_they_arrive) {
             auto const times = simulate(many_hops(requests, 1448 * packets - 1000), lossy(loss));
             double sum = 0, squares = 0;
             for (std::size_t j = 0; j < requests; ++j) {
-                HopTimes const& h = hop(times, j, 1);
+                HopTimes const& h = hop(times, j, 0);
                 auto const extra = static_cast<double>(h.retransmitted_packets);
                 sum += extra;
                 squares += extra * extra;
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(retransmitted_hops_are_flagged_at_both_ends) {
             BOOST_TEST(int(e.flags) == 0);
             continue;
         }
-        BOOST_TEST(is_flagged == (hop(times, static_cast<std::size_t>(e.request), 1).retransmitted_packets > 0));
+        BOOST_TEST(is_flagged == (hop(times, static_cast<std::size_t>(e.request), 0).retransmitted_packets > 0));
         (is_flagged ? flagged : not_flagged) += 1;
     }
     BOOST_TEST(flagged > 50);
@@ -108,8 +108,8 @@ BOOST_AUTO_TEST_CASE(retransmitted_hops_are_flagged_at_both_ends) {
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_tensor_and_an_unmeasurable_loss_cost_nothing) {
-    BOOST_TEST(hop(simulate(many_hops(1, 0), lossy(0.9)), 0, 1).retransmitted_packets == 0);
-    BOOST_TEST(hop(simulate(many_hops(1, 1448), lossy(1e-300)), 0, 1).retransmitted_packets == 0);
+    BOOST_TEST(hop(simulate(many_hops(1, 0), lossy(0.9)), 0, 0).retransmitted_packets == 0);
+    BOOST_TEST(hop(simulate(many_hops(1, 1448), lossy(1e-300)), 0, 0).retransmitted_packets == 0);
 }
 
 BOOST_AUTO_TEST_CASE(chance_depends_on_seed_round_request_and_block_alone) {
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(chance_depends_on_seed_round_request_and_block_alone) {
     // Everything happens at powers of two so that arrival − end loses no bits to speak of.
     auto const luck = [](Job const& j, Conditions const& given, std::vector<Job> others = {}) {
         others.insert(others.begin(), j);
-        HopTimes const h = hop(simulate(others, given), 0, 1);
+        HopTimes const h = hop(simulate(others, given), 0, 0);
         return Luck{h.retransmitted_packets, std::round(delay(h) * 1e9)};
     };
     Job const base = job(5, 0, {task(2, 0, 1, 144800), task(3, 1, 1)});
@@ -132,9 +132,7 @@ BOOST_AUTO_TEST_CASE(chance_depends_on_seed_round_request_and_block_alone) {
 
     Job moved = base;  // other devices, times, successors
     moved.ready = Seconds(64);
-    moved.tasks[0].device = device(2);
-    moved.tasks[0].duration = Seconds(3);
-    moved.tasks[1].block = BlockId(std::int32_t{9});
+    moved.work = chain({task(2, 2, 3, 144800), task(9, 1, 1)});
     BOOST_TEST((luck(moved, c) == expected));
     BOOST_TEST((luck(base, c, many_hops(4, 14480)) == expected));  // other requests
     auto radio = c;
@@ -149,7 +147,7 @@ BOOST_AUTO_TEST_CASE(chance_depends_on_seed_round_request_and_block_alone) {
     round.round = RoundId(4);
     Job request = base, block = base;
     request.request = RequestId(6);
-    block.tasks[0].block = BlockId(std::int32_t{1});
+    block.work.tasks[0].block = BlockId(std::int32_t{1});
     BOOST_TEST(differs(luck(base, seed)));
     BOOST_TEST(differs(luck(base, round)));
     BOOST_TEST(differs(luck(request, c)));
@@ -178,8 +176,8 @@ BOOST_AUTO_TEST_CASE(a_pair_s_own_loss_and_jitter_are_like_those_of_all_links_an
     for (int r = 0; r < 50; ++r) others.push_back(job(r, 0, {task(2, 1, 0, 3 * 1448), task(3, 2, 0)}));
     auto const same = [](RoundTimes const& a, RoundTimes const& b) {
         for (std::size_t j = 0; j < a.jobs.size(); ++j) {
-            BOOST_TEST(hop(a, j, 1).arrival.value() == hop(b, j, 1).arrival.value());
-            BOOST_TEST(hop(a, j, 1).retransmitted_packets == hop(b, j, 1).retransmitted_packets);
+            BOOST_TEST(hop(a, j, 0).arrival.value() == hop(b, j, 0).arrival.value());
+            BOOST_TEST(hop(a, j, 0).retransmitted_packets == hop(b, j, 0).retransmitted_packets);
         }
     };
     same(simulate(touched, own), simulate(touched, everywhere));
@@ -189,8 +187,8 @@ BOOST_AUTO_TEST_CASE(a_pair_s_own_loss_and_jitter_are_like_those_of_all_links_an
     auto expected = own;
     expected.links = own.links.expected();
     auto const mean = simulate({touched.front()}, expected);
-    BOOST_TEST((hop(mean, 0, 1).end - hop(mean, 0, 1).begin).value() == 3 / 0.7, boost::test_tools::tolerance(1e-12));
-    BOOST_TEST(delay(hop(mean, 0, 1)) == 1);
+    BOOST_TEST((hop(mean, 0, 0).end - hop(mean, 0, 0).begin).value() == 3 / 0.7, boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(delay(hop(mean, 0, 0)) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -31,10 +31,10 @@ Powers const powers{Watts(8), Watts(10), Watts(3), Watts(0.5)};
 BOOST_AUTO_TEST_SUITE(events)
 
 BOOST_AUTO_TEST_CASE(say_who_did_what_when) {
-    timeline::Task first = task(4, 0, 2, 10), second = task(6, 1, 3);
-    first.output = {Bytes(10), Bytes(14)};
+    Task first = task(4, 0, 2, 10), second = task(6, 1, 3);
     auto const c = conditions(2, Medium::links, 0.5);
-    std::vector<Job> const jobs{job(9, 1, {first, second})};
+    std::vector<Job> jobs{job(9, 1, {first, second})};
+    jobs[0].work.moves[0].bytes.shared = Bytes(14);
     auto const rows = events_of(jobs, simulate(jobs, c), c);
     BOOST_TEST_REQUIRE(rows.size() == 5u);
     auto const check = [](Event const& e, EventKind kind, int on, int peer, int block, double begin, double end,

@@ -58,28 +58,33 @@ BOOST_AUTO_TEST_CASE(are_the_admitted_requests_of_a_plan) {
     BOOST_TEST(jobs[0].request.value() == 0);
     BOOST_TEST(jobs[0].ready.value() == 5);  // arrived earlier
     BOOST_TEST(!jobs[0].source);
-    BOOST_TEST_REQUIRE(jobs[0].tasks.size() == 4u);
+    BOOST_TEST_REQUIRE(jobs[0].work.tasks.size() == 4u);
     double const durations[] = {1, 7, 11, 0.1};
-    std::int64_t const macs[] = {100, 200, 300, 10}, outputs[] = {20, 30, 30, 4};
+    std::int64_t const macs[] = {100, 200, 300, 10}, outputs[] = {20, 30};
     for (std::size_t t = 0; t < 4; ++t) {
-        timeline::Task const& task = jobs[0].tasks[t];
+        Task const& task = jobs[0].work.tasks[t];
         BOOST_TEST(task.block.index() == t);
         BOOST_TEST((task.mode == BlockMode::full));
         BOOST_TEST(task.device.value() == (t == 1 || t == 2 ? 1 : 0));
         BOOST_TEST(task.duration.value() == durations[t]);
         BOOST_TEST(task.macs.value() == macs[t]);
-        BOOST_TEST(task.output.serialised.value() == outputs[t]);
-        BOOST_TEST(task.output.shared.value() == outputs[t]);
+    }
+    BOOST_TEST_REQUIRE(jobs[0].work.moves.size() == 2u);  // behind the first and the third
+    for (std::size_t m = 0; m < 2; ++m) {
+        Move const& move = jobs[0].work.moves[m];
+        BOOST_TEST(move.from.index() == 2 * m);
+        BOOST_TEST(move.bytes.serialised.value() == outputs[m]);
+        BOOST_TEST(move.bytes.shared.value() == outputs[m]);
     }
 
     BOOST_TEST(jobs[1].request.value() == 2);
     BOOST_TEST(jobs[1].ready.value() == 9);
-    BOOST_TEST_REQUIRE(jobs[1].tasks.size() == 3u);  // s2b2 has vanished, s2b1 runs its projection
-    BOOST_TEST(jobs[1].tasks[1].block.value() == 1);
-    BOOST_TEST((jobs[1].tasks[1].mode == BlockMode::skip));
-    BOOST_TEST(jobs[1].tasks[1].macs.value() == 40);
-    BOOST_TEST(jobs[1].tasks[1].duration.value() == 0.4);
-    BOOST_TEST(jobs[1].tasks[2].block.value() == 3);
+    BOOST_TEST_REQUIRE(jobs[1].work.tasks.size() == 3u);  // s2b2 has vanished, s2b1 runs its projection
+    BOOST_TEST(jobs[1].work.tasks[1].block.value() == 1);
+    BOOST_TEST((jobs[1].work.tasks[1].mode == BlockMode::skip));
+    BOOST_TEST(jobs[1].work.tasks[1].macs.value() == 40);
+    BOOST_TEST(jobs[1].work.tasks[1].duration.value() == 0.4);
+    BOOST_TEST(jobs[1].work.tasks[2].block.value() == 3);
 }
 
 BOOST_AUTO_TEST_CASE(take_the_image_from_its_source) {
@@ -90,7 +95,9 @@ BOOST_AUTO_TEST_CASE(take_the_image_from_its_source) {
     auto const jobs = jobs_of(instance, plan, {Seconds(0)}, Seconds(0));
     BOOST_TEST_REQUIRE(jobs.size() == 1u);
     BOOST_TEST((jobs[0].source == device(1)));
-    BOOST_TEST(jobs[0].input.value() == 50);
+    BOOST_TEST_REQUIRE(jobs[0].work.moves.size() == 1u);
+    BOOST_TEST(!jobs[0].work.moves[0].from);
+    BOOST_TEST(jobs[0].work.moves[0].bytes.serialised.value() == 50);
 }
 
 // One request alone meets no queue: the timeline takes as long as the cost model says, and moves the same bytes.

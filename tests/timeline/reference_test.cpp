@@ -9,134 +9,15 @@
 #include <vector>
 
 #include "tests/timeline/cases.hpp"
+#include "tests/timeline/slow_simulation.hpp"
 #include "units/random.hpp"
 
 using namespace skipstone;
 using namespace skipstone::timeline;
 using namespace skipstone::timeline::cases;
+using skipstone::timeline::testing::slow_simulation;
 
 namespace {
-
-// The timeline's rules once more, as slowly and plainly as they read: at every instant look at everything.
-RoundTimes slow_simulation(std::vector<Job> const& jobs, Conditions const& c) {
-    enum class At { home, hop_waits, hop_runs, flies, task_waits, task_runs, done };
-    struct State {
-        At at = At::home;
-        std::size_t task = 0;
-        double next = 0;  // when it leaves this state by itself
-    };
-    using Resource = std::tuple<char, int, int>;
-    std::vector<State> states(jobs.size());
-    RoundTimes times;
-    times.jobs.resize(jobs.size());
-    for (std::size_t j = 0; j < jobs.size(); ++j) {
-        states[j].next = jobs[j].ready.value();
-        times.jobs[j].hops.resize(jobs[j].tasks.size());
-        times.jobs[j].tasks.resize(jobs[j].tasks.size());
-    }
-    auto const sender = [&](std::size_t j) {
-        return states[j].task == 0 ? jobs[j].source.value_or(jobs[j].tasks[0].device)
-                                   : jobs[j].tasks[states[j].task - 1].device;
-    };
-    auto const receiver = [&](std::size_t j) { return jobs[j].tasks[states[j].task].device; };
-    auto const in_hop = [&](std::size_t j) { return states[j].at == At::hop_waits || states[j].at == At::hop_runs; };
-    auto const needs = [&](std::size_t j) -> std::vector<Resource> {
-        int const from = sender(j).value(), to = receiver(j).value();
-        if (!in_hop(j)) return {{'p', to, 0}};
-        if (c.medium == Medium::links) return {{'l', from, to}};
-        return {{'r', from, 0}, {'r', to, 0}};
-    };
-    auto const length = [&](std::size_t j) {
-        if (!in_hop(j)) return jobs[j].tasks[states[j].task].duration.value();
-        Bytes const bytes = states[j].task == 0 ? jobs[j].input : jobs[j].tasks[states[j].task - 1].output.serialised;
-        return (bytes / c.links.rate(sender(j), receiver(j))).value();
-    };
-    auto const delay = [&](std::size_t j) {
-        int const block = states[j].task == 0 ? -1 : jobs[j].tasks[states[j].task - 1].block.value();
-        double const normal = RandomStream(c.seed, "jitter", c.round.value(), jobs[j].request.value(), block).normal();
-        return std::max(0.0, c.links.latency(sender(j), receiver(j)).value() + c.jitter.value() * normal);
-    };
-    auto const advance = [&](std::size_t j, double now) {
-        State& state = states[j];
-        auto& hops = times.jobs[j].hops;
-        auto& tasks = times.jobs[j].tasks;
-        if (state.at == At::hop_runs) {
-            state.at = At::flies;
-            state.next = now + delay(j);
-            hops[state.task].arrival = Seconds(state.next);
-            return;
-        }
-        if (state.at == At::flies) {
-            state.at = At::task_waits;
-            tasks[state.task].ready = Seconds(now);
-            return;
-        }
-        if (state.at == At::task_runs && ++state.task == jobs[j].tasks.size()) {
-            state.at = At::done;
-            times.jobs[j].finish = Seconds(now);
-            times.end = std::max(times.end, Seconds(now));
-            return;
-        }
-        hops[state.task].ready = Seconds(now);
-        hops[state.task].moved = sender(j) != receiver(j);
-        state.at = hops[state.task].moved ? At::hop_waits : At::task_waits;
-        if (!hops[state.task].moved) hops[state.task].arrival = tasks[state.task].ready = Seconds(now);
-    };
-    auto const moves_itself = [&](State const& s) {
-        return s.at != At::hop_waits && s.at != At::task_waits && s.at != At::done;
-    };
-    times.end = c.start;
-    while (true) {
-        double now = std::numeric_limits<double>::infinity();
-        for (State const& s : states)
-            if (moves_itself(s)) now = std::min(now, s.next);
-        if (std::isinf(now)) return times;
-        for (bool moved = true; moved;) {
-            moved = false;
-            for (std::size_t j = 0; j < jobs.size(); ++j)
-                while (moves_itself(states[j]) && states[j].next == now) {
-                    advance(j, now);
-                    moved = true;
-                }
-        }
-        std::vector<std::tuple<double, RequestId, BlockId, std::size_t>> waiting;
-        std::set<Resource> taken;
-        for (std::size_t j = 0; j < jobs.size(); ++j) {
-            auto const [at, t, next] = states[j];
-            if (at == At::hop_runs || at == At::task_runs)
-                for (Resource const& r : needs(j)) taken.insert(r);
-            if (at == At::hop_waits || at == At::task_waits)
-                waiting.emplace_back(
-                    at == At::hop_waits ? times.jobs[j].hops[t].ready.value() : times.jobs[j].tasks[t].ready.value(),
-                    jobs[j].request, jobs[j].tasks[t].block, j);
-        }
-        std::ranges::sort(waiting);
-        std::vector<std::size_t> starts;
-        bool instant = false;
-        for (auto const& [ready, request, block, j] : waiting) {
-            auto const resources = needs(j);
-            if (std::ranges::any_of(resources, [&](Resource const& r) { return taken.contains(r); })) continue;
-            for (Resource const& r : resources) taken.insert(r);
-            starts.push_back(j);
-            instant = instant || now + length(j) == now;
-        }
-        for (std::size_t const j : starts) {
-            State& state = states[j];
-            double const end = now + length(j);
-            if (instant && end > now) continue;
-            if (in_hop(j)) {
-                times.jobs[j].hops[state.task].begin = Seconds(now);
-                times.jobs[j].hops[state.task].end = Seconds(end);
-                state.at = At::hop_runs;
-            } else {
-                times.jobs[j].tasks[state.task].begin = Seconds(now);
-                times.jobs[j].tasks[state.task].end = Seconds(end);
-                state.at = At::task_runs;
-            }
-            state.next = end;
-        }
-    }
-}
 
 struct Case {
     std::vector<Job> jobs;
@@ -160,7 +41,7 @@ Case random_case(std::uint64_t seed, Medium medium, bool on_grid) {
     if (!on_grid && below(2) == 0) result.conditions.jitter = Seconds(0.5);
     auto const length = [&] { return on_grid ? 0.5 * below(4) : draw.uniform(0, 3); };
     for (int r = 0; r < requests; ++r) {
-        std::vector<timeline::Task> tasks;
+        std::vector<Task> tasks;
         int const count = 1 + below(6);
         for (int t = 0; t < count; ++t)
             tasks.push_back(task(2 * t, below(devices), length(), on_grid ? below(4) : 1 + below(9)));
@@ -186,7 +67,7 @@ bool same(JobTimes const& a, JobTimes const& b) {
         return x.ready == y.ready && x.begin == y.begin && x.end == y.end;
     };
     auto const same_hop = [](HopTimes const& x, HopTimes const& y) {
-        return x.moved == y.moved && x.ready == y.ready && x.begin == y.begin && x.end == y.end &&
+        return x.ready == y.ready && x.begin == y.begin && x.end == y.end &&
                x.arrival == y.arrival && x.retransmitted_packets == y.retransmitted_packets;
     };
     return a.finish == b.finish && std::ranges::equal(a.tasks, b.tasks, same_task) &&
@@ -195,7 +76,7 @@ bool same(JobTimes const& a, JobTimes const& b) {
 
 bool same_row(Event const& a, Event const& b) {
     auto const key = [](Event const& e) {
-        return std::tuple(e.device, e.peer, e.round, e.request, e.block, e.kind, e.flags, e.begin_s, e.end_s, e.bytes,
+        return std::tuple(e.device, e.peer, e.round, e.request, e.block, e.part, e.kind, e.flags, e.begin_s, e.end_s, e.bytes,
                           e.macs);
     };
     return key(a) == key(b);
@@ -235,7 +116,7 @@ BOOST_AUTO_TEST_CASE(times_are_those_of_a_slow_simulation) {
         for (std::size_t j = 0; j < c.jobs.size(); ++j) {
             BOOST_TEST(same(fast.jobs[j], slow.jobs[j]));
             for (TaskTimes const& t : fast.jobs[j].tasks) tasks += 1, queued += t.begin > t.ready;
-            for (HopTimes const& h : fast.jobs[j].hops) hops_queued += h.moved && h.begin > h.ready;
+            for (HopTimes const& h : fast.jobs[j].hops) hops_queued += h.begin > h.ready;
         }
     });
     BOOST_TEST(queued > tasks / 10);  // the cases do test queueing
@@ -258,7 +139,7 @@ BOOST_AUTO_TEST_CASE(events_are_in_the_canonical_order_and_tilings_do_not_overla
     for_random_cases([&](Case const& c) {
         auto const events = events_of(c.jobs, simulate(c.jobs, c.conditions), c.conditions);
         BOOST_TEST(std::ranges::is_sorted(events, {}, [](Event const& e) {
-            return std::tuple(e.begin_s, e.device, e.kind, e.end_s, e.request, e.block);
+            return std::tuple(e.begin_s, e.device, e.kind, e.end_s, e.request, e.block, e.part, e.peer);
         }));
         BOOST_TEST(!overlap(events, [](Event const& e) { return !is_transfer(e); }));
         // On air, serialisation keeps both radios: at the sender, and at the receiver before latency shifts it.
@@ -300,17 +181,17 @@ BOOST_AUTO_TEST_CASE(a_device_waits_exactly_while_it_expects_something_and_does_
                     }
                 }
                 for (std::size_t j = 0; j < c.jobs.size(); ++j)
-                    for (std::size_t t = 0; t < c.jobs[j].tasks.size(); ++t)
+                    for (std::size_t t = 0; t < c.jobs[j].work.tasks.size(); ++t)
                         expects =
-                            expects || (c.jobs[j].tasks[t].device == device(d) && c.jobs[j].ready.value() <= now &&
+                            expects || (c.jobs[j].work.tasks[t].device == device(d) && c.jobs[j].ready.value() <= now &&
                                         times.jobs[j].tasks[t].begin.value() > now);
                 agrees = agrees && waits_now == (expects && !computes);
                 if (!waits_now) continue;
                 ++waits;
                 auto const& of_request = c.jobs[static_cast<std::size_t>(wait.request)];
-                auto const ends = std::ranges::find(of_request.tasks, wait.block,
-                                                    [](timeline::Task const& t) { return t.block.value(); });
-                auto const t = static_cast<std::size_t>(ends - of_request.tasks.begin());
+                auto const ends = std::ranges::find(of_request.work.tasks, wait.block,
+                                                    [](Task const& t) { return t.block.value(); });
+                auto const t = static_cast<std::size_t>(ends - of_request.work.tasks.begin());
                 agrees = agrees && begin(times, static_cast<std::size_t>(wait.request), t) == wait.end_s &&
                          ends->device == device(d);
             }
@@ -338,7 +219,7 @@ BOOST_AUTO_TEST_CASE(ten_thousand_devices_and_a_thousand_requests) {
             RandomStream draw(1, "scale");
             std::vector<Job> jobs;
             for (int r = 0; r < 1000; ++r) {
-                std::vector<timeline::Task> tasks;
+                std::vector<Task> tasks;
                 for (int b = 0; b < 18; ++b) {
                     bool const at_hub = crowded && b % 2 == 0;
                     tasks.push_back(task(b, static_cast<int>(draw.below(at_hub ? 3 : 10000)), 0.15, 802816));
