@@ -116,12 +116,12 @@ BOOST_AUTO_TEST_CASE(transfers_have_the_times_of_the_sender_and_of_the_receiver)
     BOOST_TEST(sent.peer == 1);
     BOOST_TEST(sent.begin_s == 1.0);  // 1000 MACs at 1000 a second
     BOOST_TEST(sent.end_s == 1.24);   // 240 bytes at 8000 bit/s
-    auto const& received = all.nodes[2].transfers.at(0);
+    auto const& received = all.nodes[2].transfers.at(1);
     BOOST_TEST((received.kind == EventKind::receive));
     BOOST_TEST(received.peer == 0);
     BOOST_TEST(received.begin_s == 1.25);  // later by the latency
     BOOST_TEST(received.end_s == 1.49);
-    auto const& back = all.nodes[2].transfers.at(1);
+    auto const& back = all.nodes[2].transfers.at(0);
     BOOST_TEST((back.kind == EventKind::transmit));
     BOOST_TEST(back.block == 2);
     BOOST_TEST(back.part == 0);
