@@ -44,6 +44,8 @@ void append_code(std::string& text, int value, trace::Column const& column) {
 
 void append_cell(std::string& text, std::byte const* row, trace::Column const& column) {
     switch (column.type) {
+        case trace::ColumnType::int16:
+            return append_number(text, member<std::int16_t>(row, column));
         case trace::ColumnType::int32:
             return append_number(text, member<std::int32_t>(row, column));
         case trace::ColumnType::int64:

@@ -23,16 +23,25 @@ COLUMNS = {
     "clocks": "round rank offset_s uncertainty_s",
     "outages": "begin_s end_s device peer cause",
     "links/used": "round device peer rate_bit_s",
+    "prices": "round resource device peer price",
 }
 
-# Columns that version 1 lacks.
-LATER = {"blocks": ("stage", "input_bytes")}
+# Columns that traces of earlier programs lack, and what these would have said there; None: they do not tell.
+LATER = {
+    "blocks": {"stage": None, "input_bytes": None},
+    "rounds": {"goal": "latency", "throughput": numpy.nan, "throughput_bound": numpy.nan},
+    "plans": {"part": None, "parts": 1, "split": "whole"},
+    "events": {"part": None},
+}
+# Names of codes, the lowest first, in columns that may be missing.
+NAMES = {"goal": ["latency", "throughput"], "split": ["whole", "outputs", "inputs", "rows", "tiles"]}
 
 # Integer columns in which −1 stands for none.
 MISSING = {
-    "plans": {"device"},
+    "plans": {"device", "part"},
     "requests": {"label", "predicted_class"},
-    "events": {"peer"},
+    "events": {"peer", "part"},
+    "prices": {"peer"},
     "outages": {"peer"},
 }
 
@@ -98,6 +107,20 @@ def read_frame(dataset: h5py.Dataset, rows: int, missing: Collection[str] = ()) 
             column.put(first, buffer[name][:count])
     frame = pandas.DataFrame({name: column.values() for name, column in columns.items()}, copy=False)
     frame.attrs["units"] = units_of(dataset)
+    return frame
+
+
+def add_later(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
+    """Gives a table the columns that it lacks, because an earlier program wrote it."""
+    for column, value in LATER.get(name, {}).items():
+        if column in frame:
+            continue
+        if value is None:
+            frame[column] = pandas.array([pandas.NA] * len(frame), dtype="Int64")
+        elif column in NAMES:
+            frame[column] = pandas.Categorical([value] * len(frame), NAMES[column])
+        else:
+            frame[column] = value
     return frame
 
 

@@ -11,7 +11,7 @@ import pandas
 
 from .drawn import drawn_rates
 from .errors import TraceError
-from .tables import COLUMNS, LATER, MISSING, open_table, read_frame, rows_before, text, units_of
+from .tables import COLUMNS, MISSING, add_later, open_table, read_frame, rows_before, text, units_of
 
 FORMAT, VERSIONS = "skipstone-trace", (1, 2)
 OVERRUN, RETRANSMITTED, FAILED = 1, 2, 4  # bits of events.flags
@@ -28,8 +28,10 @@ class Trace:
     """The rounds of a run that were finished when it was loaded.
 
     Tables are read when they are first asked for, and kept. Columns are named as in the file; enumerations (events.kind, plans.mode,
-    requests.status) are categoricals, and −1 is <NA> where it stands for none (peer, a plan's device, label, predicted_class); so is
-    what a trace of version 1 does not tell (blocks.stage, blocks.input_bytes). frame.attrs["units"] has the units: times are seconds,
+    plans.split, requests.status, rounds.goal, prices.resource) are categoricals, and −1 is <NA> where it stands for none (peer, a
+    plan's device, the part of a block that is whole, label, predicted_class); so is what a trace of version 1 does not tell
+    (blocks.stage, blocks.input_bytes). A block that devices share has a row in plans for each part, and one whose part is <NA> for
+    the device that joins them. frame.attrs["units"] has the units: times are seconds,
     rates bit/s and MAC/s, sizes bytes, energy joules, power watts."""
 
     def __init__(self, path: str | os.PathLike):
@@ -40,9 +42,9 @@ class Trace:
             self.provenance: dict[str, object] = {name: _plain(value) for name, value in _group(file, "provenance").attrs.items()}
             rounds = open_table(file, "rounds")  # the others then hold these rounds, and perhaps a part of the next
             for name in COLUMNS:
-                if name not in ("rounds", "links/used"):
+                if name not in ("rounds", "links/used", "prices"):
                     open_table(file, name)
-            self.rounds: pandas.DataFrame = read_frame(rounds, _committed(rounds["round"], _rates(file)))
+            self.rounds: pandas.DataFrame = add_later(read_frame(rounds, _committed(rounds["round"], _rates(file))), "rounds")
             self.devices: pandas.DataFrame = self._read(file, "devices")
             self.blocks: pandas.DataFrame = self._read(file, "blocks")
 
@@ -72,8 +74,15 @@ class Trace:
 
     @functools.cached_property
     def plans(self) -> pandas.DataFrame:
-        """The device and mode of each block of each admitted request."""
+        """The device and mode of each block of each admitted request, and of each part of a block."""
         return self._table("plans")
+
+    @functools.cached_property
+    def prices(self) -> pandas.DataFrame:
+        """What the throughput's bound would gain, in requests per second: with a processor, radio or link (device to peer) twice as
+        fast, to first order; with one more byte of memory. Resources that are not here would bring nothing. Empty where the goal is
+        another."""
+        return self._table("prices")
 
     @functools.cached_property
     def battery(self) -> pandas.DataFrame:
@@ -146,15 +155,13 @@ class Trace:
             return self._read(file, name)
 
     def _read(self, file: h5py.File, name: str) -> pandas.DataFrame:
+        if name == "prices" and name not in file:
+            return pandas.DataFrame(columns=COLUMNS[name].split())
         table = open_table(file, name)
         rows = rows_before(table, len(self.rounds)) if "round" in table.dtype.names else len(table)
         if name == "outages":
             rows = self._committed_outages(table)
-        frame = read_frame(table, rows, MISSING.get(name, ()))
-        for column in LATER.get(name, ()):
-            if column not in frame:
-                frame[column] = pandas.array([pandas.NA] * rows, dtype="Int64")
-        return frame
+        return add_later(read_frame(table, rows, MISSING.get(name, ())), name)
 
     def _committed_outages(self, table: h5py.Dataset) -> int:
         """Outages carry no round: the rounds tell how many there are. Of earlier programs' traces, which do not tell, all count that

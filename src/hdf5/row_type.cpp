@@ -13,6 +13,8 @@ hid_t number_type(ColumnType type) {
             return H5T_STD_I8LE;
         case ColumnType::uint8:
             return H5T_STD_U8LE;
+        case ColumnType::int16:
+            return H5T_STD_I16LE;
         case ColumnType::int32:
             return H5T_STD_I32LE;
         case ColumnType::int64:

@@ -11,7 +11,7 @@
 
 namespace skipstone::hdf5 {
 
-enum class ColumnType { int8, uint8, int32, int64, float64, text };
+enum class ColumnType { int8, uint8, int16, int32, int64, float64, text };
 
 // One column of a compound type, and where it lies in the row's struct.
 struct Column {

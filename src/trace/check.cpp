@@ -49,6 +49,7 @@ void check_all_units(Reader const& trace, Findings& findings) {
     check_units<RoundRow>(trace, findings);
     if (!trace.has_dense_rates()) check_units<UsedLinkRow>(trace, findings);
     check_units<PlanRow>(trace, findings);
+    if (trace.header().goal == Goal::throughput) check_units<PriceRow>(trace, findings);
     check_units<RequestRow>(trace, findings);
     check_units<Event>(trace, findings);
     check_units<BatteryRow>(trace, findings);

@@ -13,8 +13,8 @@ namespace skipstone::trace {
 namespace {
 
 constexpr std::uint64_t batch_rows = 1 << 14;
-// The oldest version that has the columns which enter: later versions' columns follow from these.
-constexpr int version = 1;
+// The oldest version that has the columns which enter: 2 where one enters that version 1 lacks.
+constexpr int first_version = 1, second_version = 2;
 
 // Appends an integer's bytes, the lowest first.
 template <class Value>
@@ -40,6 +40,8 @@ Value value_at(std::byte const* place) {
 void put_cell(std::vector<std::byte>& bytes, Column const& column, std::byte const* row) {
     auto const* const place = row + column.offset;
     switch (column.type) {
+        case ColumnType::int16:
+            return put(bytes, value_at<std::uint16_t>(place));
         case ColumnType::int32:
         case ColumnType::int32_code:
             return put(bytes, value_at<std::uint32_t>(place));
@@ -56,35 +58,53 @@ void put_cell(std::vector<std::byte>& bytes, Column const& column, std::byte con
     contract_failed("precondition", "a column type", __FILE__, __LINE__);
 }
 
-void add_line(Sha256& sum, std::string const& line) {
-    auto const text = line + "\n";
-    sum.update(std::as_bytes(std::span(text)));
-}
+// What the digest is made of, line by line, and the version that has all of it.
+struct Lines {
+    int version = first_version;
+    std::string text;
+
+    void add(std::string const& line) { text += line + "\n"; }
+};
+
+// A column's bytes, row after row.
+struct Stream {
+    Column column;
+    bool told;  // enters: always, or since a row has another value than the default
+    Sha256 sum{};
+};
 
 // Every column is a stream of its own, so that one pass over the rows serves all; their digests, with the names, make
 // the trace's.
 template <class Row>
-void add_table(Sha256& sum, Reader const& trace) {
+void add_table(Lines& lines, Reader const& trace) {
     auto const& table = table_of<Row>();
-    std::vector<Column> columns;
+    std::vector<Stream> streams;
     for (auto const& column : table.columns)
-        if (column.in_digest == InDigest::yes) columns.push_back(column);
-    std::vector<Sha256> streams(columns.size());
-    std::vector<std::byte> bytes;
+        if (column.in_digest != InDigest::no) streams.push_back({column, column.in_digest == InDigest::yes});
+    Row const none{};
+    std::vector<std::byte> bytes, unsaid;
     trace.for_each_batch<Row>(batch_rows, [&](std::span<Row const> rows) {
         auto const* const begin = std::as_bytes(rows).data();
-        for (std::size_t c = 0; c < columns.size(); ++c) {
+        for (auto& stream : streams) {
             bytes.clear();
-            for (std::size_t r = 0; r < rows.size(); ++r) put_cell(bytes, columns[c], begin + r * sizeof(Row));
-            streams[c].update(bytes);
+            for (std::size_t r = 0; r < rows.size(); ++r) put_cell(bytes, stream.column, begin + r * sizeof(Row));
+            stream.sum.update(bytes);
+            if (stream.told) continue;
+            unsaid.clear();
+            for (std::size_t r = 0; r < rows.size(); ++r)
+                put_cell(unsaid, stream.column, std::as_bytes(std::span(&none, 1)).data());
+            stream.told = bytes != unsaid;
         }
     });
-    add_line(sum, "table " + table.path + " " + std::to_string(trace.rows<Row>()));
-    for (std::size_t c = 0; c < columns.size(); ++c)
-        add_line(sum, "column " + std::string(columns[c].name) + " " + streams[c].finish());
+    lines.add("table " + table.path + " " + std::to_string(trace.rows<Row>()));
+    for (auto& stream : streams) {
+        if (!stream.told) continue;
+        if (stream.column.in_digest == InDigest::where_told) lines.version = second_version;
+        lines.add("column " + std::string(stream.column.name) + " " + stream.sum.finish());
+    }
 }
 
-void add_rates(Sha256& sum, Reader const& trace) {
+void add_rates(Lines& lines, Reader const& trace) {
     Sha256 stream;
     std::vector<std::byte> bytes;
     for (std::int32_t round = 0; round < trace.committed_rounds(); ++round) {
@@ -92,27 +112,30 @@ void add_rates(Sha256& sum, Reader const& trace) {
         for (double const rate : trace.rates(RoundId(round))) put_double(bytes, rate);
         stream.update(bytes);
     }
-    add_line(sum, "array " + std::string(rates_path) + " " + std::to_string(trace.committed_rounds()) + " " +
-                      std::to_string(trace.header().devices.size()) + " " + stream.finish());
+    lines.add("array " + std::string(rates_path) + " " + std::to_string(trace.committed_rounds()) + " " +
+              std::to_string(trace.header().devices.size()) + " " + stream.finish());
 }
 
 }  // namespace
 
 std::string digest(Reader const& trace) {
-    Sha256 sum;
-    add_line(sum, std::string(format) + " " + std::to_string(version));
-    add_table<DeviceRow>(sum, trace);
-    add_table<BlockRow>(sum, trace);
-    add_table<RoundRow>(sum, trace);
+    Lines lines;
+    add_table<DeviceRow>(lines, trace);
+    add_table<BlockRow>(lines, trace);
+    add_table<RoundRow>(lines, trace);
     if (trace.has_dense_rates())
-        add_rates(sum, trace);
+        add_rates(lines, trace);
     else
-        add_table<UsedLinkRow>(sum, trace);
-    add_table<PlanRow>(sum, trace);
-    add_table<RequestRow>(sum, trace);
-    add_table<Event>(sum, trace);
-    add_table<BatteryRow>(sum, trace);
-    add_table<OutageRow>(sum, trace);
+        add_table<UsedLinkRow>(lines, trace);
+    add_table<PlanRow>(lines, trace);
+    if (trace.rows<PriceRow>() > 0) add_table<PriceRow>(lines, trace);
+    add_table<RequestRow>(lines, trace);
+    add_table<Event>(lines, trace);
+    add_table<BatteryRow>(lines, trace);
+    add_table<OutageRow>(lines, trace);
+    auto const text = std::string(format) + " " + std::to_string(lines.version) + "\n" + lines.text;
+    Sha256 sum;
+    sum.update(std::as_bytes(std::span(text)));
     return sum.finish();
 }
 

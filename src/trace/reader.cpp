@@ -50,6 +50,7 @@ Ended ended_of(hdf5::File const& file) {
 
 hdf5::TypeClass class_of(Column const& column) {
     switch (column.type) {
+        case ColumnType::int16:
         case ColumnType::int32:
         case ColumnType::int64:
             return hdf5::TypeClass::integer;
@@ -68,6 +69,8 @@ std::size_t size_of(ColumnType type) {
     switch (type) {
         case ColumnType::uint8_code:
             return 1;
+        case ColumnType::int16:
+            return 2;
         case ColumnType::int32:
         case ColumnType::int32_code:
             return 4;
@@ -115,6 +118,8 @@ struct Store {
     // Where rounds begin, as far as somebody asked: rounds are mostly asked for one after the other, and then the next
     // is near.
     mutable std::map<std::int32_t, std::uint64_t> first_rows = {{0, 0}};
+
+    bool has(std::string_view column) const { return std::ranges::find(absent, column, &Column::name) == absent.end(); }
 
     template <class Row>
     std::vector<Row> read(RowRange range) const {
@@ -288,8 +293,12 @@ struct Reader::State {
         for (auto const* table : all_tables()) tables.emplace(table->path, open_table(file, *table));
         header.devices = store<DeviceRow>().read<DeviceRow>({0, store<DeviceRow>().rows});
         header.blocks = store<BlockRow>().read<BlockRow>({0, store<BlockRow>().rows});
-        if (!store<BlockRow>().absent.empty()) complete_blocks(header.blocks);
+        if (!store<BlockRow>().has("stage")) complete_blocks(header.blocks);
         header.links = link_model_of(file);
+        if (auto const& prices = table_of<PriceRow>(); file.has_dataset(prices.path)) {
+            header.goal = Goal::throughput;
+            tables.emplace(prices.path, open_table(file, prices));
+        }
         bool const dense = header.devices.size() <= dense_rates_limit;
         if (dense && !header.links) {
             rates = file.dataset(std::string(rates_path));
@@ -335,7 +344,7 @@ struct Reader::State {
     // are shown that were written whole: those of a round that is not committed begin after the last one that is.
     void commit_outages(std::span<RoundRow const> rounds) {
         auto& outages = tables.at(table_of<OutageRow>().path);
-        if (tables.at(table_of<RoundRow>().path).absent.empty()) {
+        if (tables.at(table_of<RoundRow>().path).has("outages")) {
             std::uint64_t told = 0;
             for (auto const& row : rounds) told += static_cast<std::uint64_t>(std::max(row.outages, 0));
             outages.rows = std::min(outages.rows, told);
@@ -444,7 +453,7 @@ std::vector<std::string> Reader::units(std::string const& table) const {
 
 template <class Row>
 bool Reader::has_column(std::string_view name) const {
-    return std::ranges::find(state_->store<Row>().absent, name, &Column::name) == state_->store<Row>().absent.end();
+    return state_->store<Row>().has(name);
 }
 
 #define INSTANTIATE(Row)                                           \
@@ -458,6 +467,7 @@ INSTANTIATE(BlockRow)
 INSTANTIATE(RoundRow)
 INSTANTIATE(UsedLinkRow)
 INSTANTIATE(PlanRow)
+INSTANTIATE(PriceRow)
 INSTANTIATE(RequestRow)
 INSTANTIATE(Event)
 INSTANTIATE(BatteryRow)

@@ -32,7 +32,9 @@ namespace {
 
 template <class Value>
 constexpr ColumnType type_of() {
-    if constexpr (std::is_same_v<Value, std::int32_t>)
+    if constexpr (std::is_same_v<Value, std::int16_t>)
+        return ColumnType::int16;
+    else if constexpr (std::is_same_v<Value, std::int32_t>)
         return ColumnType::int32;
     else if constexpr (std::is_same_v<Value, std::int64_t>)
         return ColumnType::int64;
@@ -60,6 +62,21 @@ Column added(Column column) {
     column.in_digest = InDigest::no;
     column.since = Since::later;
     return column;
+}
+
+// Of a column that says what traces of earlier programs could not hold: what its default says holds for all of theirs.
+Column told(Column column) {
+    column.in_digest = InDigest::where_told;
+    column.since = Since::later;
+    return column;
+}
+
+std::vector<std::pair<std::string, int>> split_codes() {
+    using Kind = Split::Kind;
+    std::vector<std::pair<std::string, int>> codes;
+    for (auto const kind : {Kind::whole, Kind::outputs, Kind::inputs, Kind::rows, Kind::tiles})
+        codes.emplace_back(to_string(kind), static_cast<int>(kind));
+    return codes;
 }
 
 Column with_host_bits(Column column, std::uint8_t bits) {
@@ -129,6 +146,9 @@ Table const& table_of<RoundRow>() {
                                  COLUMN(RoundRow, predicted_latency_s, "s"),
                                  added(COLUMN(RoundRow, next_start_s, "s")),
                                  added(COLUMN(RoundRow, outages, "")),
+                                 told(COLUMN(RoundRow, goal, "", model, {{"latency", 0}, {"throughput", 1}})),
+                                 told(COLUMN(RoundRow, throughput, "1/s")),
+                                 told(COLUMN(RoundRow, throughput_bound, "1/s")),
                              }};
     return table;
 }
@@ -157,7 +177,25 @@ Table const& table_of<PlanRow>() {
                                  COLUMN(PlanRow, block, ""),
                                  COLUMN(PlanRow, device, ""),
                                  COLUMN(PlanRow, mode, "", model, {{"full", 1}, {"skip", 2}, {"direct", 3}}),
+                                 told(COLUMN(PlanRow, part, "")),
+                                 told(COLUMN(PlanRow, parts, "")),
+                                 told(COLUMN(PlanRow, split, "", model, split_codes())),
                              }};
+    return table;
+}
+
+template <>
+Table const& table_of<PriceRow>() {
+    static Table const table{
+        "prices",
+        sizeof(PriceRow),
+        {
+            COLUMN(PriceRow, round, ""),
+            COLUMN(PriceRow, resource, "", model, {{"processor", 1}, {"link", 2}, {"radio", 3}, {"memory", 4}}),
+            COLUMN(PriceRow, device, ""),
+            COLUMN(PriceRow, peer, ""),
+            COLUMN(PriceRow, price, "1/s"),
+        }};
     return table;
 }
 
@@ -195,6 +233,7 @@ Table const& table_of<Event>() {
             COLUMN(Event, block, ""),
             COLUMN(Event, kind, "", model, {{"compute", 1}, {"transmit", 2}, {"receive", 3}, {"wait", 4}}),
             with_host_bits(COLUMN(Event, flags, ""), event_flags::overrun),
+            told(COLUMN(Event, part, "")),
             COLUMN(Event, begin_s, "s"),
             COLUMN(Event, end_s, "s"),
             COLUMN(Event, host_begin_s, "s", host),

@@ -12,8 +12,11 @@
 #include <vector>
 
 #include "model/event.hpp"
+#include "model/instance.hpp"
 #include "model/link.hpp"
 #include "model/network.hpp"
+#include "model/plan.hpp"
+#include "model/split.hpp"
 #include "units/id.hpp"
 
 // The rows of a trace, format "skipstone-trace" version 2: plain structs whose members are the
@@ -81,6 +84,9 @@ struct RoundRow {
            predicted_latency_s = no_value;
     double next_start_s = no_value;  // when the next round starts, or would: until then batteries are charged for it
     std::int32_t outages = -1;       // rows of /outages that were written with this round; the writer counts them
+    Goal goal = Goal::latency;
+    // Goal::throughput: requests per second in the steady state, by the cost model, and what no schedule can pass.
+    double throughput = no_value, throughput_bound = no_value;
 };
 
 struct UsedLinkRow {
@@ -88,10 +94,21 @@ struct UsedLinkRow {
     double rate_bit_s = no_value;
 };
 
+// A block that is split has a row per part, and one, of part −1, for the device that joins them: it has the whole then.
 struct PlanRow {
     std::int32_t round = -1, revision = 0, request = -1, block = -1;
     std::int32_t device = -1;  // −1: the block vanished
     BlockMode mode = BlockMode::full;
+    std::int16_t part = -1, parts = 1;  // −1: the whole block; how many parts it has
+    Split::Kind split = Split::Kind::whole;
+};
+
+// A price of the throughput's bound: ResourcePrice.
+struct PriceRow {
+    std::int32_t round = -1;
+    ResourcePrice::Resource resource = ResourcePrice::Resource::processor;
+    std::int32_t device = -1, peer = -1;  // peer: a link's receiver; −1: the resource is no link
+    double price = no_value;              // of memory: per byte
 };
 
 struct RequestRow {
@@ -164,6 +181,7 @@ struct Header {
     Provenance provenance;
     std::vector<DeviceRow> devices;
     std::vector<BlockRow> blocks;
+    Goal goal = Goal::latency;  // throughput: the trace has a table of prices
 };
 
 // One round's rows of all tables; every row carries the round of `round`.
@@ -172,6 +190,7 @@ struct RoundRecord {
     std::vector<double> rate_bit_s;       // [device, peer], diagonal NaN; only up to dense_rates_limit devices
     std::vector<UsedLinkRow> used_links;  // only above that
     std::vector<PlanRow> plans;
+    std::vector<PriceRow> prices;  // none where Header::goal is latency
     std::vector<RequestRow> requests;
     std::vector<Event> events;
     std::vector<BatteryRow> battery;  // one per device
@@ -180,8 +199,9 @@ struct RoundRecord {
     double stalled_s = 0;            // host time that rank 0 stood still, before or in the round
 };
 
-enum class ColumnType { int32, int64, float64, text, uint8_code, int32_code };
-enum class InDigest { yes, no };    // no: depends on the host, or follows from the rest
+enum class ColumnType { int16, int32, int64, float64, text, uint8_code, int32_code };
+// no: depends on the host, or follows from the rest; where_told: only where a row has another value than the default.
+enum class InDigest { yes, no, where_told };
 enum class Since { first, later };  // later: traces of earlier programs lack the column, and read as its default
 
 struct Column {
@@ -216,6 +236,8 @@ template <>
 Table const& table_of<UsedLinkRow>();
 template <>
 Table const& table_of<PlanRow>();
+template <>
+Table const& table_of<PriceRow>();
 template <>
 Table const& table_of<RequestRow>();
 template <>

@@ -10,6 +10,8 @@ namespace {
 
 hdf5::ColumnType stored_as(ColumnType type) {
     switch (type) {
+        case ColumnType::int16:
+            return hdf5::ColumnType::int16;
         case ColumnType::int32:
         case ColumnType::int32_code:
             return hdf5::ColumnType::int32;

@@ -136,6 +136,7 @@ void create_trace(std::string const& path, Header const& header) {
             create(static_cast<UsedLinkRow const*>(nullptr), steps);
         }
         create(static_cast<PlanRow const*>(nullptr), steps);
+        if (header.goal == Goal::throughput) create(static_cast<PriceRow const*>(nullptr), rounds);
         create(static_cast<RequestRow const*>(nullptr), requests);
         create(static_cast<Event const*>(nullptr), 2 * steps);
         // A round has a row per device: no more than a few chunks.
@@ -181,6 +182,7 @@ void pack_trace(std::string const& from, std::string const& to, Header const& he
                         copy(static_cast<BlockRow const*>(nullptr));
                         copy(static_cast<RoundRow const*>(nullptr));
                         copy(static_cast<PlanRow const*>(nullptr));
+                        if (header.goal == Goal::throughput) copy(static_cast<PriceRow const*>(nullptr));
                         copy(static_cast<RequestRow const*>(nullptr));
                         copy(static_cast<Event const*>(nullptr));
                         copy(static_cast<BatteryRow const*>(nullptr));

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "earlier.hpp"
 #include "sample.hpp"
 #include "trace/reader.hpp"
 #include "units/error.hpp"
@@ -35,6 +36,8 @@ void change(Row& row, Column const& column) {
         return value;
     };
     switch (column.type) {
+        case ColumnType::int16:
+            return put(static_cast<std::int16_t>(get(std::int16_t{}) + 1));
         case ColumnType::int32:
             return put(get(std::int32_t{}) + 1);
         case ColumnType::int64:
@@ -140,6 +143,23 @@ BOOST_AUTO_TEST_CASE(does_not_see_overruns) {
         other.records[1].events[0].flags = flag;
         BOOST_TEST(digest_of(*this, other) != digest_of(*this, {}));
     }
+}
+
+BOOST_AUTO_TEST_CASE(has_columns_that_hold_more_than_their_defaults_and_no_others) {
+    auto const version_1 = [&](Content const& content) {
+        return digest(sample::without_later_columns(sample::write(file("e.h5"), content.header, content.records)));
+    };
+    Content split;
+    split.records[1].plans[0].split = Split::Kind::rows;
+    BOOST_TEST(digest_of(*this, {}) == version_1({}));
+    BOOST_TEST(digest_of(*this, split) != version_1(split));
+    BOOST_TEST(version_1(split) == version_1({}));
+    // A table that says nothing is as one that is not there.
+    Content throughput;
+    throughput.header.goal = Goal::throughput;
+    BOOST_TEST(digest_of(*this, throughput) == digest_of(*this, {}));
+    throughput.records[4].prices = {{4, ResourcePrice::Resource::memory, 1, -1, 1e-9}};
+    BOOST_TEST(digest_of(*this, throughput) != digest_of(*this, {}));
 }
 
 BOOST_AUTO_TEST_CASE(does_not_see_attributes) {

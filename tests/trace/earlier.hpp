@@ -8,23 +8,16 @@
 
 #include "hdf5/file.hpp"
 #include "trace/reader.hpp"
+#include "trace/table_type.hpp"
 
 namespace skipstone::trace::sample {
 
 // Takes from a table the columns that earlier programs did not write.
 template <class Row>
 void take_later_columns(hdf5::File& trace, std::vector<Row> const& rows) {
-    auto const& table = table_of<Row>();
-    std::vector<hdf5::Column> columns;
-    for (auto const& column : table.columns) {
-        if (column.since == Since::later) continue;
-        auto const type = column.type == ColumnType::text      ? hdf5::ColumnType::text
-                          : column.type == ColumnType::float64 ? hdf5::ColumnType::float64
-                          : column.type == ColumnType::int64   ? hdf5::ColumnType::int64
-                                                               : hdf5::ColumnType::int32;
-        columns.push_back({std::string(column.name), type, column.offset, Text::capacity, {}});
-    }
-    hdf5::RowType const type(table.row_size, columns);
+    auto table = table_of<Row>();
+    std::erase_if(table.columns, [](Column const& column) { return column.since == Since::later; });
+    auto const type = row_type_of(table);
     auto const units = trace.dataset(table.path).read_strings("units");
     if (H5Ldelete(trace.id(), table.path.c_str(), H5P_DEFAULT) < 0) throw std::runtime_error("H5Ldelete");
     auto replaced = trace.create_table(table.path, type, 16, {});
@@ -36,9 +29,13 @@ void take_later_columns(hdf5::File& trace, std::vector<Row> const& rows) {
 inline std::string without_later_columns(std::string const& path) {
     auto const rounds = Reader(path).read<RoundRow>();
     auto const blocks = Reader(path).header().blocks;
+    auto const plans = Reader(path).read<PlanRow>();
+    auto const events = Reader(path).read<Event>();
     auto trace = hdf5::File::open(path, hdf5::Access::write);
     take_later_columns(trace, rounds);
     take_later_columns(trace, blocks);
+    take_later_columns(trace, plans);
+    take_later_columns(trace, events);
     trace.write_integer("format_version", 1);
     return path;
 }

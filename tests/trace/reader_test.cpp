@@ -156,7 +156,23 @@ BOOST_AUTO_TEST_CASE(columns_that_earlier_programs_did_not_write_may_be_missing)
     BOOST_TEST(rows[3].start_s == 30);
     BOOST_TEST(std::isnan(rows[3].next_start_s));
     BOOST_TEST(rows[3].outages == -1);
+    BOOST_TEST((rows[3].goal == Goal::latency));
+    BOOST_TEST(std::isnan(rows[3].throughput_bound));
     BOOST_TEST(trace.rows<OutageRow>() == 1U);
+    BOOST_TEST(!trace.has_column<PlanRow>("split"));
+    BOOST_REQUIRE(trace.rows<PlanRow>() == 24U);
+    for (auto const& plan : trace.read<PlanRow>()) {
+        BOOST_TEST(plan.part == -1);
+        BOOST_TEST(plan.parts == 1);
+        BOOST_TEST((plan.split == Split::Kind::whole));
+    }
+    BOOST_TEST(trace.read<PlanRow>()[1].device == 1);
+    BOOST_TEST(!trace.has_column<Event>("part"));
+    BOOST_REQUIRE(trace.rows<Event>() == 32U);
+    for (auto const& event : trace.read<Event>()) BOOST_TEST(event.part == -1);
+    BOOST_TEST(trace.read<Event>()[3].peer == 0);
+    BOOST_TEST((trace.header().goal == Goal::latency));
+    BOOST_TEST(trace.rows<PriceRow>() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(blocks_of_version_1_have_the_stages_of_a_residual_network) {

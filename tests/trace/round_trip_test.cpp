@@ -27,6 +27,9 @@ bool same(Row const& a, Row const& b) {
         auto const* const right = reinterpret_cast<char const*>(&b) + column.offset;
         auto const equal = [&](std::size_t size) { return std::memcmp(left, right, size) == 0; };
         switch (column.type) {
+            case ColumnType::int16:
+                if (!equal(2)) return false;
+                break;
             case ColumnType::int32:
             case ColumnType::int32_code:
                 if (!equal(4)) return false;
@@ -67,6 +70,9 @@ std::vector<Row> distinct_rows(std::int32_t round, int count) {
             auto* const place = reinterpret_cast<char*>(&row) + column.offset;
             auto const put = [&](auto typed) { std::memcpy(place, &typed, sizeof(typed)); };
             switch (column.type) {
+                case ColumnType::int16:
+                    put(static_cast<std::int16_t>(value));
+                    break;
                 case ColumnType::int32:
                     put(column.name == "round" ? round : std::int32_t{-value});
                     break;
@@ -98,12 +104,14 @@ BOOST_AUTO_TEST_CASE(every_column_of_every_table_comes_back) {
     auto header = sample::header();
     header.devices = distinct_rows<DeviceRow>(0, 3);
     header.blocks = distinct_rows<BlockRow>(0, 4);
+    header.goal = Goal::throughput;
     std::vector<RoundRecord> written;
     for (std::int32_t round = 0; round < 5; ++round) {
         RoundRecord record;
         record.round = distinct_rows<RoundRow>(round, 1).front();
         record.rate_bit_s = std::vector<double>(9, 1.5 + round);
         record.plans = distinct_rows<PlanRow>(round, 7 + round);
+        record.prices = distinct_rows<PriceRow>(round, round);
         record.requests = distinct_rows<RequestRow>(round, 3);
         record.events = distinct_rows<Event>(round, round == 2 ? 3000 : 11);
         record.battery = distinct_rows<BatteryRow>(round, 3);
