@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include "model/cost_model.hpp"
+#include "trace/plan_rows.hpp"
 
 namespace skipstone::emulator {
 
@@ -41,11 +43,7 @@ void record_links(Scenario const& scenario, RoundCourse const& course, trace::Ro
 
 void record_plan(RequestPlan const& plan, std::int32_t round, int revision, std::int32_t request,
                  trace::RoundRecord& record) {
-    for (std::size_t block = 0; block < plan.devices.size(); ++block) {
-        bool const dropped = std::ranges::binary_search(plan.dropped, BlockId(block));
-        record.plans.push_back({round, revision, request, static_cast<std::int32_t>(block), plan.devices[block].value(),
-                                dropped ? BlockMode::skip : BlockMode::full});
-    }
+    std::ranges::copy(trace::plan_rows(plan, round, revision, request), std::back_inserter(record.plans));
 }
 
 }  // namespace
@@ -91,6 +89,13 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
                     plan.seconds,
                     plan.admitted > 0 ? plan.mean_latency.value() : trace::no_value,
                     course.next_start.value()};
+    if (scenario.objective.goal == Goal::throughput) {
+        record.round.goal = Goal::throughput;
+        record.round.throughput = value_or_nan(plan.throughput);
+        record.round.throughput_bound = value_or_nan(plan.throughput_bound);
+        for (auto const& [resource, device, peer, price] : plan.prices)
+            record.prices.push_back({round, resource, device.value(), peer.value(), price});
+    }
     record_links(scenario, course, record);
 
     auto const as_they_went = plans_as_they_went(course);

@@ -91,6 +91,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
     header.expected_rounds = stage.scenario.rounds.count;
     header.expected_requests = header.expected_rounds * (requests.count ? *requests.count : requests.rate);
     header.links = stage.scenario.links;
+    header.goal = stage.scenario.objective.goal;
     auto& provenance = header.provenance;
     provenance.scenario = config::scenario_text(stage.scenario);
     provenance.command_line = request.command_line;

@@ -11,6 +11,7 @@
 #include "trace/check_events.hpp"
 #include "trace/check_ledger.hpp"
 #include "trace/check_requests.hpp"
+#include "trace/check_throughput.hpp"
 #include "trace/findings.hpp"
 #include "trace/reader.hpp"
 
@@ -152,24 +153,29 @@ std::vector<std::string> check(std::string const& path, BasisOf const& basis_of)
     auto const basis = basis_of ? basis_of(trace) : std::nullopt;
     std::optional<BasisCheck> basis_check;
     if (basis) basis_check.emplace(*basis, header, findings);
+    PlannedWork work(header, basis_check ? basis_check->instance() : nullptr);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         RoundId const id(i);
-        Round const round{rows[i],
-                          next_start(rows, i),
-                          trace.read<PlanRow>(trace.rows_of<PlanRow>(id)),
-                          trace.read<RequestRow>(trace.rows_of<RequestRow>(id)),
-                          trace.read<Event>(trace.rows_of<Event>(id)),
-                          trace.read<BatteryRow>(trace.rows_of<BatteryRow>(id))};
+        Round round{rows[i],
+                    next_start(rows, i),
+                    trace.read<PlanRow>(trace.rows_of<PlanRow>(id)),
+                    {},
+                    trace.read<RequestRow>(trace.rows_of<RequestRow>(id)),
+                    trace.read<Event>(trace.rows_of<Event>(id)),
+                    trace.read<BatteryRow>(trace.rows_of<BatteryRow>(id)),
+                    trace.read<PriceRow>(trace.rows_of<PriceRow>(id))};
+        round.planned = plans_of(round.plans, round.requests.size(), header.devices.size(), header.blocks.size());
         check_times(trace, rows, i, findings);
         check_rates(trace, rows[i], findings);
         check_requests(round, knows_accuracy, findings);
         check_plans(round, header.devices.size(), header.blocks.size(), findings);
-        check_capacity(round, header, weights, findings);
+        check_capacity(round, header, work, weights, findings);
+        check_throughput(round, header, basis_check && basis_check->loses_nothing(), findings);
         check_events(round, header, findings);
         bool const undisturbed = std::ranges::none_of(outages, [&](OutageRow const& outage) {
             return outage.begin_s <= rows[i].end_s && !(outage.end_s < rows[i].start_s);
         });
-        check_course(round, header, off, undisturbed, findings);
+        check_course(round, header, work, off, undisturbed, findings);
         ledger.check(round, findings);
         if (basis_check)
             basis_check->check(round, trace.has_dense_rates() ? trace.rates(id) : std::vector<double>(),

@@ -9,7 +9,6 @@
 
 #include "model/cost_model.hpp"
 #include "model/round_state.hpp"
-#include "trace/check_course.hpp"
 
 namespace skipstone::trace {
 
@@ -22,18 +21,15 @@ bool close(double a, double b) {
            std::abs(a - b) <= relative * std::max(std::abs(a), std::abs(b));
 }
 
-std::string request_text(Round const& round, std::size_t request) {
-    return ": request " + std::to_string(request) + in_round(round.row);
+// Of a task, on whichever device.
+Seconds time_of(Instance const& instance, Task const& task, DeviceId device) {
+    if (task.split.is_whole()) return compute_time(instance, task.block, task.mode, device);
+    if (task.joins()) return join_time(instance, task.block, task.split, device);
+    return part_time(instance, task.block, task.split, static_cast<std::size_t>(task.part), device);
 }
 
-RequestPlan request_plan(std::vector<PlanRow const*> const& rows) {
-    RequestPlan plan;
-    plan.admitted = true;
-    for (auto const* row : rows) {
-        plan.devices.push_back(row->device < 0 ? DeviceId() : DeviceId(row->device));
-        if (row->mode == BlockMode::skip) plan.dropped.push_back(BlockId(row->block));
-    }
-    return plan;
+std::string request_text(Round const& round, std::size_t request) {
+    return ": request " + std::to_string(request) + in_round(round.row);
 }
 
 }  // namespace
@@ -47,6 +43,14 @@ BasisCheck::BasisCheck(Basis const& basis, Header const& header, Findings& findi
     state.links = LinkTable::drawn(devices_.size(), scenario_.links, scenario_.seed, RoundId(std::int32_t{0}));
     instance_ = make_instance(scenario_, basis.network, drop_options(scenario_.accuracy, basis.network), state,
                               std::vector<Joules>(devices_.size()));
+}
+
+bool BasisCheck::loses_nothing() const {
+    if (!fits_ || scenario_.links.loss > 0) return false;
+    for (std::size_t i = 0; i < devices_.size() && scenario_.links.pairs; ++i)
+        for (std::size_t k = 0; k < devices_.size(); ++k)
+            if (i != k && *scenario_.links.traits(DeviceId(i), DeviceId(k)).loss > 0) return false;
+    return true;
 }
 
 void BasisCheck::check_header(Header const& header) {
@@ -99,6 +103,7 @@ void BasisCheck::check(Round const& round, std::vector<double> const& rates, std
     check_rates(round, links, rates, used);
     check_arrivals(round);
     instance_.links = links.expected();
+    check_goal(round);
     check_plan(round);
     check_events(round, links);
     check_span(round);
@@ -159,7 +164,7 @@ void BasisCheck::check_arrivals(Round const& round) {
 
 void BasisCheck::check_plan(Round const& round) {
     auto const& row = round.row;
-    auto const plans = plans_of(round, devices_.size(), blocks_.size());
+    auto const& plans = round.planned;
     std::vector<RequestPlan> requests;
     double latency = 0;
     bool whole = true;
@@ -174,12 +179,13 @@ void BasisCheck::check_plan(Round const& round) {
                           request.predicted_class,
                           done && scenario_.emulation.kernels ? " of " : " without kernels, of ", classes);
         if (request.status == RequestStatus::rejected) continue;
-        if (plans[r].first.empty() || plans[r].last.empty()) {
+        if (!plans[r].first || !plans[r].last) {
             whole = false;
             continue;
         }
-        auto const first = request_plan(plans[r].first), last = request_plan(plans[r].last);
-        for (auto const* plan : {&first, &last})
+        auto const &first = *plans[r].first, &last = *plans[r].last;
+        for (auto const* plan : {&first, &last}) {
+            whole = check_splits(*plan, where) && whole;
             for (std::size_t b = 0; b < blocks_.size(); ++b) {
                 bool const dropped = std::ranges::binary_search(plan->dropped, BlockId(b));
                 bool const vanishes = dropped && instance_.blocks[b].vanishes_when_dropped();
@@ -190,6 +196,7 @@ void BasisCheck::check_plan(Round const& round) {
                     whole = false;
                 }
             }
+        }
         if (!whole) continue;
         auto const option = std::ranges::find(instance_.accuracy, last.dropped, &DropOption::dropped);
         if (option == instance_.accuracy.end())
@@ -235,42 +242,86 @@ void BasisCheck::check_plan(Round const& round) {
                       "' instead of '", requests.empty() ? none_admitted : "optimal' or 'feasible", "'");
 }
 
+// False where the plan splits a block in a way that the scenario does not offer.
+bool BasisCheck::check_splits(RequestPlan const& plan, std::string const& where) {
+    bool right = true;
+    for (auto const& way : plan.splits) {
+        auto const& block = instance_.blocks[way.block.index()];
+        auto const* split = block.find(way.split);
+        if (split && split->parts.size() == way.parts.size()) continue;
+        findings_.add("/plans: a block is split in a way that the scenario does not offer", where, ", block ",
+                      way.block.value(), ": ", to_string(way.split));
+        right = false;
+    }
+    return right;
+}
+
+// The goal is the scenario's. That throughputs follow from the rest is another check's matter.
+void BasisCheck::check_goal(Round const& round) {
+    auto const word = [](Goal goal) { return goal == Goal::throughput ? "throughput" : "latency"; };
+    if (auto const goal = scenario_.objective.goal; round.row.goal != goal)
+        findings_.add("/rounds: goal is not the scenario's", in_round(round.row), ": ", word(round.row.goal),
+                      " instead of ", word(goal));
+}
+
 void BasisCheck::check_events(Round const& round, LinkTable const& links) {
-    std::map<std::tuple<std::int32_t, std::int32_t>, BlockMode> modes;  // request, block: of the last plan
-    for (auto const& plan : plans_of(round, devices_.size(), blocks_.size()))
-        for (auto const* row : plan.last) modes[{row->request, row->block}] = row->mode;
-    using Key = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t>;  // from, to, request, block
-    std::map<Key, Event const*> received;
+    using Place = std::tuple<std::int32_t, std::int32_t, std::int16_t>;  // request, block, part
+    std::map<Place, Task> tasks;                                         // of the last plans
+    std::map<std::pair<Place, std::int32_t>, HopBytes> moves;            // with the receiver
+    for (std::size_t r = 0; r < round.planned.size(); ++r) {
+        auto const& plan = round.planned[r].last;
+        if (!plan || !fits(*plan)) continue;
+        auto const request = static_cast<std::int32_t>(r);
+        auto const graph = task_graph(instance_, *plan);
+        auto const place = [&](Task const& task) { return Place(request, task.block.value(), task.part); };
+        for (Task const& task : graph.tasks) tasks.emplace(place(task), task);
+        for (Move const& move : graph.moves)
+            moves.emplace(std::pair(move.from ? place(graph.tasks[move.from.index()]) : Place(request, -1, -1),
+                                    move.receiver.value()),
+                          move.bytes);
+    }
+    std::map<std::tuple<std::int32_t, std::int32_t, Place>, Event const*> received;  // from, to, what
+    auto const what = [](Event const& event) { return Place(event.request, event.block, event.part); };
     for (auto const& event : round.events)
         if (event.kind == EventKind::receive && !(event.flags & event_flags::failed))
-            received[{event.peer, event.device, event.request, event.block}] = &event;
+            received[{event.peer, event.device, what(event)}] = &event;
     for (auto const& event : round.events) {
         if ((event.flags & event_flags::failed) || !is_index(event.device, devices_.size())) continue;
-        if (event.kind == EventKind::compute && is_index(event.block, blocks_.size())) {
-            auto const mode = modes.find({event.request, event.block});
-            if (mode != modes.end()) check_computation(event, mode->second);
-        }
-        if (event.kind == EventKind::transmit && is_index(event.peer, devices_.size()) && event.peer != event.device &&
-            event.block < static_cast<std::int32_t>(blocks_.size())) {
-            auto const other = received.find({event.device, event.peer, event.request, event.block});
-            check_transfer(event, other == received.end() ? nullptr : other->second, links);
-        }
+        if (event.kind == EventKind::compute)
+            if (auto const task = tasks.find(what(event)); task != tasks.end()) check_computation(event, task->second);
+        if (event.kind != EventKind::transmit || !is_index(event.peer, devices_.size()) || event.peer == event.device)
+            continue;
+        if (event.block < 0 && (!instance_.source || *instance_.source != DeviceId(event.device)))
+            findings_.add("/events: an image comes from a device that is not the scenario's source", ": ",
+                          named(event));
+        auto const other = received.find({event.device, event.peer, what(event)});
+        if (auto const size = moves.find({what(event), event.peer}); size != moves.end())
+            check_transfer(event, other == received.end() ? nullptr : other->second, size->second, links);
     }
 }
 
-void BasisCheck::check_computation(Event const& event, BlockMode mode) {
-    auto const right = compute_time(instance_, BlockId(event.block), mode, DeviceId(event.device)).value();
+// Each block that does not vanish has a device, and splits are ones that there are.
+bool BasisCheck::fits(RequestPlan const& plan) const {
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+        bool const dropped = std::ranges::binary_search(plan.dropped, BlockId(b));
+        if (bool(plan.devices[b]) == (dropped && instance_.blocks[b].vanishes_when_dropped())) return false;
+    }
+    return std::ranges::all_of(plan.splits, [&](SplitBlock const& way) {
+        auto const* split = instance_.blocks[way.block.index()].find(way.split);
+        return split && split->parts.size() == way.parts.size();
+    });
+}
+
+void BasisCheck::check_computation(Event const& event, Task const& task) {
+    auto const right = time_of(instance_, task, DeviceId(event.device)).value();
     if (!(std::abs((event.end_s - event.begin_s) - right) <= rounding_of(event.end_s)))
         findings_.add("/events: a block takes another time than its device needs", ": ", named(event), " takes ",
                       event.end_s - event.begin_s, " s instead of ", right, " s");
 }
 
-void BasisCheck::check_transfer(Event const& sent, Event const* received, LinkTable const& links) {
+void BasisCheck::check_transfer(Event const& sent, Event const* received, HopBytes const& size,
+                                LinkTable const& links) {
     DeviceId const from(sent.device), to(sent.peer);
-    auto const size =
-        sent.block < 0 ? HopBytes{instance_.input, instance_.input} : hop_bytes(instance_, BlockId(sent.block));
-    if (sent.block < 0 && (!instance_.source || *instance_.source != from))
-        findings_.add("/events: an image comes from a device that is not the scenario's source", ": ", named(sent));
     if (sent.bytes != size.shared.value())
         findings_.add("/events: bytes is not what moves after the block", ": ", named(sent), " has ", sent.bytes,
                       " instead of ", size.shared.value());

@@ -3,9 +3,11 @@
 // Private to this room.
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "model/instance.hpp"
+#include "model/task_graph.hpp"
 #include "trace/check.hpp"
 #include "trace/findings.hpp"
 
@@ -17,6 +19,12 @@ class BasisCheck {
     BasisCheck(Basis const& basis, Header const& header, Findings& findings);
 
     // rates: of the round, where all are stored (else empty); used: those of links that were used, in large fleets.
+    // The scenario's blocks and devices; null where the trace has others.
+    Instance const* instance() const { return fits_ ? &instance_ : nullptr; }
+
+    // The trace has the scenario's devices and blocks, and no link of theirs loses packets.
+    bool loses_nothing() const;
+
     void check(Round const& round, std::vector<double> const& rates, std::vector<UsedLinkRow> const& used);
 
   private:
@@ -26,8 +34,11 @@ class BasisCheck {
     void check_arrivals(Round const& round);
     void check_plan(Round const& round);
     void check_events(Round const& round, LinkTable const& links);
-    void check_computation(Event const& event, BlockMode mode);
-    void check_transfer(Event const& sent, Event const* received, LinkTable const& links);
+    void check_goal(Round const& round);
+    bool fits(RequestPlan const& plan) const;
+    bool check_splits(RequestPlan const& plan, std::string const& where);
+    void check_computation(Event const& event, Task const& task);
+    void check_transfer(Event const& sent, Event const* received, HopBytes const& size, LinkTable const& links);
     void check_span(Round const& round);
 
     Basis const& basis_;

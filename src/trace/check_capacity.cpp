@@ -1,7 +1,10 @@
 #include "trace/check_capacity.hpp"
 
 #include <map>
+#include <optional>
+#include <span>
 #include <sstream>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,43 +17,61 @@ constexpr double rounding = 1e-9;  // relative, by which a capacity may be passe
 // What the plans of a round need of every device by now. Amounts are whole numbers far below 2^53.
 class Needs {
   public:
-    Needs(Header const& header, bool weights)
-        : header_(header), weights_(weights), memory_(header.devices.size(), 0), macs_(header.devices.size(), 0) {}
+    // stream: a device computes one task at a time for ever, so that its memory holds the largest, and no number of
+    // MACs is too large.
+    Needs(Header const& header, bool weights, bool stream)
+        : header_(header),
+          weights_(weights),
+          stream_(stream),
+          memory_(header.devices.size(), 0),
+          macs_(header.devices.size(), 0),
+          tasks_(header.devices.size()) {}
 
-    void count(PlanRow const& row, int sign) {
-        if (!is_index(row.device, header_.devices.size()) || !is_index(row.block, header_.blocks.size())) return;
-        auto const& block = header_.blocks[static_cast<std::size_t>(row.block)];
-        auto const device = static_cast<std::size_t>(row.device);
-        bool const skipped = row.mode == BlockMode::skip;
-        memory_[device] += sign * static_cast<double>(skipped ? block.skip_memory_bytes : block.memory_bytes);
-        macs_[device] += sign * static_cast<double>(skipped ? block.skip_macs : block.macs);
-        if (!weights_) return;
-        int& users = users_[{row.device, row.block}];
-        if (users == (sign > 0 ? 0 : 1)) memory_[device] += sign * static_cast<double>(block.weight_bytes);
-        users += sign;
+    void count(TaskGraph const& graph, int sign) {
+        for (Task const& task : graph.tasks) {
+            auto const device = task.device.index();
+            auto const memory = static_cast<double>(task.memory.value());
+            if (stream_)
+                tasks_[device][memory] += sign;
+            else
+                memory_[device] += sign * memory;
+            macs_[device] += sign * static_cast<double>(task.macs.value());
+            if (!weights_) continue;
+            int& users = users_[{task.device, task.block, task.split, task.part}];
+            if (users == (sign > 0 ? 0 : 1)) memory_[device] += sign * static_cast<double>(task.weights.value());
+            users += sign;
+        }
     }
 
     void compare(std::string const& when, Findings& findings) const {
         for (std::size_t i = 0; i < memory_.size(); ++i) {
             auto const& device = header_.devices[i];
-            if (exceeds(memory_[i], device.memory_bytes))
+            double const memory = memory_[i] + largest_task(i);
+            if (exceeds(memory, device.memory_bytes))
                 findings.add("plans need more memory than a device has (Eq. 13)", ": device ", i, ", ", when, ": ",
-                             memory_[i], " of ", device.memory_bytes);
-            if (exceeds(macs_[i], device.macs_per_round))
+                             memory, " of ", device.memory_bytes);
+            if (!stream_ && exceeds(macs_[i], device.macs_per_round))
                 findings.add("plans need more macs than a device has (Eq. 14)", ": device ", i, ", ", when, ": ",
                              macs_[i], " of ", device.macs_per_round);
         }
     }
 
-    static bool exceeds(double used, std::int64_t limit) {
-        return used > static_cast<double>(limit) * (1 + rounding);
-    }
+    static bool exceeds(double used, std::int64_t limit) { return used > static_cast<double>(limit) * (1 + rounding); }
 
   private:
+    double largest_task(std::size_t device) const {
+        double largest = 0;
+        for (auto const& [memory, users] : tasks_[device])
+            if (users > 0) largest = memory;
+        return largest;
+    }
+
     Header const& header_;
-    bool weights_;
-    std::vector<double> memory_, macs_;                           // per device
-    std::map<std::pair<std::int32_t, std::int32_t>, int> users_;  // device, block: plans by which it holds the weights
+    bool weights_, stream_;
+    std::vector<double> memory_, macs_;         // per device
+    std::vector<std::map<double, int>> tasks_;  // per device: memory of a task, and how many need that; only of streams
+    // Plans by which a device holds the weights of a block, or a part.
+    std::map<std::tuple<DeviceId, BlockId, Split, std::int16_t>, int> users_;
 };
 
 }  // namespace
@@ -62,31 +83,31 @@ bool weights_take_memory(Provenance const& provenance) {
     return false;
 }
 
-void check_capacity(Round const& round, Header const& header, bool weights, Findings& findings) {
-    Needs needs(header, weights);
-    std::map<std::int32_t, std::vector<PlanRow>> latest;  // by request
-    auto const& plans = round.plans;
-    for (auto const& row : plans)
-        if (row.revision == 0) {
-            latest[row.request].push_back(row);
-            needs.count(row, 1);
-        }
+void check_capacity(Round const& round, Header const& header, PlannedWork& work, bool weights, Findings& findings) {
+    bool const stream = round.row.goal == Goal::throughput;
+    auto const devices = header.devices.size(), blocks = header.blocks.size();
+    Needs needs(header, weights, stream);
+    std::map<std::int32_t, TaskGraph> latest;  // by request
+    for (std::size_t r = 0; r < round.planned.size(); ++r) {
+        if (!round.planned[r].first) continue;
+        auto const& graph = latest[static_cast<std::int32_t>(r)] = work.graph(*round.planned[r].first, std::nullopt);
+        needs.count(graph, 1);
+    }
     needs.compare("the first plans" + in_round(round.row), findings);
+    auto const& plans = round.plans;
     for (std::size_t first = 0, last = 0; first < plans.size(); first = last) {
         auto const request = plans[first].request, revision = plans[first].revision;
-        auto& plan = latest[request];
-        if (revision > 0) {
-            for (auto const& row : plan) needs.count(row, -1);
-            plan.clear();
-        }
-        for (; last < plans.size() && plans[last].request == request && plans[last].revision == revision; ++last)
-            if (revision > 0) plan.push_back(plans[last]);
+        while (last < plans.size() && plans[last].request == request && plans[last].revision == revision) ++last;
         if (revision <= 0) continue;
-        for (auto const& row : plan) needs.count(row, 1);
-        needs.compare("revision " + std::to_string(revision) + " of request " + std::to_string(request) +
-                          in_round(round.row),
-                      findings);
+        auto const plan = request_plan(std::span(plans).subspan(first, last - first), devices, blocks);
+        if (!plan) continue;
+        if (auto const before = latest.find(request); before != latest.end()) needs.count(before->second, -1);
+        needs.count(latest[request] = work.graph(*plan, std::nullopt), 1);
+        needs.compare(
+            "revision " + std::to_string(revision) + " of request " + std::to_string(request) + in_round(round.row),
+            findings);
     }
+    if (stream) return;
     std::vector<double> computed(header.devices.size(), 0);
     for (auto const& event : round.events)
         if (event.kind == EventKind::compute && is_index(event.device, computed.size()))

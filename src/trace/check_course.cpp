@@ -1,7 +1,11 @@
 #include "trace/check_course.hpp"
 
+#include <limits>
 #include <map>
+#include <optional>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include "trace/schema.hpp"
 
@@ -72,31 +76,40 @@ std::vector<Deeds> deeds_of(Round const& round) {
     return deeds;
 }
 
+// Of events that are a whole block's or a part's: whose output they are about.
+using Output = std::pair<std::int32_t, std::int16_t>;  // block, part; block −1: the image
+
+Output output_of(Event const& event) {
+    return {event.block, event.part};
+}
+
 class CourseOfRequest {
   public:
     CourseOfRequest(Round const& round, Header const& header, std::size_t request, Deeds const& deeds,
-                    PlansOf const& plans, Findings& findings)
+                    PlannedWork& work, Findings& findings)
         : header_(header),
           row_(round.requests[request]),
           where_(request_text(round, request)),
           deeds_(deeds),
-          plans_(plans),
+          plan_(round.planned[request].last),
+          work_(work),
           findings_(findings) {}
 
     void check_done() {
-        if (plans_.last.empty()) return;
-        std::vector<PlanRow const*> steps;  // the blocks that run
-        for (auto const* plan : plans_.last)
-            if (plan->device >= 0) steps.push_back(plan);
-        if (!check_blocks(steps)) return;
-        check_moves(steps);
-        auto const& computed = deeds_.computed;
-        if (!not_after(row_.arrival_s, computed.front()->begin_s))
-            findings_.add("/events: a request is computed before it arrives", where_, ": at ",
-                          computed.front()->begin_s, " s, it arrives at ", row_.arrival_s, " s");
-        if (!(std::abs(row_.finish_s - computed.back()->end_s) <= rounding_of(row_.finish_s)))
+        if (!plan_) return;
+        std::optional<DeviceId> source;  // by where the image came from
+        for (auto const* event : deeds_.sent)
+            if (event->block < 0) source = DeviceId(event->device);
+        graph_ = work_.graph(*plan_, source);
+        if (!check_blocks()) return;
+        check_moves();
+        auto const& first = *deeds_.computed.front();
+        if (!not_after(row_.arrival_s, first.begin_s))
+            findings_.add("/events: a request is computed before it arrives", where_, ": at ", first.begin_s,
+                          " s, it arrives at ", row_.arrival_s, " s");
+        if (!(std::abs(row_.finish_s - computed_.back()->end_s) <= rounding_of(row_.finish_s)))
             findings_.add("/requests: finish_s is not when the last block ends", where_, ": ", row_.finish_s,
-                          " s instead of ", computed.back()->end_s, " s");
+                          " s instead of ", computed_.back()->end_s, " s");
     }
 
     void check_not_done() {
@@ -110,69 +123,117 @@ class CourseOfRequest {
 
   private:
     // False when the rest cannot be checked.
-    bool check_blocks(std::vector<PlanRow const*> const& steps) {
-        auto const& computed = deeds_.computed;
-        if (steps.empty() || computed.size() != steps.size()) {
+    bool check_blocks() {
+        auto const& tasks = graph_.tasks;
+        if (tasks.empty() || deeds_.computed.size() != tasks.size()) {
             findings_.add("/events: a request does not compute the blocks of its plan, each once", where_, ": ",
-                          computed.size(), " computed, ", steps.size(), " planned");
+                          deeds_.computed.size(), " computed, ", tasks.size(), " planned");
             return false;
         }
-        for (std::size_t i = 0; i < steps.size(); ++i) {
-            auto const& event = *computed[i];
-            auto const& step = *steps[i];
-            if (event.block != step.block || event.device != step.device) {
+        computed_ = deeds_.computed;
+        if (!graph_.is_chain()) {  // in the order of the tasks
+            auto const order = [](Event const* event) { return std::pair(event->block, order_of(event->part)); };
+            std::ranges::sort(computed_, {}, order);
+        }
+        for (std::size_t i = 0; i < tasks.size(); ++i) {
+            auto const& event = *computed_[i];
+            auto const& task = tasks[i];
+            auto const of_part = task.is_whole() ? "" : ", part " + std::to_string(task.part);
+            if (output_of(event) != Output(task.block.value(), task.part) || event.device != task.device.value()) {
                 findings_.add("/events: a block is not computed where and when its plan says", ": ", named(event),
-                              "; by /plans it would be block ", step.block, " on device ", step.device);
+                              "; by /plans it would be block ", task.block.value(), of_part, " on device ",
+                              task.device.value());
                 return false;
             }
-            auto const macs = macs_of(header_.blocks[static_cast<std::size_t>(step.block)], step.mode);
-            if (event.macs != macs)
-                findings_.add("/events: macs is not what the block costs in its mode", ": ", named(event), " has ",
-                              event.macs, " instead of ", macs);
-            if (i > 0 && !not_after(computed[i - 1]->end_s, event.begin_s))
-                findings_.add("/events: a block begins before the one before it ends", ": ", named(event));
+            check_macs(event, task);
+        }
+        for (auto const& feed : graph_.feeds) {
+            if (!feed.from) continue;
+            auto const &before = *computed_[feed.from.index()], &after = *computed_[feed.to.index()];
+            if (!not_after(before.end_s, after.begin_s))
+                findings_.add("/events: a block begins before the one before it ends", ": ", named(after));
         }
         return true;
     }
 
-    // A tensor moves between two blocks on different devices, and nothing else does but the image.
-    void check_moves(std::vector<PlanRow const*> const& steps) {
-        std::map<std::int32_t, Event const*> sent, received;  // by the block whose output moves
-        for (auto const* event : deeds_.sent)
-            if (!sent.emplace(event->block, event).second)
-                findings_.add("/events: a tensor is transmitted twice", ": ", named(*event));
-        for (auto const* event : deeds_.received) received.emplace(event->block, event);
-        for (std::size_t i = 0; i < steps.size(); ++i) {
-            auto const from = i == 0 ? -1 : steps[i - 1]->block;
-            auto const found = sent.find(from);
-            bool const moves = i == 0 ? found != sent.end() : steps[i - 1]->device != steps[i]->device;
-            if (!moves) continue;
-            if (found == sent.end()) {
-                findings_.add("/events: a tensor does not move to the device of the next block", where_, ", block ",
-                              from, " from device ", steps[i - 1]->device, " to ", steps[i]->device);
-                continue;
-            }
-            auto const& move = *found->second;
-            if (move.peer != steps[i]->device || (i > 0 && move.device != steps[i - 1]->device))
-                findings_.add("/events: a tensor moves between other devices than its plan says", ": ", named(move),
-                              " to device ", move.peer);
-            if (i > 0 && !not_after(deeds_.computed[i - 1]->end_s, move.begin_s))
-                findings_.add("/events: a tensor is transmitted before it is computed", ": ", named(move));
-            if (auto const arrived = received.find(from);
-                arrived != received.end() && !not_after(arrived->second->end_s, deeds_.computed[i]->begin_s))
-                findings_.add("/events: a block begins before its input has arrived", ": ", named(*deeds_.computed[i]));
-            check_bytes(move, from);
-            sent.erase(found);
-        }
-        for (auto const& [block, event] : sent)
-            findings_.add("/events: a tensor is transmitted that no plan moves", ": ", named(*event));
+    // The parts of a block in their order, then the whole.
+    static int order_of(std::int16_t part) { return part < 0 ? std::numeric_limits<std::int16_t>::max() : part; }
+
+    void check_macs(Event const& event, Task const& task) {
+        std::int64_t macs = task.macs.value();
+        if (task.split.is_whole())
+            macs = macs_of(header_.blocks[task.block.index()], task.mode);
+        else if (!work_.knows_parts())
+            return;
+        if (event.macs != macs)
+            findings_.add("/events: macs is not what the block costs in its mode", ": ", named(event), " has ",
+                          event.macs, " instead of ", macs);
     }
 
-    void check_bytes(Event const& move, std::int32_t block) {
-        if (block < 0) return;
-        auto const output = header_.blocks[static_cast<std::size_t>(block)].output_bytes;
-        auto const with_input =
-            block == 0 ? output : output + header_.blocks[static_cast<std::size_t>(block) - 1].output_bytes;
+    // A tensor moves from where it is to the devices of the tasks that need it, and nothing else does but the image.
+    void check_moves() {
+        std::map<Output, std::vector<Event const*>> sent;
+        std::map<std::pair<Output, std::int32_t>, Event const*> received;  // with the receiver
+        for (auto const* event : deeds_.sent) sent[output_of(*event)].push_back(event);
+        for (auto const* event : deeds_.received) received.emplace(std::pair(output_of(*event), event->device), event);
+        for (std::size_t m = 0; m < graph_.moves.size();) {
+            auto const from = graph_.moves[m].from;
+            Output const output =
+                from ? Output(graph_.tasks[from.index()].block.value(), graph_.tasks[from.index()].part)
+                     : Output(-1, -1);
+            auto left = std::exchange(sent[output], {});
+            std::vector<std::size_t> unsent;
+            for (; m < graph_.moves.size() && graph_.moves[m].from == from; ++m) {
+                auto const event = std::ranges::find(left, graph_.moves[m].receiver.value(), &Event::peer);
+                if (event == left.end()) {
+                    unsent.push_back(m);
+                    continue;
+                }
+                check_move(m, **event, received);
+                left.erase(event);
+            }
+            for (std::size_t const move : unsent) check_unsent(move, output.first, left);
+            for (auto const* event : left) findings_.add("/events: a tensor is transmitted twice", ": ", named(*event));
+        }
+        for (auto const& [output, events] : sent)
+            for (auto const* event : events)
+                findings_.add("/events: a tensor is transmitted that no plan moves", ": ", named(*event));
+    }
+
+    // `left`: what else was sent of the same tensor; what went to another device instead is taken away.
+    void check_unsent(std::size_t index, std::int32_t block, std::vector<Event const*>& left) {
+        auto const& move = graph_.moves[index];
+        if (left.empty()) {
+            findings_.add("/events: a tensor does not move to the device of the next block", where_, ", block ", block,
+                          " from device ", move.sender.value(), " to ", move.receiver.value());
+            return;
+        }
+        findings_.add("/events: a tensor moves between other devices than its plan says", ": ", named(*left.front()),
+                      " to device ", left.front()->peer);
+        left.erase(left.begin());
+    }
+
+    void check_move(std::size_t index, Event const& sent,
+                    std::map<std::pair<Output, std::int32_t>, Event const*> const& received) {
+        auto const& move = graph_.moves[index];
+        if (sent.device != move.sender.value())
+            findings_.add("/events: a tensor moves between other devices than its plan says", ": ", named(sent),
+                          " to device ", sent.peer);
+        if (move.from && !not_after(computed_[move.from.index()]->end_s, sent.begin_s))
+            findings_.add("/events: a tensor is transmitted before it is computed", ": ", named(sent));
+        if (auto const arrived = received.find({output_of(sent), sent.peer}); arrived != received.end())
+            for (auto const& feed : graph_.feeds)
+                if (feed.move == static_cast<std::int32_t>(index) &&
+                    !not_after(arrived->second->end_s, computed_[feed.to.index()]->begin_s))
+                    findings_.add("/events: a block begins before its input has arrived", ": ",
+                                  named(*computed_[feed.to.index()]));
+        if (move.from && graph_.tasks[move.from.index()].is_whole() && !move.region) check_bytes(sent);
+    }
+
+    void check_bytes(Event const& move) {
+        auto const block = static_cast<std::size_t>(move.block);
+        auto const output = header_.blocks[block].output_bytes;
+        auto const with_input = block == 0 ? output : output + header_.blocks[block - 1].output_bytes;
         if (move.bytes != output && move.bytes != with_input)
             findings_.add("/events: bytes is not what the block puts out", ": ", named(move), " has ", move.bytes,
                           " instead of ", output);
@@ -182,19 +243,22 @@ class CourseOfRequest {
     RequestRow const& row_;
     std::string where_;
     Deeds const& deeds_;
-    PlansOf const& plans_;
+    std::optional<RequestPlan> const& plan_;
+    PlannedWork& work_;
     Findings& findings_;
+    TaskGraph graph_;
+    std::vector<Event const*> computed_;  // one per task
 };
 
 // What failed was planned once: at first, or in a revision.
 void check_failed(Round const& round, Header const& header, Findings& findings) {
-    std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t>, BlockMode> planned;  // request, block, device
-    for (auto const& plan : round.plans) planned[{plan.request, plan.block, plan.device}] = plan.mode;
+    using Key = std::tuple<std::int32_t, std::int32_t, std::int16_t, std::int32_t>;  // request, block, part, device
+    std::set<Key> planned;
+    for (auto const& plan : round.plans) planned.emplace(plan.request, plan.block, plan.part, plan.device);
     for (auto const& event : round.events) {
         if (!is_failed(event) || event.kind != EventKind::compute || !is_index(event.block, header.blocks.size()))
             continue;
-        auto const found = planned.find({event.request, event.block, event.device});
-        if (found == planned.end())
+        if (!planned.contains({event.request, event.block, event.part, event.device}))
             findings.add("/events: a block that failed was not planned there", ": ", named(event));
         else if (event.macs > header.blocks[static_cast<std::size_t>(event.block)].macs)
             findings.add("/events: macs of a block that failed are more than it costs", ": ", named(event));
@@ -212,7 +276,8 @@ void check_waits(Round const& round, std::size_t devices, DownTimes const& off, 
         auto const& mine = computed[static_cast<std::size_t>(wait.device)];
         auto const rounding = rounding_of(wait.end_s);
         auto found = std::ranges::lower_bound(mine, wait.end_s - rounding, {}, &Event::begin_s);
-        while (found != mine.end() && ((*found)->request != wait.request || (*found)->block != wait.block)) ++found;
+        while (found != mine.end() && ((*found)->request != wait.request || output_of(**found) != output_of(wait)))
+            ++found;
         double up = 0;
         if (found != mine.end() && (*found)->begin_s > wait.end_s)
             for (auto const& [from, to] :
@@ -225,30 +290,12 @@ void check_waits(Round const& round, std::size_t devices, DownTimes const& off, 
 
 }  // namespace
 
-std::vector<PlansOf> plans_of(Round const& round, std::size_t devices, std::size_t blocks) {
-    std::vector<PlansOf> plans(round.requests.size());
-    std::map<std::pair<std::int32_t, std::int32_t>, std::vector<PlanRow const*>> rows;  // by request, revision
-    for (auto const& row : round.plans)
-        if (is_index(row.request, plans.size()) && is_index(row.block, blocks) &&
-            (row.device == -1 || is_index(row.device, devices)))
-            rows[{row.request, row.revision}].push_back(&row);
-    for (auto& [key, plan] : rows) {  // the last revision comes last
-        std::ranges::sort(plan, {}, &PlanRow::block);
-        bool const whole = plan.size() == blocks && std::ranges::adjacent_find(plan, {}, &PlanRow::block) == plan.end();
-        auto& mine = plans[static_cast<std::size_t>(key.first)];
-        mine.last = whole ? plan : std::vector<PlanRow const*>();
-        if (key.second == 0) mine.first = mine.last;
-    }
-    return plans;
-}
-
-void check_course(Round const& round, Header const& header, DownTimes const& off, bool undisturbed,
+void check_course(Round const& round, Header const& header, PlannedWork& work, DownTimes const& off, bool undisturbed,
                   Findings& findings) {
     for (auto const& event : round.events) check_flags(event, findings);
     auto const deeds = deeds_of(round);
-    auto const plans = plans_of(round, header.devices.size(), header.blocks.size());
     for (std::size_t r = 0; r < round.requests.size(); ++r) {
-        CourseOfRequest course(round, header, r, deeds[r], plans[r], findings);
+        CourseOfRequest course(round, header, r, deeds[r], work, findings);
         if (round.requests[r].status == RequestStatus::done)
             course.check_done();
         else

@@ -20,6 +20,8 @@ void check_event(Event const& event, Round const& round, std::size_t devices, st
         findings.add("an event names a request that does not exist", where);
     if (!is_index(event.block, blocks) && !(transfer && event.block == -1))
         findings.add("an event names a block that does not exist", where);
+    if (event.part < -1 || (event.part >= 0 && event.block < 0))
+        findings.add("an event names a part that does not exist", where);
     if (!(event.begin_s <= event.end_s)) findings.add("an event ends before it begins", where);
     if (event.bytes < 0 || event.macs < 0) findings.add("an event has less than no bytes or MACs", where);
     if (!not_after(round.row.start_s, event.begin_s) || !not_after(event.end_s, round.row.end_s))
@@ -43,14 +45,15 @@ void check_processors(Round const& round, Findings& findings) {
 
 // Every transmission has its reception, later by the latency, and the other way round.
 void check_transfers(Round const& round, Findings& findings) {
-    using Key = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t>;  // from, to, request, block
+    // From, to, request, block, part.
+    using Key = std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int16_t>;
     std::map<Key, std::array<std::vector<Event const*>, 2>> transfers;
     for (auto const& event : round.events) {
         if (event.flags & event_flags::failed) continue;
         if (event.kind == EventKind::transmit)
-            transfers[{event.device, event.peer, event.request, event.block}][0].push_back(&event);
+            transfers[{event.device, event.peer, event.request, event.block, event.part}][0].push_back(&event);
         if (event.kind == EventKind::receive)
-            transfers[{event.peer, event.device, event.request, event.block}][1].push_back(&event);
+            transfers[{event.peer, event.device, event.request, event.block, event.part}][1].push_back(&event);
     }
     for (auto& [key, ends] : transfers) {
         for (auto& events : ends) std::ranges::sort(events, {}, &Event::begin_s);

@@ -1,10 +1,41 @@
 #include "trace/check_requests.hpp"
 
 #include <cmath>
+#include <map>
 #include <set>
+#include <string>
 #include <tuple>
 
 namespace skipstone::trace {
+
+namespace {
+
+// The rows of one block in one plan.
+class PartsSeen {
+  public:
+    void add(PlanRow const& row) {
+        if (rows_++ == 0) first_ = row;
+        agree_ = agree_ && row.split == first_.split && row.parts == first_.parts && row.part >= -1 &&
+                 row.part < row.parts && (row.part < 0 || row.mode == BlockMode::full);
+        whole_ = whole_ || row.part == -1;
+    }
+    // That a row is there twice is said elsewhere.
+    bool right() const {
+        bool const split = first_.split != Split::Kind::whole;
+        return agree_ && whole_ && (split ? first_.parts >= 2 && rows_ > first_.parts : first_.parts == 1);
+    }
+    std::string text() const {
+        return std::to_string(rows_) + " rows of " + std::string(to_string(first_.split)) + "/" +
+               std::to_string(first_.parts) + (whole_ ? "" : ", none of part -1");
+    }
+
+  private:
+    PlanRow first_;
+    int rows_ = 0;
+    bool agree_ = true, whole_ = false;
+};
+
+}  // namespace
 
 void check_requests(Round const& round, bool knows_accuracy, Findings& findings) {
     auto const& row = round.row;
@@ -48,14 +79,19 @@ void check_requests(Round const& round, bool knows_accuracy, Findings& findings)
 }
 
 void check_plans(Round const& round, std::size_t devices, std::size_t blocks, Findings& findings) {
-    std::map<std::int32_t, std::set<std::int32_t>> planned;                  // blocks of a request in its first plan
-    std::set<std::tuple<std::int32_t, std::int32_t, std::int32_t>> revised;  // request, revision, block
+    std::map<std::int32_t, std::set<std::int32_t>> planned;  // blocks of a request in its first plan
+    std::set<std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int16_t>> revised;  // with revision and part
+    std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t>, PartsSeen> parts;       // request, revision, block
     for (auto const& plan : round.plans) {
         auto const where =
             ": request " + std::to_string(plan.request) + ", block " + std::to_string(plan.block) + in_round(round.row);
         if (!is_index(plan.request, round.requests.size()))
             findings.add("a plan names a request that does not exist", where);
         if (!is_index(plan.block, blocks)) findings.add("a plan names a block that does not exist", where);
+        if (plan.split < Split::Kind::whole || plan.split > Split::Kind::tiles)
+            findings.add("a plan has an unknown split", where);
+        else
+            parts[{plan.request, plan.revision, plan.block}].add(plan);
         if (plan.device != -1 && !is_index(plan.device, devices))
             findings.add("a plan names a device that does not exist", where);
         if (plan.mode != BlockMode::full && plan.mode != BlockMode::skip && plan.mode != BlockMode::direct)
@@ -64,9 +100,13 @@ void check_plans(Round const& round, std::size_t devices, std::size_t blocks, Fi
             findings.add("a plan has no device for a block that is not dropped", where);
         if (plan.revision < 0) findings.add("a plan has a negative revision", where);
         if (plan.revision == 0) planned[plan.request].insert(plan.block);
-        if (!revised.emplace(plan.request, plan.revision, plan.block).second)
-            findings.add("a plan names a block twice", where);
+        if (!revised.emplace(plan.request, plan.revision, plan.block, plan.part).second)
+            findings.add(plan.part < 0 ? "a plan names a block twice" : "a plan names a part twice", where);
     }
+    for (auto const& [key, seen] : parts)
+        if (!seen.right())
+            findings.add("a plan does not have each part of a block, and its whole", ": request ", std::get<0>(key),
+                         ", block ", std::get<2>(key), in_round(round.row), " has ", seen.text());
     for (auto const& request : round.requests) {
         auto const count = planned.contains(request.request) ? planned[request.request].size() : 0;
         if (request.status == RequestStatus::rejected ? count != 0 : count != blocks)

@@ -13,7 +13,9 @@ std::string named(Event const& event) {
     auto const kind = static_cast<std::size_t>(event.kind);
     std::ostringstream text;
     text << (kind < names.size() ? names[kind] : names[0]) << " of request " << event.request << ", block "
-         << event.block << " on device " << event.device << ", round " << event.round;
+         << event.block;
+    if (event.part >= 0) text << ", part " << event.part;
+    text << " on device " << event.device << ", round " << event.round;
     return text.str();
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/event.hpp"
+#include "trace/plan_rows.hpp"
 #include "trace/schema.hpp"
 
 namespace skipstone::trace {
@@ -52,9 +53,11 @@ struct Round {
     RoundRow row;
     double next_start = no_value;
     std::vector<PlanRow> plans;
+    std::vector<PlansOf> planned;  // of each request, by these rows
     std::vector<RequestRow> requests;
     std::vector<Event> events;
     std::vector<BatteryRow> battery;
+    std::vector<PriceRow> prices;
 };
 
 std::string in_round(RoundRow const& row);

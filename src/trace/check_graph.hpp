@@ -1,0 +1,31 @@
+#pragma once
+
+// Private to this room.
+
+#include <optional>
+
+#include "model/instance.hpp"
+#include "model/plan.hpp"
+#include "model/task_graph.hpp"
+#include "trace/schema.hpp"
+
+namespace skipstone::trace {
+
+// What plans of a trace make devices do.
+class PlannedWork {
+  public:
+    // known: the instance that the trace's run was made from; null: what the trace says of its blocks and devices, and
+    // parts cost nothing.
+    PlannedWork(Header const& header, Instance const* known);
+
+    // A dropped block vanishes where the plan has no device for it. source: where the image is; none: everywhere.
+    TaskGraph graph(RequestPlan const& plan, std::optional<DeviceId> source);
+    // The bytes and MACs of parts in graphs are those of the run.
+    bool knows_parts() const { return knows_parts_; }
+
+  private:
+    Instance instance_;
+    bool knows_parts_;
+};
+
+}  // namespace skipstone::trace
