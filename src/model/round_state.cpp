@@ -76,6 +76,8 @@ std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId roun
         for (Seconds& arrival : arrivals) arrival += stream.uniform() * scenario.rounds.period;
         std::ranges::sort(arrivals);
     }
+    if (requests.arrivals == Arrivals::every)
+        for (std::size_t k = 0; k < arrivals.size(); ++k) arrivals[k] += static_cast<double>(k) * requests.interval;
     std::vector<PendingRequest> pending;
     pending.reserve(arrivals.size());
     for (Seconds const arrival : arrivals)

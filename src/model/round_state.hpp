@@ -25,8 +25,8 @@ struct RoundState {
     std::vector<PendingRequest> requests;  // retried ones first, then by arrival
 };
 
-// New requests of a round: R ~ Poisson(rate), or exactly count; all at `start`, or as a Poisson process over the
-// period. Streams: "arrivals". first_image: requests drawn in the run so far.
+// New requests of a round: R ~ Poisson(rate), or exactly count; all at `start`, as a Poisson process over the period,
+// or one every interval from `start` on. Streams: "arrivals". first_image: requests drawn in the run so far.
 std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start,
                                           std::int64_t first_image);
 

@@ -119,6 +119,19 @@ BOOST_AUTO_TEST_CASE(spread_over_the_period_as_a_poisson_process) {
     BOOST_TEST(std::abs(std::sqrt(squares / n - sum * sum / n / n) - 0.05) < 0.002);
 }
 
+BOOST_AUTO_TEST_CASE(come_one_every_interval_from_the_rounds_start_on) {
+    auto scenario = small_scenario();
+    scenario.requests.count = 4;
+    scenario.requests.arrivals = Arrivals::every;
+    scenario.requests.interval = Seconds(0.25);
+    auto const drawn = draw_requests(scenario, RoundId(3), Seconds(50), 7);
+    BOOST_REQUIRE_EQUAL(drawn.size(), 4u);
+    for (std::size_t k = 0; k < 4; ++k) {
+        BOOST_TEST(drawn[k].arrival.value() == 50 + 0.25 * static_cast<double>(k));
+        BOOST_TEST(drawn[k].image == 7 + static_cast<std::int64_t>(k));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(instance_of_a_round)
