@@ -73,7 +73,7 @@ Problem problem_of_instance(PlanOptions const& options) {
     problem.instance = config::load_instance(options.instance);
     if (options.requests) problem.instance.requests = *options.requests;
     if (options.seed) problem.options.seed = *options.seed;
-    problem.default_planner = std::string(config::default_planner);
+    problem.default_planner = std::string(config::default_planner(problem.instance.goal));
     return problem;
 }
 

@@ -82,8 +82,8 @@ using Words = std::vector<std::string_view>;
 std::vector<std::pair<FileKind, Words>> const& words_of_kinds() {
     static const std::vector<std::pair<FileKind, Words>> kinds{
         {FileKind::scenario,
-         {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner", "faults",
-          "emulation"}},
+         {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner",
+          "collaboration", "faults", "emulation"}},
         {FileKind::network_profile,
          {"family", "input", "channels", "classes", "stages", "width", "expansion", "block", "shortcut", "stem",
           "variant", "year", "depth", "batch_norm", "hidden", "middle", "layer", "graph"}},

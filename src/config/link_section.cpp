@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "config/file_kind.hpp"
+#include "config/fleet_names.hpp"
 #include "config/profiles.hpp"
 #include "config/toml_reader.hpp"
 #include "units/nearest.hpp"
@@ -37,36 +38,21 @@ using Links = std::map<Direction, Said>;
 
 class Names {
   public:
-    explicit Names(std::vector<Device> const& fleet) : fleet_(fleet) {
-        for (std::size_t i = 0; i < fleet.size(); ++i) ids_.emplace(fleet[i].name, DeviceId(i));
-    }
+    explicit Names(std::vector<Device> const& fleet) : fleet_(fleet) {}
 
     // Throws InputError without a place where there is no such device.
     End end(std::string const& name) const {
         if (name == any_device) return std::nullopt;
-        if (auto const found = ids_.find(name); found != ids_.end()) return found->second;
-        std::size_t members = 0;
-        while (ids_.contains(name + "-" + std::to_string(members))) ++members;
-        if (members > 0)
-            throw InputError("no device is called \"" + name + "\"; the devices of that entry of the fleet are \"" +
-                             name + "-0\"" +
-                             (members > 1 ? " to \"" + name + "-" + std::to_string(members - 1) + "\"" : "") +
-                             "; name one of them, or \"*\" for every device");
-        std::vector<std::string_view> names;
-        constexpr std::size_t most = 10'000;
-        for (std::size_t i = 0; i < std::min(fleet_.size(), most); ++i) names.push_back(fleet_[i].name);
-        throw InputError("no device is called \"" + name + "\" (nearest: \"" + nearest(name, names) +
-                         "\"); name one of the fleet, or \"*\" for every device");
+        return fleet_.at(name, "\"*\" for every device");
     }
 
-    std::string text(End end) const { return end ? fleet_[end->index()].name : std::string(any_device); }
+    std::string text(End end) const { return end ? fleet_.name(*end) : std::string(any_device); }
     std::string text(Direction const& link) const {
         return "from \"" + text(link.first) + "\" to \"" + text(link.second) + "\"";
     }
 
   private:
-    std::vector<Device> const& fleet_;
-    std::unordered_map<std::string, DeviceId> ids_;
+    FleetNames fleet_;
 };
 
 std::string place_text(InputPlace const& place) {

@@ -62,24 +62,36 @@ Powers read_powers(TableReader reader, Powers base, Keys keys) {
     return powers;
 }
 
-std::map<std::string, Seconds> read_compute_seconds(TableReader reader) {
+// "conv1_2:outputs/3"; nothing: that is a block's name.
+std::optional<std::pair<std::string, Split>> part_of(std::string const& key) {
+    auto const colon = key.rfind(':');
+    if (colon == std::string::npos) return std::nullopt;
+    auto const split = split_of(std::string_view(key).substr(colon + 1));
+    if (!split) return std::nullopt;
+    return std::pair(key.substr(0, colon), *split);
+}
+
+void read_compute_seconds(TableReader reader, Device& device) {
     constexpr std::size_t most = 10'000;
     if (reader.value().keys.size() > most)
         fail_at(reader.value(), reader.path(),
-                "has more than " + std::to_string(most) + " blocks; no network has so many");
-    std::map<std::string, Seconds> times;
-    for (std::string const& block : reader.value().keys) {
-        Value const& value = *reader.get(block);
+                "has more than " + std::to_string(most) + " times; no network has so many blocks and parts");
+    for (std::string const& key : reader.value().keys) {
+        Value const& value = *reader.get(key);
         Seconds time{};
         if (value.type == Value::Type::text)
-            time = *reader.quantity<Seconds>(block);
+            time = *reader.quantity<Seconds>(key);
         else
-            time = Seconds(number_of(value, reader.path_of(block), positive));
-        refuse_outside(value, reader.path_of(block), time.value(), unit_system<Seconds>());
-        if (!(time > Seconds(0))) reader.fail(block, "is 0 s; a block takes some time");
-        times.emplace(block, time);
+            time = Seconds(number_of(value, reader.path_of(key), positive));
+        refuse_outside(value, reader.path_of(key), time.value(), unit_system<Seconds>());
+        auto const part = part_of(key);
+        if (!(time > Seconds(0)))
+            reader.fail(key, std::string("is 0 s; a ") + (part ? "part" : "block") + " takes some time");
+        if (part)
+            device.part_seconds.emplace(*part, time);
+        else
+            device.compute_seconds.emplace(key, time);
     }
-    return times;
 }
 
 // The keys that a study adds to a row.
@@ -166,8 +178,11 @@ Device read_device_keys(TableReader& reader, Device base, Keys keys) {
     device.macs_per_round = macs.value_or(device.macs_per_round);
     device.battery = battery.value_or(device.battery);
     if (power) device.power = read_powers(*power, device.power, keys);
-    if (rate) device.compute_seconds.clear();
-    if (times) device.compute_seconds = read_compute_seconds(*times);
+    if (rate || times) {
+        device.compute_seconds.clear();
+        device.part_seconds.clear();
+    }
+    if (times) read_compute_seconds(*times, device);
     if (speedup) device.speedup = read_speedup(*speedup);
     return device;
 }
@@ -279,12 +294,13 @@ std::string device_lines(Device const& device) {
                           ", transmit = " + quantity_string(device.power.transmit) +
                           ", receive = " + quantity_string(device.power.receive) +
                           ", idle = " + quantity_string(device.power.idle) + "}");
-    if (!device.compute_seconds.empty()) {
-        std::string times;
-        for (auto const& [block, time] : device.compute_seconds)
-            times += (times.empty() ? "" : ", ") + toml_key(block) + " = " + number_text(time.value());
-        text += line("compute_seconds", "{" + times + "}");
-    }
+    std::string times;
+    auto const add_time = [&](std::string const& key, Seconds time) {
+        times += (times.empty() ? "" : ", ") + toml_key(key) + " = " + number_text(time.value());
+    };
+    for (auto const& [block, time] : device.compute_seconds) add_time(block, time);
+    for (auto const& [part, time] : device.part_seconds) add_time(part.first + ":" + to_string(part.second), time);
+    if (!times.empty()) text += line("compute_seconds", "{" + times + "}");
     if (!device.speedup.empty()) {
         std::string factors;
         for (auto const& [precision, factor] : device.speedup)

@@ -9,15 +9,15 @@
 #include <set>
 #include <utility>
 
-#include "config/calibration_table.hpp"
 #include "config/fault_section.hpp"
 #include "config/file_kind.hpp"
 #include "config/link_section.hpp"
-#include "config/network_profile.hpp"
+#include "config/network_section.hpp"
+#include "config/planner_section.hpp"
+#include "config/profile_at.hpp"
 #include "config/profile_tables.hpp"
+#include "config/split_words.hpp"
 #include "config/toml_reader.hpp"
-#include "config/weights_network.hpp"
-#include "networks/resnet.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
 #include "units/plain_text.hpp"
@@ -35,22 +35,12 @@ constexpr std::size_t longest_name = 63;  // bytes: the trace's fixed-length str
 
 // ---- sections
 
-// What reading a scenario needs to know beside the text.
-struct Context {
-    ProfileFolders const& folders;
-    std::shared_ptr<Origin const> origin;
-};
-
-fs::path const& folder_of(Value const& value) {
-    return value.origin->folder;
-}
-
 // A section that is missing reads as an empty one.
 class Sections {
   public:
-    Sections(Value const& root, Context const& context) : reader_(root, "") {
+    Sections(Value const& root, std::shared_ptr<Origin const> origin) : reader_(root, "") {
         empty_.type = Value::Type::table;
-        empty_.origin = context.origin;
+        empty_.origin = std::move(origin);
     }
 
     TableReader section(std::string_view name) {
@@ -64,23 +54,6 @@ class Sections {
     TableReader reader_;
 };
 
-// A profile that stands as a name, a path or a table under `key`; none when missing.
-template <class Load, class Read>
-auto profile_at(TableReader& reader, std::string_view key, ProfileKind kind, Context const& context, Load load,
-                Read read) -> std::optional<decltype(load(std::string()))> {
-    Value const* value = reader.get(key);
-    if (!value) return std::nullopt;
-    if (value->type == Value::Type::table) return read(TableReader(*value, reader.path_of(key)));
-    auto const name = reader.text(key);
-    fs::path path;
-    try {
-        path = find_profile(kind, *name, context.folders, folder_of(*value));
-    } catch (InputError const& error) {
-        reader.fail(key, error.what());
-    }
-    return load(path.string());
-}
-
 // Names as the trace can hold them.
 void check_name(TableReader const& reader, std::string_view key, std::string const& name) {
     bool const printable =
@@ -91,124 +64,6 @@ void check_name(TableReader const& reader, std::string_view key, std::string con
         reader.fail(key, "\"any\" cannot be a device's name (requests.source has that word); choose another");
     if (name == "*")
         reader.fail(key, "\"*\" cannot be a device's name (in links.pair it is every device); choose another");
-}
-
-Network network_of(Scenario::NetworkSection const& section) {
-    return Network(section.wanted_profile());
-}
-
-// Whether a network that cannot be made could be, were no blocks joined.
-bool is_of_blocks(Scenario::NetworkSection section) {
-    if (section.profile.blocks == BlockRule{}) return false;
-    section.profile.blocks = {};
-    try {
-        network_of(section);
-        return true;
-    } catch (InputError const&) {
-        return false;
-    }
-}
-
-Scenario::NetworkSection read_network(TableReader reader, Context const& context) {
-    Scenario::NetworkSection network;
-    if (auto const weights = reader.text("weights")) {
-        try {
-            network.weights = fs::absolute(find_file(*weights, folder_of(*reader.get("weights")), "weights file"))
-                                  .lexically_normal()
-                                  .string();
-            if (context.folders.weights_file) {
-                auto file = context.folders.weights_file(*network.weights);
-                if (file != *network.weights) network.model = std::exchange(*network.weights, std::move(file));
-            }
-        } catch (InputError const& error) {
-            reader.fail("weights", error.what());
-        }
-    }
-    auto profile = profile_at(
-        reader, "profile", ProfileKind::network, context,
-        [&](std::string const& path) { return load_network_profile(path, context.folders); }, read_network_profile);
-    if (!profile && network.weights) {
-        reader.refuse_slip_of("profile");
-        profile = network_in_weights(*network.weights);
-        if (!profile)
-            reader.fail("profile",
-                        "is missing; " + network.named_weights() +
-                            " does not carry its network's graph, so name the network, such as \"resnet50\"");
-    }
-    network.profile = reader.required(
-        "profile", profile, "the network, such as \"resnet50\"; or give `weights`, a file that carries its graph");
-    if (auto const variant = reader.choice("variant", networks::variant_names)) {
-        auto const* shape = networks::as_resnet(*network.profile.family);
-        if (!shape)
-            reader.fail("variant", "has no effect but on residual networks, which " + network.profile.name +
-                                       " is not; leave it out");
-        if (shape->block == networks::BlockKind::basic)
-            reader.fail("variant",
-                        "has no effect on basic blocks, which " + network.profile.name + " has; leave it out");
-        auto other = *shape;
-        other.variant = *variant;
-        network.profile.family = networks::resnet(std::move(other));
-    }
-    if (!network.profile.family->is_scalable())
-        for (auto const* const key : {"input", "classes"})
-            if (reader.has(key))
-                reader.fail(key, "has no effect on " + network.profile.name +
-                                     ", a network that is what its graph says; leave it out");
-    if (auto const input = reader.integer("input", 1, 4096)) {
-        auto const& own = network.profile.input;
-        if (own.h != own.w)
-            reader.fail("input", "is of square inputs, and that of " + network.profile.name + " has " +
-                                     std::to_string(own.h) + " x " + std::to_string(own.w) + "; leave it out");
-        network.input = static_cast<int>(*input);
-    }
-    if (auto const classes = reader.integer("classes", 1, 1'000'000)) network.classes = static_cast<int>(*classes);
-    network.convolutions = reader
-                               .choice<ConvolutionPolicy>("convolutions", {{"standard", ConvolutionPolicy::standard},
-                                                                           {"measured", ConvolutionPolicy::measured},
-                                                                           {"direct", ConvolutionPolicy::direct}})
-                               .value_or(network.convolutions);
-    network.profile.precision = read_precision(reader).value_or(network.profile.precision);
-    std::string given;
-    if (Value const* value = reader.get("calibration"); value && value->type == Value::Type::text) given = value->text;
-    network.calibration = profile_at(
-        reader, "calibration", ProfileKind::calibration, context,
-        [&](std::string const& path) { return load_calibration(path, context.folders); },
-        [](TableReader table) { return read_calibration(std::move(table), "inline"); });
-    if (network.calibration && !given.empty()) network.calibration->name = given;
-    if (network.calibration && network.profile.precision != Precision::int8)
-        reader.fail("calibration", "has no effect on a " + std::string(to_string(network.profile.precision)) +
-                                       " network; leave it out, or choose precision = \"int8\"");
-    network.profile.blocks = read_block_rule(reader, "blocks");
-    reader.finish();
-    return network;
-}
-
-AccuracyTable read_accuracy(TableReader reader, Context const& context, Network const& network) {
-    std::string given;
-    if (Value const* value = reader.get("table"); value && value->type == Value::Type::text) given = value->text;
-    if (given == no_table) {
-        reader.finish();
-        AccuracyTable none;
-        none.name = given;
-        none.network = network.name();
-        none.precision = network.precision();
-        none.none = true;
-        return none;
-    }
-    auto const found = profile_at(
-        reader, "table", ProfileKind::accuracy, context,
-        [&](std::string const& path) { return load_accuracy_table(path, context.folders); },
-        [](TableReader table) { return read_accuracy_table(std::move(table), "inline"); });
-    AccuracyTable table =
-        reader.required("table", found, "the accuracy of the network with blocks dropped, or \"none\"");
-    if (!given.empty()) table.name = given;
-    try {
-        drop_options(table, network);
-    } catch (InputError const& error) {
-        reader.fail("table", error.what());
-    }
-    reader.finish();
-    return table;
 }
 
 // Device names: a name without a count stands alone; everything else is numbered, "big-0", "big-1", … over the whole
@@ -224,15 +79,39 @@ class DeviceNames {
     std::set<std::string> taken_;
 };
 
-std::vector<Device> read_fleet(TableReader reader, Context const& context, Network const& network) {
+// That measured times are of the network's blocks, and of ways in which they can be split.
+void check_times(TableReader const& entry, Device const& device, Network const& network) {
+    auto const block_of = [&](std::string const& name) {
+        auto const block = network.find(name);
+        if (!block)
+            entry.fail("compute_seconds", "there is no block \"" + name + "\" in " + network.name() +
+                                              "; measured times of another network do not apply");
+        return *block;
+    };
+    for (auto const& [name, time] : device.compute_seconds) block_of(name);
+    for (auto const& [part, time] : device.part_seconds) {
+        auto const& [name, split] = part;
+        BlockId const block = block_of(name);
+        if (split.parts > most_parts)
+            entry.fail("compute_seconds", "has " + to_string(split) + " of \"" + name + "\"; a block has " +
+                                              std::to_string(most_parts) + " parts at most");
+        try {
+            parts_of(network, block, split);
+        } catch (InputError const& error) {
+            entry.fail("compute_seconds", error.what());
+        }
+    }
+}
+
+std::vector<Device> read_fleet(TableReader reader, ProfileFolders const& folders, Network const& network) {
     std::vector<Device> fleet;
     DeviceNames names;
     auto entries = reader.required("devices", reader.tables("devices"),
                                    "the devices, such as [{profile = \"khan2023-low\", count = 5}]");
     for (TableReader& entry : entries) {
         auto const profile = profile_at(
-            entry, "profile", ProfileKind::device, context,
-            [&](std::string const& path) { return load_device_profile(path, context.folders); }, read_device_profile);
+            entry, "profile", ProfileKind::device, folders,
+            [&](std::string const& path) { return load_device_profile(path, folders); }, read_device_profile);
         Device device;
         device.profile = "inline";
         device = profile.value_or(device);
@@ -243,10 +122,7 @@ std::vector<Device> read_fleet(TableReader reader, Context const& context, Netwo
         device = read_device_keys(entry, std::move(device), profile ? Keys::some : Keys::all);
         entry.text("source");
         entry.finish();
-        for (auto const& [block, time] : device.compute_seconds)
-            if (!network.find(block))
-                entry.fail("compute_seconds", "there is no block \"" + block + "\" in " + network.name() +
-                                                  "; measured times of another network do not apply");
+        check_times(entry, device, network);
         if (static_cast<std::int64_t>(fleet.size()) + count.value_or(1) > most_devices)
             entry.fail("count", "makes the fleet larger than " + std::to_string(most_devices) +
                                     " devices, the most there can be");
@@ -263,10 +139,10 @@ std::vector<Device> read_fleet(TableReader reader, Context const& context, Netwo
     return fleet;
 }
 
-LinkModel read_links(TableReader reader, Context const& context, std::vector<Device> const& fleet) {
+LinkModel read_links(TableReader reader, ProfileFolders const& folders, std::vector<Device> const& fleet) {
     auto const profile = profile_at(
-        reader, "profile", ProfileKind::link, context,
-        [&](std::string const& path) { return load_link_profile(path, context.folders); }, read_link_profile);
+        reader, "profile", ProfileKind::link, folders,
+        [&](std::string const& path) { return load_link_profile(path, folders); }, read_link_profile);
     for (auto const key : {"rate", "min", "max"})
         if (!profile && !reader.get(key)) reader.refuse_slip_of(key);
     auto pairs = read_link_pairs(reader, fleet);
@@ -293,13 +169,34 @@ Scenario::RequestsSection read_requests(TableReader reader, std::vector<Device> 
         reader.fail("count", "does not go with rate; give rate (drawn per round) or count (exactly so many)");
     requests.rate = rate.value_or(requests.rate);
     if (count) requests.count = static_cast<int>(*count);
-    requests.arrivals = reader.choice<Arrivals>("arrivals", {{"batch", Arrivals::batch}, {"spread", Arrivals::spread}})
+    requests.arrivals = reader
+                            .choice<Arrivals>("arrivals", {{"batch", Arrivals::batch},
+                                                           {"spread", Arrivals::spread},
+                                                           {"every", Arrivals::every},
+                                                           {"closed", Arrivals::closed}})
                             .value_or(requests.arrivals);
     if (requests.arrivals == Arrivals::spread) {
         TableReader period = rounds;
         if (!(period.quantity<Seconds>("period").value_or(Seconds(0)) > Seconds(0)))
             reader.fail("arrivals", "\"spread\" needs a period to spread over; set rounds.period, such as \"10 s\"");
     }
+    auto const interval = reader.quantity<Seconds>("interval");
+    auto const in_flight = reader.integer("in_flight", 1, most_requests);
+    auto const refuse_without = [&](std::string_view key, Arrivals kind, std::string const& word) {
+        if (reader.has(key) && requests.arrivals != kind)
+            reader.fail(key, "has no effect but with arrivals = \"" + word + "\"; leave it out");
+    };
+    refuse_without("interval", Arrivals::every, "every");
+    refuse_without("in_flight", Arrivals::closed, "closed");
+    if (requests.arrivals == Arrivals::every) {
+        requests.interval =
+            reader.required("interval", interval, "the time from one request to the next, such as \"30 ms\"");
+        if (!(requests.interval > Seconds(0)))
+            reader.fail("interval", "is 0 s; write arrivals = \"batch\" for requests that come all at once");
+    }
+    if (requests.arrivals == Arrivals::closed)
+        requests.in_flight = static_cast<int>(
+            reader.required("in_flight", in_flight, "how many requests are under way at a time, such as 8"));
     requests.source = reader.text("source").value_or(requests.source);
     if (requests.source != "any" && std::ranges::find(fleet, requests.source, &Device::name) == fleet.end()) {
         std::vector<std::string_view> names{"any"};
@@ -325,6 +222,8 @@ Scenario::RoundsSection read_rounds(TableReader reader) {
 
 Scenario::ObjectiveSection read_objective(TableReader reader) {
     Scenario::ObjectiveSection objective;
+    objective.goal = reader.choice<Goal>("goal", {{"latency", Goal::latency}, {"throughput", Goal::throughput}})
+                         .value_or(objective.goal);
     auto const alpha = reader.number("alpha", {0, 1});
     auto const beta = reader.number("beta", {0, 1});
     if (alpha || beta) {
@@ -353,38 +252,22 @@ Scenario::ObjectiveSection read_objective(TableReader reader) {
     }
     objective.residual = reader.choice<Residual>("residual", {{"fused", Residual::fused}, {"paper", Residual::paper}})
                              .value_or(objective.residual);
-    objective.memory =
-        reader.choice<MemoryModel>("memory", {{"paper", MemoryModel::paper}, {"resident", MemoryModel::resident}})
-            .value_or(objective.memory);
+    auto const memory =
+        reader.choice<MemoryModel>("memory", {{"paper", MemoryModel::paper}, {"resident", MemoryModel::resident}});
+    if (objective.goal == Goal::throughput && memory == MemoryModel::paper)
+        reader.fail(
+            "memory",
+            "\"paper\" does not go with goal = \"throughput\", where requests come without end and weights stay "
+            "on their devices; write \"resident\", or leave it out");
+    objective.memory = memory.value_or(objective.goal == Goal::throughput ? MemoryModel::resident : objective.memory);
     reader.finish();
     return objective;
 }
 
-Scenario::PlannerSection read_planner(TableReader reader) {
-    Scenario::PlannerSection planner;
-    planner.name = reader.text("name").value_or(std::string(default_planner));
-    if (planner.name.empty())
-        reader.fail("name", "is empty; name a planner, such as \"" + std::string(default_planner) + "\"");
-    planner.gap = reader.number("gap", {0, 1, Ends::open_high}).value_or(planner.gap);
-    if (Value const* charge = reader.get("charge")) {
-        if (charge->type == Value::Type::boolean) {
-            planner.charge = charge->boolean;
-        } else if (charge->type == Value::Type::text) {
-            planner.charge = true;
-            planner.charge_time = *reader.quantity<Seconds>("charge");
-        } else {
-            reader.fail("charge", "must be false, true or a constant time such as \"5 ms\", not " +
-                                      std::string(describe(charge->type)));
-        }
-    }
-    reader.finish();
-    return planner;
-}
-
-FaultModel read_faults(TableReader reader, Context const& context, std::vector<Device> const& fleet) {
+FaultModel read_faults(TableReader reader, ProfileFolders const& folders, std::vector<Device> const& fleet) {
     auto const profile = profile_at(
-        reader, "profile", ProfileKind::fault, context,
-        [&](std::string const& path) { return load_fault_profile(path, context.folders); }, read_fault_profile);
+        reader, "profile", ProfileKind::fault, folders,
+        [&](std::string const& path) { return load_fault_profile(path, folders); }, read_fault_profile);
     return read_fault_section(std::move(reader), profile.value_or(FaultModel()), fleet);
 }
 
@@ -416,10 +299,11 @@ void refuse_key_without_section(Value const& root) {
         {"fleet", {"devices"}},
         {"links",
          {"model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},
-        {"requests", {"rate", "count", "arrivals", "source", "on_reject"}},
+        {"requests", {"rate", "count", "arrivals", "interval", "in_flight", "source", "on_reject"}},
         {"rounds", {"count", "period"}},
-        {"objective", {"alpha", "beta", "accuracy_threshold", "latency_reference", "residual", "memory"}},
-        {"planner", {"name", "gap", "charge"}},
+        {"objective", {"goal", "alpha", "beta", "accuracy_threshold", "latency_reference", "residual", "memory"}},
+        {"planner", {"name", "gap", "charge", "stages"}},
+        {"collaboration", {"splits", "most_parts"}},
         {"faults", {"survival", "detection", "remedies", "outages"}},
         {"emulation", {"clock", "dilation", "kernels"}}};
     for (std::size_t i = 0; i < root.keys.size(); ++i) {
@@ -435,12 +319,12 @@ void refuse_key_without_section(Value const& root) {
 }
 
 Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& origin, ProfileFolders const& folders) {
-    Context const context{folders, origin};
-    Sections sections(root, context);
+    Sections sections(root, origin);
     Scenario scenario;
     scenario.file = origin->name;
-    for (auto const& [section, key] : {std::pair("planner", "name"), std::pair("planner", "charge"),
-                                       std::pair("network", "calibration"), std::pair("requests", "source")})
+    for (auto const& [section, key] :
+         {std::pair("planner", "name"), std::pair("planner", "charge"), std::pair("planner", "stages"),
+          std::pair("objective", "goal"), std::pair("network", "calibration"), std::pair("requests", "source")})
         if (Value const* table = root.find(section))
             if (Value const* value = table->find(key)) {
                 auto const path = std::string(section) + "." + key;
@@ -457,33 +341,35 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     auto rounds_section = sections.section("rounds");
     auto objective_section = sections.section("objective");
     auto planner_section = sections.section("planner");
+    auto collaboration_section = sections.section("collaboration");
     auto faults_section = sections.section("faults");
     auto emulation_section = sections.section("emulation");
     refuse_key_without_section(root);
     sections.top().finish();
 
     TableReader const network_place = network_section;
-    scenario.network = read_network(std::move(network_section), context);
-    auto const network = [&] {
-        try {
-            return network_of(scenario.network);
-        } catch (InputError const& error) {
-            network_place.fail(is_of_blocks(scenario.network) ? "blocks" : "input", error.what());
-        }
-    }();
-    scenario.accuracy = read_accuracy(std::move(accuracy_section), context, network);
-    scenario.fleet = read_fleet(std::move(fleet_section), context, network);
-    scenario.links = read_links(std::move(links_section), context, scenario.fleet);
+    scenario.network = read_network_section(std::move(network_section), folders);
+    auto const network = network_of_section(scenario.network, network_place);
+    scenario.accuracy = read_accuracy_section(std::move(accuracy_section), folders, network);
+    scenario.fleet = read_fleet(std::move(fleet_section), folders, network);
+    scenario.links = read_links(std::move(links_section), folders, scenario.fleet);
     scenario.rounds = read_rounds(rounds_section);
     scenario.requests = read_requests(std::move(requests_section), scenario.fleet, rounds_section);
     bool const has_threshold = objective_section.has("accuracy_threshold");
+    TableReader const objective_place = objective_section;
     scenario.objective = read_objective(std::move(objective_section));
     if (scenario.accuracy.none) {
         scenario.objective.accuracy_threshold = 0;
         scenario.objective.threshold_without_table = has_threshold;
     }
-    scenario.planner = read_planner(std::move(planner_section));
-    scenario.faults = read_faults(std::move(faults_section), context, scenario.fleet);
+    scenario.planner =
+        read_planner_section(std::move(planner_section), scenario.objective.goal, network, scenario.fleet);
+    scenario.collaboration = read_collaboration_section(std::move(collaboration_section), scenario.planner.stages);
+    if (!scenario.collaboration.splits.empty() && scenario.objective.residual == Residual::paper)
+        objective_place.fail("residual",
+                             "\"paper\" moves two tensors after a block, and parts have one; write \"fused\", or let "
+                             "no block be split");
+    scenario.faults = read_faults(std::move(faults_section), folders, scenario.fleet);
     scenario.emulation = read_emulation(std::move(emulation_section));
     return scenario;
 }

@@ -17,13 +17,19 @@
 namespace skipstone::config {
 
 // The planner of a scenario that names none.
-inline constexpr std::string_view default_planner = "exact";
+inline constexpr std::string_view default_planner(Goal goal) {
+    return goal == Goal::latency ? "exact" : "pipeline";
+}
+// The planner that takes its plan from planner.stages.
+inline constexpr std::string_view fixed_planner = "fixed";
 // The accuracy.table that is not there.
 inline constexpr std::string_view no_table = "none";
 
 // One key set from outside the file: key "objective.alpha" or "fleet.devices[0].battery", value as TOML or a bare word.
 // An override of requests.count or requests.rate takes the place of the other; so do objective.alpha and objective.beta
 // (the one that is not overridden becomes 1 less the other), and links.rate with links.min, links.max and links.model.
+// One of requests.arrivals removes the interval or in_flight that other arrivals need, one of objective.goal
+// objective.memory, which then is what goes with the goal.
 // Paths in an override are relative to the current folder.
 struct Override {
     std::string key;

@@ -97,7 +97,8 @@ void apply_all(std::vector<Setting> const& settings, Value& root) {
         Replaces{"requests", "count", {"rate", "", ""}},    Replaces{"requests", "rate", {"count", "", ""}},
         Replaces{"objective", "alpha", {"beta", "", ""}},   Replaces{"objective", "beta", {"alpha", "", ""}},
         Replaces{"links", "rate", {"min", "max", "model"}}, Replaces{"links", "min", {"rate", "model", ""}},
-        Replaces{"links", "max", {"rate", "model", ""}},    Replaces{"links", "model", {"rate", "", ""}}};
+        Replaces{"links", "max", {"rate", "model", ""}},    Replaces{"links", "model", {"rate", "", ""}},
+        Replaces{"objective", "goal", {"memory", "", ""}}};
     for (Setting const& set : settings)
         for (auto const& [section, key, others] : replacements) {
             if (set.key != std::string(section) + "." + std::string(key)) continue;
@@ -106,6 +107,14 @@ void apply_all(std::vector<Setting> const& settings, Value& root) {
             Value& table = root.items[static_cast<std::size_t>(found - root.keys.begin())];
             for (std::string_view const other : others) erase_key(table, other);
         }
+    for (Setting const& set : settings) {
+        if (set.key != "requests.arrivals") continue;
+        auto const found = std::ranges::find(root.keys, "requests");
+        if (found == root.keys.end()) continue;
+        Value& requests = root.items[static_cast<std::size_t>(found - root.keys.begin())];
+        if (set.value->text != "every") erase_key(requests, "interval");
+        if (set.value->text != "closed") erase_key(requests, "in_flight");
+    }
     for (Setting const& set : settings) apply(set, root);
 }
 

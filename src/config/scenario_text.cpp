@@ -6,6 +6,7 @@
 #include "config/fault_section.hpp"
 #include "config/link_section.hpp"
 #include "config/network_profile.hpp"
+#include "config/plan_stages.hpp"
 #include "config/profile_tables.hpp"
 #include "config/scenario_file.hpp"
 #include "config/toml_reader.hpp"
@@ -20,7 +21,7 @@ bool same_but_name(Device const& a, Device const& b) {
     return a.profile == b.profile && a.mac_rate == b.mac_rate && a.memory == b.memory &&
            a.macs_per_round == b.macs_per_round && a.battery == b.battery && a.power.compute == b.power.compute &&
            a.power.transmit == b.power.transmit && a.power.receive == b.power.receive && a.power.idle == b.power.idle &&
-           a.compute_seconds == b.compute_seconds && a.speedup == b.speedup;
+           a.compute_seconds == b.compute_seconds && a.part_seconds == b.part_seconds && a.speedup == b.speedup;
 }
 
 // "big-3" -> "big" when the next device of that base is number 3; "" otherwise.
@@ -63,7 +64,17 @@ std::string fleet_text(std::vector<Device> const& fleet) {
 }
 
 std::string_view word(Arrivals arrivals) {
-    return arrivals == Arrivals::batch ? "batch" : "spread";
+    switch (arrivals) {
+        case Arrivals::batch:
+            return "batch";
+        case Arrivals::spread:
+            return "spread";
+        case Arrivals::every:
+            return "every";
+        case Arrivals::closed:
+            return "closed";
+    }
+    return "batch";
 }
 std::string_view word(OnReject on_reject) {
     return on_reject == OnReject::drop ? "drop" : "retry";
@@ -76,6 +87,14 @@ std::string_view word(MemoryModel memory) {
 }
 std::string_view word(ClockKind clock) {
     return clock == ClockKind::wall ? "wall" : "virtual";
+}
+
+std::string collaboration_text(Scenario::CollaborationSection const& collaboration) {
+    if (collaboration.splits.empty()) return "";
+    std::vector<std::string> words;
+    for (Split::Kind const kind : collaboration.splits) words.emplace_back(to_string(kind));
+    return "\n[collaboration]\nsplits = " + string_list(words) +
+           "\nmost_parts = " + std::to_string(collaboration.most_parts) + "\n";
 }
 
 std::string reference_text(Scenario::ObjectiveSection const& objective) {
@@ -132,23 +151,30 @@ std::string scenario_text(Scenario const& scenario) {
     auto const& requests = scenario.requests;
     text += "\n[requests]\n";
     text += requests.count ? line("count", number(*requests.count)) : line("rate", number_text(requests.rate));
-    text += line("arrivals", toml_string(word(requests.arrivals))) + line("source", toml_string(requests.source)) +
-            line("on_reject", toml_string(word(requests.on_reject)));
+    text += line("arrivals", toml_string(word(requests.arrivals)));
+    if (requests.arrivals == Arrivals::every) text += line("interval", toml_string(quantity_text(requests.interval)));
+    if (requests.arrivals == Arrivals::closed) text += line("in_flight", number(requests.in_flight));
+    text += line("source", toml_string(requests.source)) + line("on_reject", toml_string(word(requests.on_reject)));
 
     text += "\n[rounds]\n" + line("count", number(scenario.rounds.count)) +
             line("period", toml_string(quantity_text(scenario.rounds.period)));
 
     auto const& objective = scenario.objective;
-    text +=
-        "\n[objective]\n" + line("alpha", number_text(objective.alpha)) + line("beta", number_text(objective.beta)) +
-        (has_accuracy ? line("accuracy_threshold", number_text(objective.accuracy_threshold)) : "") +
-        line("latency_reference", toml_string(reference_text(objective))) +
-        line("residual", toml_string(word(objective.residual))) + line("memory", toml_string(word(objective.memory)));
+    text += "\n[objective]\n";
+    if (objective.goal == Goal::throughput) text += line("goal", "\"throughput\"");
+    text += line("alpha", number_text(objective.alpha)) + line("beta", number_text(objective.beta)) +
+            (has_accuracy ? line("accuracy_threshold", number_text(objective.accuracy_threshold)) : "") +
+            line("latency_reference", toml_string(reference_text(objective))) +
+            line("residual", toml_string(word(objective.residual))) +
+            line("memory", toml_string(word(objective.memory)));
 
     auto const& planner = scenario.planner;
     text += "\n[planner]\n" + line("name", toml_string(planner.name)) + line("gap", number_text(planner.gap)) +
             line("charge", planner.charge && planner.charge_time ? toml_string(quantity_text(*planner.charge_time))
-                                                                 : boolean(planner.charge));
+                                                                 : boolean(planner.charge)) +
+            plan_stages_text(planner.stages, scenario.fleet);
+
+    text += collaboration_text(scenario.collaboration);
 
     text += fault_section_text(scenario.faults, scenario.fleet);
 

@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(a_short_scenario_gets_the_documented_defaults) {
     BOOST_TEST((s.objective.latency_reference == LatencyReference::compute));
     BOOST_TEST((s.objective.residual == Residual::fused));
     BOOST_TEST((s.objective.memory == MemoryModel::paper));
-    BOOST_TEST(s.planner.name == default_planner);
+    BOOST_TEST(s.planner.name == default_planner(Goal::latency));
     BOOST_TEST(s.planner.gap == 0.001);
     BOOST_TEST(!s.planner.charge);
     BOOST_TEST(s.faults.none());

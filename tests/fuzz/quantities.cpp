@@ -64,6 +64,7 @@ void check(Device const& device) {
     not_negative_or_mains(device.battery);
     check(device.power);
     for (auto const& [block, time] : device.compute_seconds) positive(time);
+    for (auto const& [part, time] : device.part_seconds) positive(time);
     for (auto const& [precision, factor] : device.speedup) positive(device.mac_rate_in(precision));
 }
 
@@ -120,6 +121,45 @@ void check(AccuracyTable const& table) {
     }
 }
 
+namespace {
+
+// A plan by hand has every block once, and splits that blocks and scenario allow.
+void check_stages(Scenario const& scenario) {
+    auto const& stages = scenario.planner.stages;
+    if (stages.empty()) return;
+    Network const network(scenario.network.wanted_profile());
+    std::size_t next = 0;
+    for (auto const& stage : stages) {
+        require(stage.first.index() == next && stage.last >= stage.first, "stages are in order");
+        next = stage.last.index() + 1;
+        require(!stage.devices.empty(), "a stage has a device");
+        for (auto const device : stage.devices) require(device.index() < scenario.fleet.size(), "a device exists");
+        if (stage.split.is_whole()) continue;
+        require(stage.first == stage.last && stage.devices.size() == static_cast<std::size_t>(stage.split.parts) &&
+                    stage.join.index() < scenario.fleet.size() && scenario.collaboration.allows(stage.split) &&
+                    parts_of(network, stage.first, stage.split).size() == stage.devices.size(),
+                "a split stage has a device for each part, and one that joins them");
+    }
+    require(next == network.size(), "every block has a stage");
+}
+
+void check(InstanceSplit const& way, Region& input) {
+    require(way.parts.size() == static_cast<std::size_t>(way.split.parts), "a split has its parts");
+    not_negative(way.join_macs);
+    for (auto const& part : way.parts) {
+        not_negative(part.macs);
+        not_negative(part.memory);
+        not_negative(part.weights);
+        not_negative(part.input_bytes);
+        not_negative(part.output_bytes);
+        for (auto const& region : {part.input, part.output})
+            require(region.h.size() > 0 && region.w.size() > 0 && region.c.size() > 0, "a part has elements");
+        input = hull(input, part.input);
+    }
+}
+
+}  // namespace
+
 void check(Scenario const& scenario) {
     check(Network(scenario.network.wanted_profile()));
     check(scenario.accuracy);
@@ -136,6 +176,12 @@ void check(Scenario const& scenario) {
     if (scenario.objective.latency_reference == LatencyReference::fixed) positive(scenario.objective.reference_time);
     require(scenario.planner.gap >= 0 && scenario.planner.gap < 1, "a gap is at least 0 and below 1");
     if (scenario.planner.charge_time) not_negative(*scenario.planner.charge_time);
+    check_stages(scenario);
+    if (scenario.requests.arrivals == Arrivals::every) positive(scenario.requests.interval);
+    require((scenario.requests.in_flight > 0) == (scenario.requests.arrivals == Arrivals::closed),
+            "requests that are under way have a limit in closed streams alone");
+    require(scenario.objective.goal == Goal::latency || scenario.objective.memory == MemoryModel::resident,
+            "weights stay where throughput is the goal");
     check(scenario.faults);
     if (auto const& dilation = scenario.emulation.dilation)
         require(std::isfinite(*dilation) && *dilation > 0, "dilation is above 0");
@@ -161,6 +207,12 @@ void check(Instance const& instance) {
         bytes += block.memory;
         bytes += block.output;
         bytes += block.weights;
+        for (auto const& way : block.splits) {
+            Region input = way.parts.front().input;
+            check(way, input);
+            require(static_cast<double>(input.h.size()) * input.w.size() * input.c.size() < 0x1p31,
+                    "what parts read is no larger than a tensor");
+        }
     }
     not_negative(macs);
     not_negative(bytes);
@@ -181,6 +233,11 @@ void check(Instance const& instance) {
         not_negative(device.power_receive);
         for (auto const& time : device.compute)
             if (time) positive(*time);
+        for (auto const& [part, time] : device.part_compute) {
+            positive(time);
+            require(instance.blocks.at(part.first.index()).find(part.second),
+                    "a measured part is of a split that there is");
+        }
         for (std::size_t k = 0; k < instance.devices.size(); ++k)
             if (i != k) {
                 not_negative(instance.links.rate(DeviceId(i), DeviceId(k)));
