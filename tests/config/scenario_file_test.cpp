@@ -678,6 +678,12 @@ BOOST_AUTO_TEST_CASE(the_papers_scenario_shows_every_key) {
                                                            "outages",
                                                            "clock",
                                                            "dilation",
+                                                           "goal",
+                                                           "interval",
+                                                           "in_flight",
+                                                           "stages",
+                                                           "splits",
+                                                           "most_parts",
                                                            "kernels"})
         BOOST_TEST((text.find("\n" + key + " = ") != std::string::npos ||
                     text.find("\n# " + key + " = ") != std::string::npos),

@@ -1,10 +1,12 @@
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "config/profiles.hpp"
 #include "config/scenario_file.hpp"
+#include "config/toml_reader.hpp"
 #include "support.hpp"
 
 // What a scenario says of work that devices share: splits, streams, goals, plans by hand, measured times of parts.
@@ -253,6 +255,28 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_its_place) {
     check_contains(times("fc8:outputs/1000000000"), "a block has 128 parts at most");
     check_contains(times("fc8:outputs/1"), "there is no block \"fc8:outputs/1\"");
     check_contains(message_of([] { parsed("most_parts = 3\n" + vgg("")); }), "write \"collaboration.most_parts\"");
+}
+
+// What khan2023.toml and the corpus write as examples is right.
+BOOST_AUTO_TEST_CASE(examples_are_plans) {
+    auto const source = std::filesystem::path(SKIPSTONE_SOURCE_DIR);
+    auto const corpus = read_text_file(source / "tests/fuzz/corpus/scenario/shared.toml");
+    Scenario const shared = parse_scenario(corpus, "shared.toml", "", {}, shipped());
+    BOOST_TEST(shared.planner.stages.size() == 3U);
+    BOOST_TEST(shared.requests.in_flight == 2);
+    check_round_trip(shared);
+    auto const text = read_text_file(source / "profiles/scenarios/khan2023.toml");
+    auto const begin = text.find("# stages = [");
+    BOOST_REQUIRE(begin != std::string::npos);
+    std::string stages;
+    for (auto line = begin; text.compare(line, 3, "# ]") != 0; line = text.find('\n', line) + 1) {
+        auto const what = text.substr(line + 2, text.find('\n', line) - line - 2);
+        if (what.find('{') < what.find('[')) stages += what.substr(0, what.rfind('}') + 1) + ",";
+    }
+    auto const set = parse_override("planner={name=\"fixed\",stages=[" + stages + "]}");
+    Scenario const khan = load_scenario("khan2023", {set}, shipped());
+    BOOST_TEST(khan.planner.stages.size() == 3U);
+    check_round_trip(khan);
 }
 
 // A fleet of many, and stages of all of them, are no more work than they are long.

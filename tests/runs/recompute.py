@@ -236,10 +236,12 @@ class Recomputation:
         count = self.scenario["requests"].get("count")
         if count is not None and len(new) != count:
             self.add("round", number, "draws", len(new), "requests for", count)
-        spread = self.scenario["requests"].get("arrivals", "batch") == "spread"
-        for request in new:
-            latest = row["start_s"] + (self.period if spread else 0)
-            if not row["start_s"] <= request["arrival_s"] <= latest * (1 + 1e-12):
+        arrivals = self.scenario["requests"].get("arrivals", "batch")
+        interval = amount(self.scenario["requests"].get("interval", 0))
+        for place, request in enumerate(new):
+            earliest = row["start_s"] + place * interval
+            latest = earliest + (self.period if arrivals == "spread" else 0)
+            if not earliest * (1 - 1e-12) <= request["arrival_s"] <= latest * (1 + 1e-12):
                 self.add("a request arrives outside of its round", number)
         if list(new["arrival_s"]) != sorted(new["arrival_s"]):
             self.add("requests are not in the order of their arrivals in round", number)

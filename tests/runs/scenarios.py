@@ -15,12 +15,19 @@ KEYS = {
     "fleet": {"devices"},
     "links": {"profile", "model", "rate", "min", "max", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium",
               "pair", "file"},
-    "requests": {"rate", "count", "arrivals", "source", "on_reject"},
+    "requests": {"rate", "count", "arrivals", "interval", "source", "on_reject"},
     "rounds": {"count", "period"},
     "objective": {"alpha", "beta", "accuracy_threshold", "latency_reference", "residual", "memory"},
     "planner": {"name", "gap", "charge"},
     "faults": {"profile", "survival", "devices", "links", "outages", "detection", "remedies"},
     "emulation": {"clock", "dilation", "kernels"},
+}
+# Keys of work that is shared and of streams: tests/cli/test_scenario_keys.py shows their effects.
+ELSEWHERE = {
+    "requests": {"in_flight"},
+    "objective": {"goal"},
+    "planner": {"stages"},
+    "collaboration": {"splits", "most_parts"},
 }
 DEVICE_KEYS = {"profile", "count", "name", "mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds", "speedup"}
 PAIR_KEYS = {"from", "to", "rate", "latency", "jitter", "loss", "efficiency", "symmetric"}
@@ -118,7 +125,9 @@ class Draw:
 
     def __init__(self, seed):
         self.random = random.Random(f"scenario {seed}")
-        self.joins = random.Random(f"blocks {seed}")  # of its own, so that the other draws of a seed stay as they were
+        # Of their own, so that the other draws of a seed stay as they were.
+        self.joins = random.Random(f"blocks {seed}")
+        self.streams = random.Random(f"streams {seed}")
 
     def chance(self, share):
         return self.random.random() < share
@@ -149,6 +158,8 @@ class Draw:
         elif pairs:
             scenario["links"]["pair"] = pairs
         scenario["requests"] = self.requests()
+        if "arrivals" not in scenario["requests"] and self.streams.random() < 0.2:
+            scenario["requests"] |= {"arrivals": "every", "interval": f"{self.streams.uniform(0.01, 2) * self.request_s!r} s"}
         scenario["rounds"] = {"count": self.random.randint(1, 8)}
         if self.period_s or self.chance(0.2):
             scenario["rounds"]["period"] = f"{self.period_s!r} s"

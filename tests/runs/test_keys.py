@@ -41,11 +41,14 @@ class Keys(unittest.TestCase):
     maxDiff = None
 
     def test_random_scenarios_draw_every_key_that_is_documented(self):
-        self.assertEqual(scenarios.KEYS, documented())
+        sections = scenarios.KEYS.keys() | scenarios.ELSEWHERE.keys()
+        known = {section: scenarios.KEYS.get(section, set()) | scenarios.ELSEWHERE.get(section, set()) for section in sections}
+        self.assertEqual(known, documented())
 
     def test_random_scenarios_draw_every_key_that_is_read(self):
-        known = set().union(*scenarios.KEYS.values())
-        self.assertEqual(read_by("src/config/scenario_file.cpp") - known - scenarios.DEVICE_KEYS - NO_KEYS, set())
+        known = set().union(*scenarios.KEYS.values(), *scenarios.ELSEWHERE.values())
+        for file in ("scenario_file.cpp", "network_section.cpp", "planner_section.cpp"):
+            self.assertEqual(read_by(f"src/config/{file}") - known - scenarios.DEVICE_KEYS - NO_KEYS, set())
         self.assertEqual(read_by("src/config/fault_section.cpp") - scenarios.KEYS["faults"] - scenarios.OUTAGE_KEYS
                          - {"name", "mean_time_to_failure", "mean_time_to_repair"} - NO_KEYS, set())
         self.assertEqual(read_by("src/config/profile_tables.cpp", "read_device_keys") - scenarios.DEVICE_KEYS, set())
