@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "model/cost_model.hpp"
+#include "model/instance_splits.hpp"
 #include "units/error.hpp"
 #include "units/random.hpp"
 
@@ -37,6 +38,35 @@ std::vector<std::optional<Seconds>> measured_times(Device const& device, Network
         }
     if (!any) times.clear();
     return times;
+}
+
+// Measured times of parts.
+std::map<std::pair<BlockId, Split>, Seconds> measured_part_times(Device const& device, Network const& network) {
+    std::map<std::pair<BlockId, Split>, Seconds> times;
+    for (auto const& [part, time] : device.part_seconds)
+        if (auto const block = network.find(part.first))
+            times[{*block, part.second}] = Seconds(time.value() / device.speedup_in(network.precision()));
+    return times;
+}
+
+// The ways in which the scenario lets planners split blocks, and those that its plan by hand names.
+void add_splits(Instance& instance, Scenario const& scenario, Network const& network) {
+    auto const& collaboration = scenario.collaboration;
+    if (!collaboration.splits.empty()) {
+        auto ways = instance_splits(network, collaboration.most_parts,
+                                    [&](Split split) { return collaboration.allows(split); });
+        for (std::size_t b = 0; b < ways.size(); ++b) instance.blocks[b].splits = std::move(ways[b]);
+    }
+    for (PlanStage const& stage : scenario.planner.stages) {
+        if (stage.split.is_whole()) continue;
+        auto& block = instance.blocks[stage.first.index()];
+        if (block.find(stage.split)) continue;
+        try {
+            block.splits.push_back(instance_split(network, stage.first, stage.split));
+        } catch (InputError const& error) {
+            throw InputError(scenario.place_of("planner.stages"), error.what());
+        }
+    }
 }
 
 std::optional<DeviceId> source_device(Scenario const& scenario) {
@@ -88,6 +118,7 @@ std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId roun
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
                        RoundState const& state, std::vector<Joules> const& idle_reserve) {
     Instance instance;
+    instance.goal = scenario.objective.goal;
     instance.alpha = scenario.objective.alpha;
     instance.beta = scenario.objective.beta;
     instance.accuracy_known = !scenario.accuracy.none;
@@ -98,6 +129,7 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
     instance.source = source_device(scenario);
     instance.input = network.input_bytes();
     instance.blocks = instance_blocks(network);
+    add_splits(instance, scenario, network);
     instance.accuracy = drops;
     instance.devices.reserve(scenario.fleet.size());
     for (Device const& device : scenario.fleet)
@@ -106,7 +138,8 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
                                     .power_compute = device.power.compute,
                                     .power_transmit = device.power.transmit,
                                     .power_receive = device.power.receive,
-                                    .compute = measured_times(device, network)});
+                                    .compute = measured_times(device, network),
+                                    .part_compute = measured_part_times(device, network)});
     return next_instance(std::move(instance), scenario, state, idle_reserve);
 }
 

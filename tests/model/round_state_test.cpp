@@ -266,6 +266,47 @@ BOOST_AUTO_TEST_CASE(measured_times_of_a_device_are_found_by_block) {
     BOOST_TEST(instance.devices[1].compute.empty());
 }
 
+BOOST_AUTO_TEST_CASE(offers_the_splits_that_the_scenario_allows_and_those_that_its_plan_names) {
+    auto scenario = small_scenario();
+    Network const network(scenario.network.profile);
+    auto const instance_of = [&] { return make_instance(scenario, network, {}, state_of(scenario), no_reserve); };
+    for (auto const& block : instance_of().blocks) BOOST_TEST(block.splits.empty());
+    scenario.collaboration = {{Split::Kind::rows, Split::Kind::tiles}, 5};
+    scenario.objective.goal = Goal::throughput;
+    scenario.fleet[0].part_seconds[{"stem", {Split::Kind::rows, 2}}] = Seconds(0.25);
+    auto instance = instance_of();
+    BOOST_TEST((instance.goal == Goal::throughput));
+    // Of the stem, rows 0…27 and 28…55 behind the pool: these read rows 0…55 and 55…111 of the convolution.
+    auto const* halves = instance.blocks[0].find({Split::Kind::rows, 2});
+    BOOST_TEST_REQUIRE(halves);
+    BOOST_TEST((halves->parts[0].output == Region{{0, 28}, {0, 56}, {0, 64}}));
+    BOOST_TEST((halves->parts[0].input == Region{{0, 114}, {0, 224}, {0, 3}}));
+    BOOST_TEST((halves->parts[1].input == Region{{107, 224}, {0, 224}, {0, 3}}));
+    BOOST_TEST(halves->parts[0].input_bytes.value() == 4 * 114 * 224 * 3);
+    BOOST_TEST(halves->parts[0].output_bytes.value() == 4 * 28 * 56 * 64);
+    BOOST_TEST(halves->parts[0].macs.value() == 56 * 112 * 147 * 64);
+    BOOST_TEST(instance.blocks[0].find({Split::Kind::rows, 5}));
+    BOOST_TEST(!instance.blocks[0].find({Split::Kind::rows, 6}));
+    BOOST_TEST(!instance.blocks[0].find({Split::Kind::outputs, 2}));
+    BlockId const stem(std::int32_t{0});
+    BOOST_TEST((instance.devices[0].part_compute.at({stem, {Split::Kind::rows, 2}}).value() == 0.25));
+    BOOST_TEST(instance.devices[1].part_compute.empty());
+    // The classifier: 2048 neurons in thirds, as sums in float32.
+    BlockId const head(network.size() - 1);
+    scenario.collaboration = {};
+    scenario.planner.stages = {{"head", head, head, {}, {Split::Kind::inputs, 3}, {}}};
+    instance = instance_of();
+    auto const* thirds = instance.blocks.back().find({Split::Kind::inputs, 3});
+    BOOST_TEST_REQUIRE(thirds);
+    BOOST_TEST(thirds->parts[0].output_bytes.value() == 4 * 10);
+    BOOST_TEST(thirds->join_macs.value() == 30);
+    scenario.planner.stages[0].split = {Split::Kind::rows, 2};
+    BOOST_CHECK_EXCEPTION(instance_of(), InputError, [](InputError const& error) {
+        return is_input_error_about(error, "planner.stages") &&
+               is_input_error_about(error, "head cannot be split by rows/2");
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_device_computes_faster_in_a_precision_that_it_has_a_speedup_for) {
     auto scenario = small_scenario();
     scenario.fleet[0].compute_seconds = {{"s2b1", Seconds(0.2)}};
