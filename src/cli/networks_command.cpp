@@ -17,16 +17,20 @@
 #include "config/toml_reader.hpp"
 #include "emulator/setup.hpp"
 #include "kernels/weights.hpp"
+#include "model/instance_splits.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::cli {
 
 namespace {
 
+constexpr int most_parts = 128;  // as of scenarios
+
 struct NetworksOptions {
     std::string network;  // empty: all profiles
     std::string blocks;   // empty: as they are found
-    bool json = false, tensors = false;
+    int parts = 4;        // of a split, at most
+    bool json = false, tensors = false, splits = false;
 };
 
 // "25.6 M": four digits at most, with the unit's prefix before "B" and the like.
@@ -91,6 +95,15 @@ std::string droppable_text(Block const& block) {
     return !block.is_droppable() ? "–" : block.vanishes_when_dropped() ? "all" : "path";
 }
 
+// "oirt": the kinds of its splits.
+std::string splits_text(std::vector<InstanceSplit> const& ways) {
+    std::string text;
+    for (auto const& way : ways)
+        if (char const letter = to_string(way.split.kind).front(); text.find(letter) == std::string::npos)
+            text += letter;
+    return text.empty() ? "–" : text;
+}
+
 // A network, and the weights file that it is from, if it is from one.
 struct Shown {
     Network network;
@@ -145,8 +158,22 @@ void print_tensors(Network const& network) {
     std::printf("\n%s", table.text().c_str());
 }
 
+void print_splits(Network const& network, std::vector<std::vector<InstanceSplit>> const& ways) {
+    TextTable table(
+        {{"block", Align::left}, {"split", Align::left}, {"MACs"}, {"weights"}, {"input"}, {"output"}, {"join"}});
+    for (std::size_t b = 0; b < network.size(); ++b)
+        for (auto const& way : ways[b]) {
+            auto const extent = split_extent(way);
+            table.add({network.block(BlockId(b)).name, to_string(way.split), count_text(extent.macs),
+                       size_text(extent.weights), size_text(extent.input), size_text(extent.output),
+                       count_text(way.join_macs)});
+        }
+    std::printf("\n%s", table.text().c_str());
+}
+
 void print_network(Shown const& shown, NetworksOptions const& options) {
     auto const& network = shown.network;
+    auto const ways = instance_splits(network, options.parts);
     Bytes weights{};
     for (auto const& block : network.blocks()) weights += block.weight_bytes;
     std::printf("%s\n", wrapped(printable(network.name() + ": family " + std::string(network.profile().family->name()) +
@@ -165,12 +192,16 @@ void print_network(Shown const& shown, NetworksOptions const& options) {
                      {"output"},
                      {"weights"},
                      {"drops", Align::left},
+                     {"splits", Align::left},
                      {"operators", Align::left}});
-    for (auto const& block : network.blocks())
+    for (std::size_t b = 0; b < network.size(); ++b) {
+        auto const& block = network.block(BlockId(b));
         table.add({block.name, std::to_string(block.stage), count_text(block.macs), size_text(block.memory_bytes),
                    size_text(block.output_bytes), size_text(block.weight_bytes), droppable_text(block),
-                   operators_text(network.graph(), block)});
+                   splits_text(ways[b]), operators_text(network.graph(), block)});
+    }
     std::printf("\n%s", table.text().c_str());
+    if (options.splits) print_splits(network, ways);
     if (options.tensors) print_tensors(network);
 }
 
@@ -206,15 +237,16 @@ int list(NetworksOptions const& options, Invocation const& invocation) {
 int networks(NetworksOptions const& options, Invocation const& invocation) {
     if (options.network.empty()) {
         if (options.tensors) throw InputError("--tensors: goes with a network; name one");
+        if (options.splits) throw InputError("--splits: goes with a network; name one");
         if (!options.blocks.empty()) throw InputError("--blocks: goes with a network; name one");
         return list(options, invocation);
     }
     auto const shown = find(options, invocation);
     if (options.json)
-        std::fputs(
-            config::network_text(shown.network, options.tensors ? config::Tensors::listed : config::Tensors::left_out)
-                .c_str(),
-            stdout);
+        std::fputs(config::network_text(shown.network, options.parts,
+                                        options.tensors ? config::Tensors::listed : config::Tensors::left_out)
+                       .c_str(),
+                   stdout);
     else
         print_network(shown, options);
     return done;
@@ -232,6 +264,12 @@ Action add_networks_command(CLI::App& app, Invocation const& invocation) {
                    "finest (none), stages (those of a stage), or\nlists of names, '[[\"s2b1\", \"s2b3\"]]'")
         ->type_name("RULE");
     app.add_flag("--tensors", options->tensors, "also the tensors that its weights file holds");
+    app.add_flag("--splits", options->splits,
+                 "also each way in which blocks can be split: MACs and\nweights of its largest part, what all parts "
+                 "read and give,\nadditions of the device that joins them");
+    app.add_option("--parts", options->parts, "of a split, at most (default 4)")
+        ->type_name("N")
+        ->check(CLI::Range(2, most_parts));
     app.add_flag("--json", options->json, "print JSON instead of tables");
     app.footer(
         "A network is a chain of blocks: what stands between two tensors that alone cross\n"
@@ -241,8 +279,11 @@ Action add_networks_command(CLI::App& app, Invocation const& invocation) {
         "  output   what goes to the device that runs the next block\n"
         "  drops    all: dropped, nothing of the block runs; path: its shortcut does;\n"
         "           –: it cannot be dropped\n"
+        "  splits   how several devices compute it together: o, parts of its outputs;\n"
+        "           i, sums over parts of its inputs; r, rows; t, tiles; –: not at all\n"
         "All of it with float32; narrower precisions have smaller tensors and weights.\n\n"
         "  skipstone networks resnet50 --blocks stages\n"
+        "  skipstone networks vgg16 --splits --parts 3\n"
         "  skipstone networks net.h5 --tensors");
     return [options, &invocation] { return networks(*options, invocation); };
 }

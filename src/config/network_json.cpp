@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "model/instance_splits.hpp"
+
 namespace skipstone::config {
 
 namespace {
@@ -22,7 +24,16 @@ Json head_json(Network const& network) {
             {"parameters", parameters_of(network)}};
 }
 
-Json block_json(Graph const& graph, Block const& block) {
+Json split_json(InstanceSplit const& way) {
+    auto const extent = split_extent(way);
+    return {{"split", to_string(way.split)},          {"macs", extent.macs.value()},
+            {"weight_bytes", extent.weights.value()}, {"input_bytes", extent.input.value()},
+            {"output_bytes", extent.output.value()},  {"join_macs", way.join_macs.value()}};
+}
+
+Json block_json(Graph const& graph, Block const& block, std::vector<InstanceSplit> const& ways) {
+    Json splits = Json::array();
+    for (auto const& way : ways) splits.push_back(split_json(way));
     Json operators = Json::array();
     for (auto const id : block.operators) {
         auto const& op = graph.at(id);
@@ -37,7 +48,8 @@ Json block_json(Graph const& graph, Block const& block) {
             {"weight_bytes", block.weight_bytes.value()},
             {"droppable", block.is_droppable()},
             {"skip_macs", block.skip_macs.value()},
-            {"operators", std::move(operators)}};
+            {"operators", std::move(operators)},
+            {"splits", std::move(splits)}};
 }
 
 std::string text_of(Json const& json) {
@@ -53,10 +65,12 @@ std::size_t parameters_of(Network const& network) {
     return all;
 }
 
-std::string network_text(Network const& network, Tensors tensors) {
+std::string network_text(Network const& network, int most_parts, Tensors tensors) {
     auto json = head_json(network);
     json["blocks"] = Json::array();
-    for (auto const& block : network.blocks()) json["blocks"].push_back(block_json(network.graph(), block));
+    auto const ways = instance_splits(network, most_parts);
+    for (std::size_t b = 0; b < network.size(); ++b)
+        json["blocks"].push_back(block_json(network.graph(), network.block(BlockId(b)), ways[b]));
     if (tensors == Tensors::listed) {
         json["tensors"] = Json::array();
         for (auto const& tensor : network.weight_tensors())

@@ -59,6 +59,25 @@ class Networks(ProgramTest):
         self.assertIn("conv1.weight", text)
         self.assertNotIn("conv1.weight", self.skipstone("networks", "resnet20-cifar").out)
 
+    def test_ways_in_which_blocks_can_be_split(self):
+        of = lambda *arguments: {block["name"]: {way["split"]: way for way in block["splits"]} for block in self.listed(*arguments)["blocks"]}
+        ways = of("vgg16")
+        self.assertEqual(list(ways["conv1_1"]), ["outputs/2", "outputs/3", "outputs/4", "inputs/2", "inputs/3", "rows/2", "rows/3", "rows/4", "tiles/4"])
+        # Halves of the rows of a 3 x 3 convolution of 64 channels, and a row from the other half.
+        self.assertEqual(ways["conv1_1"]["rows/2"], {"split": "rows/2", "macs": 112 * 224 * 27 * 64, "weight_bytes": 27 * 64 * 4, "input_bytes": 2 * 113 * 224 * 3 * 4,
+                                                     "output_bytes": 224 * 224 * 64 * 4, "join_macs": 0})
+        # 25088 inputs, 4096 neurons.
+        self.assertEqual(ways["fc6"]["outputs/2"], {"split": "outputs/2", "macs": 25088 * 2048, "weight_bytes": 25088 * 2048 * 4, "input_bytes": 2 * 25088 * 4,
+                                                    "output_bytes": 4096 * 4, "join_macs": 0})
+        self.assertEqual(ways["fc6"]["inputs/4"], {"split": "inputs/4", "macs": 25088 * 1024, "weight_bytes": 25088 * 1024 * 4, "input_bytes": 25088 * 4,
+                                                   "output_bytes": 4 * 4096 * 4, "join_macs": 4 * 4096})
+        self.assertNotIn("rows/2", ways["fc6"])
+        self.assertIn("tiles/9", of("vgg16", "--parts", "9")["conv1_1"])
+        text = self.narrow("vgg16", "--splits", "--parts", "2")
+        self.assertRegex(text, r"\n +conv1_1 +rows/2 +43\.4 M +6\.91 kB +608 kB +12\.8 MB +0\n")
+        self.assertRegex(text, r"\n +fc6 +6 .* oi ")
+        self.assertIn("name one", self.skipstone("networks", "--splits", code=2).err)
+
     def test_neighbouring_blocks_are_joined_by_a_rule(self):
         of = lambda rule: [block["name"] for block in self.listed("resnet20-cifar", "--blocks", rule)["blocks"]]
         self.assertEqual(of("stages"), ["stem", "s2b1..s2b3", "s3b1..s3b3", "s4b1..s4b3", "head"])
@@ -104,7 +123,7 @@ class Networks(ProgramTest):
 
     def test_lines_fit_the_terminal(self):
         path = graph_weights.write(self.path("net.h5"))
-        for text in (self.narrow(), self.narrow("resnet50"), self.narrow("resnet50", "--tensors"), self.narrow(path)):
+        for text in (self.narrow(), self.narrow("resnet50"), self.narrow("resnet50", "--tensors", "--splits"), self.narrow(path)):
             self.assertEqual([line for line in text.splitlines() if len(line) > 80], [])
         self.assertEqual([line for line in self.skipstone("networks", "--help").out.splitlines() if len(line) > 80], [])
 
