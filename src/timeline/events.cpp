@@ -89,7 +89,7 @@ std::vector<Event> all_events(std::vector<Job> const& jobs, RoundTimes const& ti
                               .begin_s = run.begin.value(),
                               .end_s = run.end.value(),
                               .macs = task.macs.value()});
-            expected.push_back({task.device, run.begin, run.end, std::max(job.ready, task.assigned), job.request,
+            expected.push_back({task.device, run.begin, run.end, std::max(when.ready, task.assigned), job.request,
                                 task.block, task.part});
         }
     }

@@ -28,8 +28,8 @@ void Simulation::cannot_go_on(std::size_t j, DeviceId device, double now) {
 // From now on its failures are noticed.
 void Simulation::watch(DeviceId device, DeviceId peer, double now) {
     if (!watched_.emplace(device, peer).second) return;
-    wakes_.push({now, static_cast<std::uint32_t>(device.index()), peer.value(),
-                 peer ? What::link_fails : What::device_fails});
+    wakes_.push(
+        {now, static_cast<std::uint32_t>(device.index()), peer.value(), peer ? What::link_fails : What::device_fails});
 }
 
 // Calls off what the device or link is needed for, where it is down, and looks out for its next failure.
@@ -95,8 +95,7 @@ void Simulation::recover(std::size_t j, double now) {
     auto work = loss.kept ? handling_->recover(job(j), loss) : TaskGraph();
     if (!work.tasks.empty()) return adopt(j, std::move(work), kept, now);
     write_off_done(0, kept);
-    request.stage = Stage::failed;
-    --unfinished_;
+    leave(j, Stage::failed);
     last_failure_ = std::max(last_failure_, now);
 }
 
@@ -140,14 +139,15 @@ void Simulation::adopt(std::size_t j, TaskGraph work, std::size_t kept, double n
     for (PieceId id = first; id <= first + kept; ++id) go_on_from(id, now);
 }
 
-// The most of a job's first tasks that need not be done again: up to a block's whole output, or to the parts of one that
-// are to be joined; and what tasks behind them need of these, or the image, is still there.
+// The most of a job's first tasks that need not be done again: up to a block's whole output, or to the parts of one
+// that are to be joined; and what tasks behind them need of these, or the image, is still there.
 std::optional<std::size_t> Simulation::kept_of(std::size_t j, double now) const {
     auto const& [tasks, feeds, moves] = job(j).work;
     std::size_t done = 0;
     while (done < tasks.size() && pieces_[piece_of_task(j, done)].phase == Phase::done) ++done;
     for (std::size_t kept = done;; --kept) {
-        bool const is_boundary = kept == 0 || tasks[kept - 1].is_whole() || (kept < tasks.size() && tasks[kept].joins());
+        bool const is_boundary =
+            kept == 0 || tasks[kept - 1].is_whole() || (kept < tasks.size() && tasks[kept].joins());
         auto const needed = [&](Feed const& feed) {
             return feed.to.index() >= kept && (!feed.from || feed.from.index() < kept);
         };
@@ -160,7 +160,7 @@ std::optional<std::size_t> Simulation::kept_of(std::size_t j, double now) const 
 // Whether what a task was given is still where it came from. A sender keeps it; a device that needs it itself keeps it
 // until it has used it.
 bool Simulation::is_kept(std::size_t j, Feed const& feed, double now) const {
-    if (!feed.from) return !job(j).source || held(*job(j).source, job(j).ready, now);
+    if (!feed.from) return !job(j).source || held(*job(j).source, times_.jobs[j].ready, now);
     auto const& work = job(j).work;
     bool const is_sent = std::ranges::binary_search(work.moves, feed.from, {}, &Move::from);
     if (!is_sent && pieces_[piece_of_task(j, feed.to.index())].phase == Phase::done) return false;
@@ -177,7 +177,8 @@ void Simulation::write_off(std::size_t j, std::size_t task, double now) {
     PieceId const id = piece_of_task(j, task);
     for (Feed const& feed : job(j).work.feeds_of(TaskId(task)))
         if (feed.move >= 0)
-            if (auto const move = static_cast<std::size_t>(feed.move); next_[pieces_[piece_of_move(j, move)].next] == id)
+            if (auto const move = static_cast<std::size_t>(feed.move);
+                next_[pieces_[piece_of_move(j, move)].next] == id)
                 write_off_move(j, move, now);
     Piece const& piece = pieces_[id];
     if (piece.phase != Phase::computes && piece.phase != Phase::done) return;

@@ -36,7 +36,7 @@ std::int64_t lost_packets(std::int64_t packets, double loss, RandomStream stream
 Simulation::Simulation(std::vector<Job> const& jobs, Conditions const& conditions)
     : jobs_(jobs), unfinished_(jobs.size()), conditions_(conditions), requests_(jobs.size()) {
     SKIPSTONE_EXPECT(conditions.loss >= 0 && conditions.loss < 1);
-    SKIPSTONE_EXPECT(conditions.jitter >= Seconds(0));
+    SKIPSTONE_EXPECT(conditions.jitter >= Seconds(0) && conditions.in_flight >= 0);
     std::vector<RequestId> requests;
     requests.reserve(jobs.size());
     std::size_t pieces = 0, feeds = 0;
@@ -70,11 +70,13 @@ RoundTimes Simulation::run() {
         double const now = wakes_.top().time;
         // Everything that ends or arrives now is seen before anything starts. What starts now and takes no time also
         // ends now.
-        while (!wakes_.empty() && wakes_.top().time == now) {
-            Wake const wake = wakes_.top();
-            wakes_.pop();
-            handle(wake);
-        }
+        do
+            while (!wakes_.empty() && wakes_.top().time == now) {
+                Wake const wake = wakes_.top();
+                wakes_.pop();
+                handle(wake);
+            }
+        while (admit(now));
         start(now);
     }
     for (JobTimes const& job : times_.jobs) times_.end = std::max(times_.end, job.finish);
@@ -85,8 +87,8 @@ RoundTimes Simulation::run() {
 void Simulation::handle(Wake const& wake) {
     switch (wake.what) {
         case What::image_there:
-            requests_[wake.subject].stage = Stage::under_way;
-            return go_on_from(requests_[wake.subject].first, wake.time);
+            if (conditions_.in_flight == 0) return begin(wake.subject, wake.time);
+            return at_the_door_.push({wake.time, job(wake.subject).request, requests_[wake.subject].first});
         case What::cannot_go_on:
             return lose(wake.subject, DeviceId(wake.rank), wake.time);
         case What::device_fails:
@@ -114,9 +116,32 @@ void Simulation::handle(Wake const& wake) {
     go_on_from(wake.subject, wake.time);
     if (piece.kind == Kind::task && --requests_[piece.job].unfinished == 0) {
         times_.jobs[piece.job].finish = Seconds(wake.time);
-        requests_[piece.job].stage = Stage::done;
-        --unfinished_;
+        leave(piece.job, Stage::done);
     }
+}
+
+// Lets requests in for which there is room; whether there were any.
+bool Simulation::admit(double now) {
+    bool any = false;
+    for (; !at_the_door_.empty() && in_flight_ < conditions_.in_flight; any = true) {
+        PieceId const image = at_the_door_.top().piece;
+        at_the_door_.pop();
+        begin(pieces_[image].job, now);
+    }
+    return any;
+}
+
+void Simulation::begin(std::size_t j, double now) {
+    ++in_flight_;
+    requests_[j].stage = Stage::under_way;
+    times_.jobs[j].ready = Seconds(now);
+    go_on_from(requests_[j].first, now);
+}
+
+void Simulation::leave(std::size_t j, Stage stage) {
+    requests_[j].stage = stage;
+    --in_flight_;
+    --unfinished_;
 }
 
 // An image, task or move is there or done: what needed it.

@@ -131,21 +131,21 @@ class Simulation {
         std::uint32_t index = 0;  // among the tasks, or moves
         Kind kind = Kind::task;
         Phase phase = Phase::not_ready;
-        std::uint32_t missing = 0;            // of a task: feeds that are not there yet
+        std::uint32_t missing = 0;             // of a task: feeds that are not there yet
         std::uint32_t next = 0, next_end = 0;  // in next_: the tasks and moves that it brings about
-        std::uint32_t server = 0;             // processor or link; on air the sender
-        std::uint32_t receiver = 0;           // on air
+        std::uint32_t server = 0;              // processor or link; on air the sender
+        std::uint32_t receiver = 0;            // on air
         double duration = 0;
         double delay = 0;  // latency and jitter, of a move
     };
 
     enum class Stage : std::uint8_t { not_ready, under_way, lost, done, failed };
     struct Request {
-        PieceId first = 0;  // its image; its tasks and moves follow
+        PieceId first = 0;             // its image; its tasks and moves follow
         std::uint32_t unfinished = 0;  // tasks
         Stage stage = Stage::not_ready;
-        DeviceId lost_device;          // see Loss::device
-        std::vector<PieceId> active;   // with faults: what waits or runs
+        DeviceId lost_device;         // see Loss::device
+        std::vector<PieceId> active;  // with faults: what waits or runs
     };
 
     Job const& job(std::size_t j) const { return jobs_[j]; }
@@ -167,11 +167,13 @@ class Simulation {
     }
 
     void handle(Wake const& wake);
+    bool admit(double now);
+    void begin(std::size_t j, double now);
+    void leave(std::size_t j, Stage stage);
     void go_on_from(PieceId id, double now);
     void begin_move(PieceId id, double now);
     void prepare_transmission(Piece& piece, Move const& move);
     void begin_task(PieceId id, double now);
-    void end_of(std::size_t j, Stage stage);
     void enqueue(PieceId id, double now);
     std::uint32_t link_server(DeviceId from, DeviceId to);
     void release(Piece const& piece);
@@ -208,6 +210,8 @@ class Simulation {
     std::vector<Event> lost_;
     std::set<std::pair<DeviceId, DeviceId>> watched_;  // devices, and links with the smaller device first
     std::size_t unfinished_ = 0;
+    int in_flight_ = 0;
+    Earliest<Waiting> at_the_door_;  // images of requests that are ready and may not begin yet
     double last_failure_ = 0;
     Conditions const& conditions_;
     RoundTimes times_;

@@ -24,7 +24,8 @@ namespace skipstone::timeline {
 // tasks. (model/task_graph.hpp makes such graphs.)
 struct Job {
     RequestId request;
-    Seconds ready{};  // when its image is there (arrival, or the round's start plus charged planning time)
+    Seconds ready{};  // when its image is there (arrival, or the round's start plus charged planning time); not begun
+                      // before
     std::optional<DeviceId> source = {};  // who has the image; none: every device
     TaskGraph work;
 };
@@ -32,12 +33,16 @@ struct Job {
 struct Conditions {
     RoundId round;
     Seconds start{};
-    // Of jitter and loss: RandomStream(seed, "jitter" | "loss", round, request, block whose output moves, Move::stream).
+    // Of jitter and loss: RandomStream(seed, "jitter" | "loss", round, request, block whose output moves,
+    // Move::stream).
     std::uint64_t seed = 1;
     LinkTable links;
     Medium medium = Medium::links;
     Seconds jitter{0};  // this and loss: of links that have none of their own
     double loss = 0;
+    // So many requests at most are under way at once, in the order of (ready, request); the next one begins when one
+    // has finished or failed. 0: no limit.
+    int in_flight = 0;
 };
 
 struct TaskTimes {
@@ -54,7 +59,7 @@ struct HopTimes {
 struct JobTimes {
     std::vector<TaskTimes> tasks;
     std::vector<HopTimes> hops;  // one per move
-    Seconds finish{};
+    Seconds ready{}, finish{};   // ready: when it really began, see Conditions::in_flight
 };
 
 struct RoundTimes {
@@ -79,9 +84,9 @@ struct Loss {
     std::span<Event const> in_vain;  // what was lost so far, of all jobs
 };
 
-// The request's work from now on: a graph that begins with the tasks that were kept (same blocks, parts and devices, and
-// the moves to them). Without tasks: the request fails. Called in the order of time, then request. What is then to be
-// done first must not be on a device that is down, or that cannot be reached.
+// The request's work from now on: a graph that begins with the tasks that were kept (same blocks, parts and devices,
+// and the moves to them). Without tasks: the request fails. Called in the order of time, then request. What is then to
+// be done first must not be on a device that is down, or that cannot be reached.
 using Recover = std::function<TaskGraph(Job const& job, Loss const& loss)>;
 
 struct FaultyTimes {
@@ -91,8 +96,8 @@ struct FaultyTimes {
     std::vector<Event> lost;  // what was done in vain, flagged: compute, transmit and receive, cut off at a failure
 };
 
-// Runs the jobs while devices and links fail. A device that fails loses what it computes, sends, receives and holds; the
-// request that needed that is called off everywhere, until it goes on. A sender keeps a tensor until its request is
+// Runs the jobs while devices and links fail. A device that fails loses what it computes, sends, receives and holds;
+// the request that needed that is called off everywhere, until it goes on. A sender keeps a tensor until its request is
 // done, and others until it has been used: from there a request can go on. What fails at an instant still finishes what
 // ends at that instant, and starts nothing.
 FaultyTimes simulate(std::vector<Job> jobs, Conditions const& conditions, RoundFaults const& faults,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -23,28 +24,68 @@ inline Task task(int block, int on, double seconds, std::int64_t output = 0) {
             .memory = Bytes(output)};
 }
 
-// Each task after the one before it. The image moves from its source, and an output to the device that needs it next.
-inline TaskGraph chain(std::vector<Task> tasks, std::optional<DeviceId> source = std::nullopt, std::int64_t input = 0) {
-    TaskGraph graph;
-    auto holder = source;
-    Bytes bytes(input);
-    for (std::size_t t = 0; t < tasks.size(); ++t) {
-        TaskId const from = t == 0 ? TaskId() : TaskId(t - 1);
-        std::int32_t move = -1;
-        if (holder && *holder != tasks[t].device) {
-            move = static_cast<std::int32_t>(graph.moves.size());
-            graph.moves.push_back({.from = from,
-                                   .sender = *holder,
-                                   .receiver = tasks[t].device,
-                                   .bytes = {bytes, bytes},
-                                   .region = {}});
-        }
-        graph.feeds.push_back({.from = from, .to = TaskId(t), .move = move});
-        holder = tasks[t].device;
-        bytes = tasks[t].memory;
+// Tasks with what they need: (from, to), by `to`; −1: the image, which moves from its source. An output moves to each
+// device that needs it.
+inline TaskGraph graph(std::vector<Task> tasks, std::vector<std::pair<int, int>> needs,
+                       std::optional<DeviceId> source = std::nullopt, std::int64_t input = 0) {
+    TaskGraph result;
+    std::map<std::pair<int, DeviceId>, std::int32_t> moves;
+    auto const task_of = [&](int t) -> Task const& { return tasks[static_cast<std::size_t>(t)]; };
+    auto const holder = [&](int from) { return from < 0 ? source : std::optional(task_of(from).device); };
+    for (auto const& [from, to] : needs)
+        if (holder(from) && *holder(from) != task_of(to).device) moves[{from, task_of(to).device}] = 0;
+    std::map<int, std::int32_t> streams;
+    for (auto& [way, number] : moves) {
+        auto const [from, receiver] = way;
+        Bytes const bytes = from < 0 ? Bytes(input) : task_of(from).memory;
+        std::int32_t const first = from < 0 ? 0 : 65536 * (task_of(from).part + 1);
+        number = static_cast<std::int32_t>(result.moves.size());
+        result.moves.push_back({.from = from < 0 ? TaskId() : TaskId(from),
+                                .sender = *holder(from),
+                                .receiver = receiver,
+                                .bytes = {bytes, bytes},
+                                .region = {},
+                                .stream = first + streams[from]++});
     }
-    graph.tasks = std::move(tasks);
-    return graph;
+    for (auto const& [from, to] : needs) {
+        auto const move = moves.find({from, task_of(to).device});
+        result.feeds.push_back({.from = from < 0 ? TaskId() : TaskId(from),
+                                .to = TaskId(to),
+                                .move = move == moves.end() ? -1 : move->second});
+    }
+    result.tasks = std::move(tasks);
+    return result;
+}
+
+// Each task after the one before it.
+inline TaskGraph chain(std::vector<Task> tasks, std::optional<DeviceId> source = std::nullopt, std::int64_t input = 0) {
+    std::vector<std::pair<int, int>> needs;
+    for (int t = 0; t < static_cast<int>(tasks.size()); ++t) needs.emplace_back(t - 1, t);
+    return graph(std::move(tasks), std::move(needs), source, input);
+}
+
+// Block by block: the parts of a block, which follow one another, then what joins them.
+inline TaskGraph blocks(std::vector<Task> tasks, std::optional<DeviceId> source = std::nullopt,
+                        std::int64_t input = 0) {
+    std::vector<std::pair<int, int>> needs;
+    int whole = -1, first = 0;
+    for (int t = 0; t < static_cast<int>(tasks.size()); ++t) {
+        Task const& task = tasks[static_cast<std::size_t>(t)];
+        if (task.joins())
+            for (int p = first; p < t; ++p) needs.emplace_back(p, t);
+        else
+            needs.emplace_back(whole, t);
+        if (task.is_whole()) whole = t, first = t + 1;
+    }
+    return graph(std::move(tasks), std::move(needs), source, input);
+}
+
+// Part `part` of a block in `parts` parts; −1: what joins them.
+inline Task part(int block, int part, int parts, int on, double seconds, std::int64_t output = 0) {
+    Task result = task(block, on, seconds, output);
+    result.split = {Split::Kind::rows, parts};
+    result.part = static_cast<std::int16_t>(part);
+    return result;
 }
 
 inline Job job(int request, double ready, std::vector<Task> tasks, std::optional<DeviceId> source = std::nullopt,
@@ -55,12 +96,12 @@ inline Job job(int request, double ready, std::vector<Task> tasks, std::optional
             .work = chain(std::move(tasks), source, input)};
 }
 
-// The chain of a job, all behind its first tasks on another device.
+// The work of a job, all behind its first tasks on another device.
 inline TaskGraph moved_to(Job const& job, std::size_t kept, DeviceId device) {
     auto tasks = job.work.tasks;
     for (std::size_t t = kept; t < tasks.size(); ++t) tasks[t].device = device;
     bool const image_moves = !job.work.moves.empty() && !job.work.moves.front().from;
-    return chain(std::move(tasks), job.source, image_moves ? job.work.moves.front().bytes.serialised.value() : 0);
+    return blocks(std::move(tasks), job.source, image_moves ? job.work.moves.front().bytes.serialised.value() : 0);
 }
 
 // Every link carries 1 byte per second.

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "tests/timeline/cases.hpp"
+#include "tests/timeline/random_cases.hpp"
 #include "tests/timeline/slow_simulation.hpp"
 #include "units/random.hpp"
 
@@ -19,68 +19,7 @@ using skipstone::timeline::testing::slow_simulation;
 
 namespace {
 
-struct Case {
-    std::vector<Job> jobs;
-    Conditions conditions;
-};
-
-// On a grid, so that much happens at the same instant and some takes no time; or anywhere.
-Case random_case(std::uint64_t seed, Medium medium, bool on_grid) {
-    RandomStream draw(seed, "case", medium == Medium::radio, on_grid);
-    auto const below = [&](int bound) { return static_cast<int>(draw.below(bound)); };
-    int const devices = 2 + below(4), requests = 1 + below(12);
-    Case result;
-    result.conditions = conditions(static_cast<std::size_t>(devices), medium);
-    result.conditions.start = Seconds(10);
-    std::vector<double> rates, latencies;
-    for (int i = 0; i < devices * devices; ++i) {
-        rates.push_back(on_grid ? 8.0 * (1 << below(2)) : draw.uniform(4, 40));
-        latencies.push_back(on_grid ? 0.5 * below(2) : draw.uniform());
-    }
-    result.conditions.links = LinkTable::dense(static_cast<std::size_t>(devices), rates, latencies);
-    if (!on_grid && below(2) == 0) result.conditions.jitter = Seconds(0.5);
-    auto const length = [&] { return on_grid ? 0.5 * below(4) : draw.uniform(0, 3); };
-    for (int r = 0; r < requests; ++r) {
-        std::vector<Task> tasks;
-        int const count = 1 + below(6);
-        for (int t = 0; t < count; ++t)
-            tasks.push_back(task(2 * t, below(devices), length(), on_grid ? below(4) : 1 + below(9)));
-        std::optional<DeviceId> source;
-        if (below(2) == 0) source = device(below(devices));
-        result.jobs.push_back(job(r, 10 + (below(2) == 0 ? 0 : length()), tasks, source, below(4)));
-    }
-    return result;
-}
-
-template <class Check>
-void for_random_cases(Check check) {
-    for (Medium const medium : {Medium::links, Medium::radio})
-        for (bool const on_grid : {true, false})
-            for (std::uint64_t seed = 0; seed < 400; ++seed) {
-                BOOST_TEST_CONTEXT("seed " << seed << ", radio " << (medium == Medium::radio) << ", grid " << on_grid)
-                check(random_case(seed, medium, on_grid));
-            }
-}
-
-bool same(JobTimes const& a, JobTimes const& b) {
-    auto const same_task = [](TaskTimes const& x, TaskTimes const& y) {
-        return x.ready == y.ready && x.begin == y.begin && x.end == y.end;
-    };
-    auto const same_hop = [](HopTimes const& x, HopTimes const& y) {
-        return x.ready == y.ready && x.begin == y.begin && x.end == y.end &&
-               x.arrival == y.arrival && x.retransmitted_packets == y.retransmitted_packets;
-    };
-    return a.finish == b.finish && std::ranges::equal(a.tasks, b.tasks, same_task) &&
-           std::ranges::equal(a.hops, b.hops, same_hop);
-}
-
-bool same_row(Event const& a, Event const& b) {
-    auto const key = [](Event const& e) {
-        return std::tuple(e.device, e.peer, e.round, e.request, e.block, e.part, e.kind, e.flags, e.begin_s, e.end_s, e.bytes,
-                          e.macs);
-    };
-    return key(a) == key(b);
-}
+std::vector<Shape> const all_shapes{Shape::chain, Shape::parts, Shape::any};
 
 bool is_compute(Event const& e) {
     return e.kind == EventKind::compute;
@@ -109,7 +48,7 @@ BOOST_AUTO_TEST_SUITE(simulate_random_cases)
 
 BOOST_AUTO_TEST_CASE(times_are_those_of_a_slow_simulation) {
     long tasks = 0, queued = 0, hops_queued = 0;
-    for_random_cases([&](Case const& c) {
+    for_random_cases(400, all_shapes, [&](std::uint64_t, Case const& c) {
         auto const fast = simulate(c.jobs, c.conditions);
         auto const slow = slow_simulation(c.jobs, c.conditions);
         BOOST_TEST(fast.end.value() == slow.end.value());
@@ -124,7 +63,7 @@ BOOST_AUTO_TEST_CASE(times_are_those_of_a_slow_simulation) {
 }
 
 BOOST_AUTO_TEST_CASE(the_order_of_jobs_changes_nothing) {
-    for_random_cases([&](Case const& c) {
+    for_random_cases(100, all_shapes, [&](std::uint64_t, Case const& c) {
         auto const times = simulate(c.jobs, c.conditions);
         auto const events = events_of(c.jobs, times, c.conditions);
         std::vector<Job> const reversed(c.jobs.rbegin(), c.jobs.rend());
@@ -136,7 +75,7 @@ BOOST_AUTO_TEST_CASE(the_order_of_jobs_changes_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(events_are_in_the_canonical_order_and_tilings_do_not_overlap) {
-    for_random_cases([&](Case const& c) {
+    for_random_cases(100, all_shapes, [&](std::uint64_t, Case const& c) {
         auto const events = events_of(c.jobs, simulate(c.jobs, c.conditions), c.conditions);
         BOOST_TEST(std::ranges::is_sorted(events, {}, [](Event const& e) {
             return std::tuple(e.begin_s, e.device, e.kind, e.end_s, e.request, e.block, e.part, e.peer);
@@ -158,12 +97,13 @@ BOOST_AUTO_TEST_CASE(events_are_in_the_canonical_order_and_tilings_do_not_overla
 
 BOOST_AUTO_TEST_CASE(a_device_waits_exactly_while_it_expects_something_and_does_not_compute) {
     long waits = 0;
-    for_random_cases([&](Case const& c) {
+    for_random_cases(100, all_shapes, [&](std::uint64_t, Case const& c) {
         auto const times = simulate(c.jobs, c.conditions);
         auto const events = events_of(c.jobs, times, c.conditions);
         std::vector<double> instants{c.conditions.start.value()};
         for (Event const& e : events) instants.insert(instants.end(), {e.begin_s, e.end_s});
         for (Job const& j : c.jobs) instants.push_back(j.ready.value());
+        for (JobTimes const& j : times.jobs) instants.push_back(j.ready.value());
         std::ranges::sort(instants);
         bool agrees = true;
         for (std::size_t i = 1; i < instants.size(); ++i) {
@@ -182,15 +122,16 @@ BOOST_AUTO_TEST_CASE(a_device_waits_exactly_while_it_expects_something_and_does_
                 }
                 for (std::size_t j = 0; j < c.jobs.size(); ++j)
                     for (std::size_t t = 0; t < c.jobs[j].work.tasks.size(); ++t)
-                        expects =
-                            expects || (c.jobs[j].work.tasks[t].device == device(d) && c.jobs[j].ready.value() <= now &&
-                                        times.jobs[j].tasks[t].begin.value() > now);
+                        expects = expects ||
+                                  (c.jobs[j].work.tasks[t].device == device(d) && times.jobs[j].ready.value() <= now &&
+                                   times.jobs[j].tasks[t].begin.value() > now);
                 agrees = agrees && waits_now == (expects && !computes);
                 if (!waits_now) continue;
                 ++waits;
                 auto const& of_request = c.jobs[static_cast<std::size_t>(wait.request)];
-                auto const ends = std::ranges::find(of_request.work.tasks, wait.block,
-                                                    [](Task const& t) { return t.block.value(); });
+                auto const ends = std::ranges::find_if(of_request.work.tasks, [&](Task const& t) {
+                    return t.block.value() == wait.block && t.part == wait.part;
+                });
                 auto const t = static_cast<std::size_t>(ends - of_request.work.tasks.begin());
                 agrees = agrees && begin(times, static_cast<std::size_t>(wait.request), t) == wait.end_s &&
                          ends->device == device(d);
