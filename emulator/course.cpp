@@ -70,7 +70,8 @@ timeline::Conditions conditions_of(Scenario const& scenario, RoundState const& s
             .links = state.links,
             .medium = scenario.links.medium,
             .jitter = scenario.links.jitter,
-            .loss = scenario.links.loss};
+            .loss = scenario.links.loss,
+            .in_flight = scenario.requests.in_flight};
 }
 
 std::vector<Seconds> ready_of(Scenario const& scenario, RoundState const& state) {
@@ -88,7 +89,8 @@ Course::Course(Scenario const& scenario, Network const& network)
       faults_(scenario.faults, scenario.seed) {
     auto const planners = planner::names();
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
-        throw InputError(scenario_.place_of("planner.name"), "there is no planner \"" + name + "\"; " + planner::choice_text(name));
+        throw InputError(scenario_.place_of("planner.name"),
+                         "there is no planner \"" + name + "\"; " + planner::choice_text(name));
     if (double const best = most_accurate(drops_).accuracy; best < scenario_.objective.accuracy_threshold)
         throw InputError({scenario_.file, 0, "objective.accuracy_threshold"},
                          "is " + number(scenario_.objective.accuracy_threshold) + ", and " + scenario_.accuracy.name +
@@ -127,6 +129,9 @@ RoundCourse Course::next() {
     int attempts = 0;
     do attempt(round, reserve);
     while (!settle(round, reserve, ++attempts));
+    if (scenario_.requests.arrivals == Arrivals::closed)  // a request arrives when there is room for it
+        for (std::size_t j = 0; j < round.jobs.size(); ++j)
+            state.requests[round.jobs[j].request.index()].arrival = round.times.jobs[j].ready;
 
     for (auto const& outage : round.outages)
         if (outage.cause == trace::battery_cause) off_[outage.device.index()] = true;

@@ -32,6 +32,7 @@ class BasisCheck {
     void check_rates(Round const& round, LinkTable const& links, std::vector<double> const& rates,
                      std::vector<UsedLinkRow> const& used);
     void check_arrivals(Round const& round);
+    void check_in_flight(Round const& round);
     void check_plan(Round const& round);
     void check_events(Round const& round, LinkTable const& links);
     void check_goal(Round const& round);

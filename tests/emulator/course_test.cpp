@@ -176,6 +176,16 @@ BOOST_AUTO_TEST_CASE(spread_requests_begin_when_they_arrive) {
     BOOST_TEST(round.next_start.value() == std::max(100.0, round.end.value()));
 }
 
+BOOST_AUTO_TEST_CASE(requests_of_a_closed_stream_arrive_when_there_is_room_for_them) {
+    auto scenario = one_device(5);
+    scenario.requests.arrivals = Arrivals::closed;
+    scenario.requests.in_flight = 2;
+    auto const round = first_round(scenario);
+    BOOST_REQUIRE(round.jobs.size() == 5);
+    for (std::size_t r = 0; r < 5; ++r)
+        BOOST_TEST(round.state.requests[r].arrival.value() == (r < 2 ? 0 : round.times.jobs[r - 2].finish.value()));
+}
+
 BOOST_AUTO_TEST_CASE(rounds_follow_one_another_at_once_or_when_the_period_is_over) {
     auto scenario = one_device(2);
     auto const follows = [&](double period) {
