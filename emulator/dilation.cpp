@@ -1,8 +1,11 @@
 #include "emulator/dilation.hpp"
 
 #include <algorithm>
+#include <optional>
 
+#include "emulator/pace.hpp"
 #include "model/event.hpp"
+#include "model/split.hpp"
 
 namespace skipstone::emulator {
 
@@ -15,12 +18,46 @@ constexpr double late_share = 0.005;    // tolerated in a rehearsal: half of wha
 constexpr int rehearsals = 5;
 constexpr double largest_step =
     3;  // from one to the next: a host that cannot keep up is later than it will be when it can
-constexpr double short_task_s = 1e-3;  // these are not made to share their core (Node)
 
 double emulated_seconds(Block const& block, Device const& device, Precision precision) {
     auto const measured = device.compute_seconds.find(block.name);
     return measured != device.compute_seconds.end() ? measured->second.value() / device.speedup_in(precision)
                                                     : (block.macs / device.mac_rate_in(precision)).value();
+}
+
+// The finest way in which a block may be split; none: it runs whole.
+std::optional<Split> finest_way(Scenario const& scenario, Network const& network, BlockId block) {
+    std::optional<Split> finest;
+    auto const consider = [&](Split way) {
+        if (!way.is_whole() && (!finest || way.parts > finest->parts)) finest = way;
+    };
+    if (!scenario.collaboration.splits.empty())
+        for (Split const way : splits_of(network, block, scenario.collaboration.most_parts))
+            if (scenario.collaboration.allows(way)) consider(way);
+    for (PlanStage const& stage : scenario.planner.stages)
+        if (stage.first == block) consider(stage.split);
+    return finest;
+}
+
+// Host and emulated time of something that a device does at once.
+struct Piece {
+    double host_s = 0, emulated_s = 0;
+};
+
+// A block on a device; of one that may be split, its largest part: as long on the host as its MACs are of the block's.
+Piece piece_of(Network const& network, BlockId id, Device const& device, double host_s, std::optional<Split> way) {
+    Block const& block = network.block(id);
+    Piece piece{host_s, emulated_seconds(block, device, network.precision())};
+    if (!way || block.macs == Macs(0)) return piece;
+    Macs largest(0);
+    for (Part const& part : parts_of(network, id, *way)) largest = std::max(largest, part.costs.macs);
+    double const share = static_cast<double>(largest.value()) / static_cast<double>(block.macs.value());
+    piece.host_s *= share;
+    auto const measured = device.part_seconds.find({block.name, *way});
+    piece.emulated_s = measured != device.part_seconds.end()
+                           ? measured->second.value() / device.speedup_in(network.precision())
+                           : share * piece.emulated_s;
+    return piece;
 }
 
 }  // namespace
@@ -29,25 +66,27 @@ double automatic_dilation(Scenario const& scenario, Network const& network, std:
                           int devices_per_host, int cores) {
     double const share = std::max(1.0, static_cast<double>(devices_per_host) / std::max(1, cores));
     double dilation = 1;
-    // On the whole: every device runs the network all the time, and every block costs the host its hand-over and a
-    // transfer, too.
-    for (auto const& device : scenario.fleet) {
-        double needed = 0, emulated = 0;
-        for (std::size_t j = 0; j < block_seconds.size(); ++j) {
-            needed += margin * share * (block_seconds[j] + hand_over_s + transfer_s);
-            emulated += emulated_seconds(network.blocks()[j], device, network.precision());
-        }
-        if (emulated > 0) dilation = std::max(dilation, needed / emulated);
-    }
-    // And block by block.
-    for (std::size_t j = 0; j < block_seconds.size(); ++j)
+    auto const consider = [&](std::vector<std::optional<Split>> const& ways) {
         for (auto const& device : scenario.fleet) {
-            auto const& block = network.blocks()[j];
-            double const emulated = emulated_seconds(block, device, network.precision());
-            double const needed = margin * block_seconds[j] * (emulated > short_task_s ? share : 1);
-            double const tolerated = 0.5 * overrun_lateness * std::max(emulated, 0.010);
-            dilation = std::max(dilation, needed / (emulated + tolerated));
+            double needed = 0, emulated = 0;
+            for (std::size_t j = 0; j < block_seconds.size(); ++j) {
+                auto const piece = piece_of(network, BlockId(j), device, block_seconds[j], ways[j]);
+                // On the whole: every device runs the network all the time, and every block, or part, costs the host
+                // its hand-over and a transfer, too.
+                needed += margin * share * (piece.host_s + hand_over_s + transfer_s);
+                emulated += piece.emulated_s;
+                // And one by one.
+                double const alone = margin * piece.host_s * (piece.emulated_s > short_task_s ? share : 1);
+                double const tolerated = 0.5 * overrun_lateness * std::max(piece.emulated_s, 0.010);
+                dilation = std::max(dilation, alone / (piece.emulated_s + tolerated));
+            }
+            if (emulated > 0) dilation = std::max(dilation, needed / emulated);
         }
+    };
+    std::vector<std::optional<Split>> ways(block_seconds.size());
+    consider(ways);
+    for (std::size_t j = 0; j < ways.size(); ++j) ways[j] = finest_way(scenario, network, BlockId(j));
+    if (std::ranges::any_of(ways, [](auto const& way) { return way.has_value(); })) consider(ways);
     return dilation;
 }
 

@@ -11,7 +11,8 @@ namespace skipstone::emulator {
 // The smallest factor ≥ 1 with which a host should keep up when all of its devices compute at once: on its share of the
 // cores and with a quarter to spare, the whole network's kernels, their hand-overs and the transfer of every block's
 // output fit into its emulated time, and every block's kernel into the block's emulated time and half of the tolerated
-// lateness. block_seconds: host time of each block alone; empty (kernels off): 1.
+// lateness. Where blocks may be split ([collaboration]), likewise with each in the largest number of parts. block_seconds:
+// host time of each block alone; empty (kernels off): 1.
 double automatic_dilation(Scenario const& scenario, Network const& network, std::vector<double> const& block_seconds,
                           int devices_per_host, int cores);
 

@@ -1,5 +1,6 @@
 #include "emulator/dilation.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -59,6 +60,24 @@ BOOST_AUTO_TEST_CASE(looks_at_the_fastest_device_and_at_measured_times) {
     scenario.network.profile.precision = Precision::int8;
     BOOST_TEST(automatic_dilation(scenario, Network(scenario.network.profile), seconds, 2, 2) == 2.5,
                boost::test_tools::tolerance(0.01));
+}
+
+BOOST_AUTO_TEST_CASE(knows_that_parts_are_handed_over_one_by_one_and_what_their_devices_were_measured_to_take) {
+    auto scenario = small_scenario(1);
+    scenario.fleet[0].mac_rate = MacRate(4e9);  // a network takes 10 ms
+    Network const network(scenario.network.profile);
+    auto const seconds = kernels_that_take(0.5, network, 4e9);
+    double const whole = automatic_dilation(scenario, network, seconds, 2, 2);
+    scenario.collaboration.splits = {Split::Kind::rows};
+    scenario.collaboration.most_parts = 4;
+    double const parts = automatic_dilation(scenario, network, seconds, 2, 2);
+    BOOST_TEST(parts > 1.5 * whole);
+    BlockId const block = *network.find("s2b2");
+    auto const ways = splits_of(network, block, 4);
+    auto const four = std::ranges::find(ways, Split{Split::Kind::rows, 4});
+    BOOST_REQUIRE(four != ways.end());
+    scenario.fleet[0].part_seconds[{"s2b2", *four}] = Seconds(1e-9);
+    BOOST_TEST(automatic_dilation(scenario, network, seconds, 2, 2) > parts);
 }
 
 BOOST_AUTO_TEST_CASE(counts_what_handing_over_small_blocks_costs) {

@@ -59,11 +59,17 @@ inline Instance split_instance(Scenario const& scenario, Network const& network)
         row.name = device.name;
         row.mac_rate = device.mac_rate;
         row.memory = device.memory;
+        row.macs = device.macs_per_round;
+        row.energy = device.battery;
+        row.power_compute = device.power.compute;
+        row.power_transmit = device.power.transmit;
+        row.power_receive = device.power.receive;
         instance.devices.push_back(std::move(row));
     }
     auto const n = instance.devices.size();
     instance.links = LinkTable::dense(n, std::vector<double>(n * n, 50e6), {0.0005});
     instance.input = network.input_bytes();
+    instance.accuracy = {{{}, 0.9}};
     return instance;
 }
 
