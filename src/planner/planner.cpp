@@ -3,16 +3,23 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <limits>
 
 #include "model/cost_model.hpp"
+#include "planner/balanced.hpp"
+#include "planner/budget.hpp"
 #include "planner/contention.hpp"
 #include "planner/exact.hpp"
+#include "planner/fixed.hpp"
 #include "planner/ga.hpp"
 #include "planner/greedy.hpp"
 #include "planner/milp.hpp"
 #include "planner/no_drop.hpp"
+#include "planner/pipeline.hpp"
 #include "planner/single_device.hpp"
+#include "planner/steady_state.hpp"
+#include "planner/stream.hpp"
 #include "units/error.hpp"
 #include "units/nearest.hpp"
 #include "units/plain_text.hpp"
@@ -21,9 +28,12 @@ namespace skipstone::planner {
 
 namespace {
 
+enum class Serves { latency, throughput, both };
+
 struct Entry {
     std::string_view name;
     PlanResult (*plan)(Instance const&, Options const&);
+    Serves serves = Serves::latency;
 };
 
 constexpr std::array entries{
@@ -34,7 +44,42 @@ constexpr std::array entries{
     Entry{"greedy", plan_greedy},
     Entry{"no-drop", plan_no_drop},
     Entry{"single-device", plan_single_device},
+    Entry{"pipeline", plan_pipeline, Serves::throughput},
+    Entry{"balanced", plan_balanced, Serves::throughput},
+    Entry{"fixed", plan_fixed, Serves::both},
 };
+
+constexpr double bound_work = 2e9;  // elementary operations that a throughput bound may take
+
+void check_goal(Entry const& entry, Goal goal) {
+    bool const throughput = goal == Goal::throughput;
+    if (entry.serves == Serves::both || (entry.serves == Serves::throughput) == throughput) return;
+    auto const name = "planner \"" + std::string(entry.name) + "\" ";
+    throw InputError({"", 0, "objective.goal"},
+                     throughput ? "is \"throughput\", but " + name +
+                                      "plans for latency; take \"pipeline\" (or \"balanced\", a greedy baseline, or "
+                                      "\"fixed\", a plan by hand)"
+                                : "is \"latency\", but " + name +
+                                      "plans for throughput; set it to \"throughput\", or take \"contention\"");
+}
+
+// What a stream of such rounds reaches, and what none can.
+void judge_throughput(Instance const& instance, Options const& options, PlanResult& result) {
+    auto const medium = options.conditions ? options.conditions->medium : Medium::links;
+    if (auto const period = period_of(instance, result.requests, medium); period && *period > Seconds(0))
+        result.throughput = 1 / period->value();
+    if (!result.throughput_bound) {
+        Budget budget(bound_work, options.time_limit_s);
+        if (auto const bound = throughput_bound(instance, medium, budget); bound && std::isfinite(bound->throughput)) {
+            result.throughput_bound = bound->throughput;
+            result.prices = bound->prices;
+        }
+    }
+    result.bound.reset();  // of the objective
+    result.gap.reset();
+    if (result.throughput && result.throughput_bound)
+        result.gap = std::max(0.0, 1 - *result.throughput / *result.throughput_bound);
+}
 
 // The images cannot leave their device.
 PlanResult rejected_for_the_source(Instance const& instance) {
@@ -55,17 +100,27 @@ std::vector<std::string_view> names() {
     return all;
 }
 
+std::vector<std::string_view> names(Goal goal) {
+    std::vector<std::string_view> all;
+    for (auto const& entry : entries)
+        if (entry.serves == (goal == Goal::throughput ? Serves::throughput : Serves::latency))
+            all.push_back(entry.name);
+    return all;
+}
+
 std::string choice_text(std::string_view name) {
     std::string all;
     for (auto const known : names()) all += (all.empty() ? "" : ", ") + std::string(known);
     auto const similar = lookalike(name);
-    return "the nearest is \"" + nearest(name, names()) + "\" of " + all + (similar.empty() ? "" : " (" + similar + ")");
+    return "the nearest is \"" + nearest(name, names()) + "\" of " + all +
+           (similar.empty() ? "" : " (" + similar + ")");
 }
 
 PlanResult plan(std::string_view name, Instance const& instance, Options const& options) {
     auto const entry = std::ranges::find(entries, name, &Entry::name);
     if (entry == entries.end())
         throw InputError("there is no planner \"" + std::string(name) + "\"; " + choice_text(name));
+    check_goal(*entry, instance.goal);
     auto const begin = std::chrono::steady_clock::now();
     auto result = instance.source_is_off() ? rejected_for_the_source(instance) : entry->plan(instance, options);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - begin;
@@ -76,10 +131,18 @@ PlanResult plan(std::string_view name, Instance const& instance, Options const& 
     }
     result.planner = name;
     result.seconds = elapsed.count();
+    bool const stream = instance.goal == Goal::throughput;
+    if (stream) judge_throughput(instance, options, result);
     if (result.admitted == 0) {
         result.status = result.requested == 0 ? PlanStatus::optimal : PlanStatus::infeasible;
         result.bound.reset();
         result.gap.reset();
+        return result;
+    }
+    if (stream) {
+        result.admitted_bound = result.requested;
+        bool const proven = result.gap && *result.gap <= 1e-6 && result.admitted == result.requested;
+        result.status = proven ? PlanStatus::optimal : PlanStatus::feasible;
         return result;
     }
     result.admitted_bound = std::max(result.admitted_bound, result.admitted);

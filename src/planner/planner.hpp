@@ -8,6 +8,7 @@
 
 #include "model/instance.hpp"
 #include "model/plan.hpp"
+#include "model/plan_stage.hpp"
 #include "timeline/timeline.hpp"
 
 namespace skipstone::planner {
@@ -20,10 +21,13 @@ struct Options {
     timeline::Conditions const* conditions = nullptr;
     // When each request can begin, for `contention`; empty: all of them when the round starts.
     std::vector<Seconds> ready = {};
+    std::vector<PlanStage> stages = {};  // the plan of `fixed`
 };
 
 // Names of the planners, in the order in which help lists them.
 std::vector<std::string_view> names();
+// Those that find a plan for this goal; `fixed` finds none.
+std::vector<std::string_view> names(Goal goal);
 // For messages about a name that none has: the nearest, and all.
 std::string choice_text(std::string_view name);
 

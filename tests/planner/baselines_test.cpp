@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(names_the_nearest_planner_for_an_unknown_one) {
 }
 
 BOOST_AUTO_TEST_CASE(every_planner_that_is_named_can_be_asked) {
-    for (auto const name : planner::names()) {
+    for (auto const name : planner::names(Goal::latency)) {
         auto const result = planner::plan(name, fleet(2, 2, 1), {});
         BOOST_TEST(result.planner == name);
         BOOST_TEST(result.admitted == 1);
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(names_the_constraint_that_binds) {
 }
 
 BOOST_AUTO_TEST_CASE(an_outage_binds_where_its_end_alone_would_let_a_request_in) {
-    for (auto const name : planner::names()) {
+    for (auto const name : planner::names(Goal::latency)) {
         BOOST_TEST_CONTEXT(name) {
             auto const binding = [&](Instance const& instance) { return planner::plan(name, instance, {}).binding; };
             auto const down = fleet(2, 3, 1);
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(no_outage_is_to_blame_where_a_planner_missed_the_room_that_
 }
 
 BOOST_AUTO_TEST_CASE(a_source_that_is_off_lets_nothing_in) {
-    for (auto const name : planner::names()) {
+    for (auto const name : planner::names(Goal::latency)) {
         BOOST_TEST_CONTEXT(name) {
             auto instance = fleet(3, 3, 2);
             instance.source = DeviceId(0);
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_source_that_is_off_lets_nothing_in) {
 }
 
 BOOST_AUTO_TEST_CASE(weights_that_a_device_holds_need_no_memory_again) {
-    for (auto const name : planner::names()) {
+    for (auto const name : planner::names(Goal::latency)) {
         BOOST_TEST_CONTEXT(name) {
             auto instance = fleet(1, 3, 1);
             instance.memory = MemoryModel::resident;
