@@ -167,6 +167,7 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) {
     options.seed = scenario_.seed;
     options.conditions = &conditions;
     options.ready = ready_of(scenario_, state);
+    options.stages = scenario_.planner.stages;
     round.plan = planner::plan(scenario_.planner.name, *instance_, options);
     round.charge =
         !scenario_.planner.charge ? Seconds(0) : scenario_.planner.charge_time.value_or(Seconds(round.plan.seconds));

@@ -10,6 +10,7 @@
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/number_options.hpp"
+#include "cli/plan_report.hpp"
 #include "cli/scenario_options.hpp"
 #include "config/instance_json.hpp"
 #include "config/scenario_file.hpp"
@@ -26,6 +27,7 @@ namespace {
 struct PlanOptions {
     std::string scenario, instance;
     std::string planners;
+    std::string goal;
     std::optional<int> round;
     std::optional<int> requests;
     std::optional<std::string> time_limit;
@@ -42,12 +44,45 @@ struct Problem {
     std::string default_planner;
 };
 
+std::vector<std::string> chosen_planners(PlanOptions const& options) {
+    auto const fail = [&](std::string const& problem) {
+        throw InputError("--planner " + options.planners + ": " + problem);
+    };
+    auto const known = planner::names();
+    std::vector<std::string> names;
+    for (auto const& word : CLI::detail::split(plain_text(options.planners), ',')) {
+        auto const name = CLI::detail::trim_copy(word);
+        if (name.empty()) continue;
+        if (std::ranges::find(known, name) == known.end())
+            fail("there is no planner \"" + name + "\"; " + planner::choice_text(name));
+        names.push_back(name);
+    }
+    if (names.empty()) fail("names no planner");
+    return names;
+}
+
+Goal goal_of(PlanOptions const& options) {
+    if (options.goal == "latency") return Goal::latency;
+    if (options.goal == "throughput") return Goal::throughput;
+    throw InputError("--goal " + options.goal + ": must be \"latency\" or \"throughput\"");
+}
+
 Problem problem_of_scenario(PlanOptions const& options, Invocation const& invocation) {
     std::vector<config::Override> overrides;
     for (auto const& set : options.sets) overrides.push_back(config::parse_override(set));
     if (options.seed) overrides.push_back(option_override("--seed", "seed", std::to_string(*options.seed)));
     if (options.requests)
         overrides.push_back(option_override("--requests", "requests.count", std::to_string(*options.requests)));
+    if (!options.goal.empty()) {
+        // The scenario's planner is one for its own goal.
+        auto const own = config::load_scenario(options.scenario, overrides, invocation.profiles);
+        auto const goal = goal_of(options);
+        overrides.push_back(option_override("--goal", "objective.goal", options.goal));
+        if (!options.planners.empty())
+            overrides.push_back(option_override("--planner", "planner.name", chosen_planners(options).front()));
+        else if (goal != own.objective.goal)
+            overrides.push_back(option_override("--goal", "planner.name", std::string(config::default_planner(goal))));
+    }
     auto const scenario =
         emulator::with_weights_metadata(config::load_scenario(options.scenario, overrides, invocation.profiles));
     if (scenario.objective.threshold_without_table)
@@ -64,6 +99,7 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
     problem.options.seed = scenario.seed;
     problem.options.conditions = problem.conditions.get();
     problem.options.ready = emulator::ready_of(scenario, round.state);
+    problem.options.stages = scenario.planner.stages;
     problem.default_planner = scenario.planner.name;
     return problem;
 }
@@ -71,59 +107,14 @@ Problem problem_of_scenario(PlanOptions const& options, Invocation const& invoca
 Problem problem_of_instance(PlanOptions const& options) {
     Problem problem;
     problem.instance = config::load_instance(options.instance);
+    if (!options.goal.empty()) {
+        problem.instance.goal = goal_of(options);
+        if (problem.instance.goal == Goal::throughput) problem.instance.memory = MemoryModel::resident;
+    }
     if (options.requests) problem.instance.requests = *options.requests;
     if (options.seed) problem.options.seed = *options.seed;
     problem.default_planner = std::string(config::default_planner(problem.instance.goal));
     return problem;
-}
-
-std::string optional_figure(std::optional<double> const& value, int digits) {
-    return value ? fixed(*value, digits) : "–";
-}
-
-void print_table(Instance const& instance, std::vector<PlanResult> const& results) {
-    std::printf("%d request%s, %zu devices, %zu blocks\n", instance.requests, instance.requests == 1 ? "" : "s",
-                instance.devices.size(), instance.blocks.size());
-    TextTable table({{"planner", Align::left},
-                     {"status", Align::left},
-                     {"admitted"},
-                     {"objective"},
-                     {"bound"},
-                     {"gap"},
-                     {"latency/s"},
-                     {"accuracy"},
-                     {"shared/MB"},
-                     {"energy/J"},
-                     {"time/ms"},
-                     {"binding", Align::left}});
-    for (auto const& result : results) {
-        double energy = 0;
-        for (auto const joules : result.energy) energy += joules.value();
-        bool const any = result.admitted > 0;
-        table.add({result.planner, std::string(to_string(result.status)),
-                   std::to_string(result.admitted) + "/" + std::to_string(result.requested),
-                   optional_figure(result.objective, 6), optional_figure(result.bound, 6),
-                   result.gap ? percent(*result.gap) : "–", any ? fixed(result.mean_latency.value(), 4) : "–",
-                   any ? percent(result.mean_accuracy) : "–",
-                   fixed(static_cast<double>(result.shared.value()) / 1e6, 3), fixed(energy, 2),
-                   fixed(1e3 * result.seconds, 2), std::string(to_string(result.binding))});
-    }
-    std::fputs(table.text().c_str(), stdout);
-}
-
-std::vector<std::string> chosen_planners(PlanOptions const& options) {
-    auto const fail = [&](std::string const& problem) { throw InputError("--planner " + options.planners + ": " + problem); };
-    auto const known = planner::names();
-    std::vector<std::string> names;
-    for (auto const& word : CLI::detail::split(plain_text(options.planners), ',')) {
-        auto const name = CLI::detail::trim_copy(word);
-        if (name.empty()) continue;
-        if (std::ranges::find(known, name) == known.end())
-            fail("there is no planner \"" + name + "\"; " + planner::choice_text(name));
-        names.push_back(name);
-    }
-    if (names.empty()) fail("names no planner");
-    return names;
 }
 
 std::optional<double> time_limit(PlanOptions const& options) {
@@ -146,12 +137,13 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
     problem.options.time_limit_s = time_limit(options);
     if (!options.dump.empty()) write_file(options.dump, config::instance_text(problem.instance));
     if (names.empty()) names.push_back(problem.default_planner);
+    auto const medium = problem.conditions ? problem.conditions->medium : Medium::links;
     std::vector<PlanResult> results;
     for (auto const& name : names) results.push_back(planner::plan(name, problem.instance, problem.options));
     if (options.json)
         std::fputs(config::results_text(problem.instance, results).c_str(), stdout);
     else
-        print_table(problem.instance, results);
+        std::fputs(plan_report(problem.instance, results, medium).c_str(), stdout);
     for (auto const& result : results)
         if (result.status == PlanStatus::infeasible && result.requested > 0) return infeasible;
     return done;
@@ -169,8 +161,12 @@ Action add_plan_command(CLI::App& app, Invocation const& invocation) {
     for (auto const name : planner::names()) known += (known.empty() ? "" : ", ") + std::string(name);
     app.add_option("--planner", options->planners, "planners to compare, separated by commas: " + known)
         ->type_name("NAME[,NAME...]");
-    add_whole_option(app, "--round", options->round, "round of the scenario, from 0; earlier rounds drain the batteries",
-                     0, 10'000'000)
+    app.add_option("--goal", options->goal,
+                   "latency, or throughput: most images per second in the steady state (pipeline, balanced and fixed "
+                   "plan for it); instead of the scenario's")
+        ->type_name("GOAL");
+    add_whole_option(app, "--round", options->round,
+                     "round of the scenario, from 0; earlier rounds drain the batteries", 0, 10'000'000)
         ->type_name("K");
     add_whole_option(app, "--requests", options->requests, "this many requests instead of the scenario's", 1, 1'000'000)
         ->type_name("R");
