@@ -10,6 +10,7 @@
 #include "planner/choice.hpp"
 #include "planner/exact.hpp"
 #include "planner/pricer.hpp"
+#include "planner/split_search.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::planner {
@@ -20,6 +21,7 @@ constexpr int most_simulations = 6000;        // in one round
 constexpr std::size_t most_exchanges = 1000;  // candidates for one pair of requests
 constexpr int most_sweeps = 20;               // over all requests
 constexpr double most_work = 1e9;             // elementary operations of one round
+constexpr double split_work = 3e8;            // … and of splitting blocks
 constexpr double simulation_work = 300;       // … of simulating one block
 constexpr double unlimited_work = 1e18;
 constexpr double exact_share = 0.6;  // of a time limit, for the plan to begin with
@@ -272,6 +274,20 @@ class LocalSearch {
     Value value_;
 };
 
+// Which drop sets requests take stays as it is. The bound is one of plans without splits.
+void improve_by_splits(Instance const& instance, Forecast const& forecast, Options const& options, PlanResult& result) {
+    Budget budget(options.time_limit_s ? unlimited_work : split_work,
+                  options.time_limit_s ? std::optional(*options.time_limit_s / 5) : std::nullopt);
+    auto const value = [&](std::vector<RequestPlan> const& plans) {
+        budget.spend(simulation_work * static_cast<double>(plans.size() * instance.blocks.size()));
+        PlanResult plan;
+        plan.requests = plans;
+        return mean_latency(instance, plan, forecast);
+    };
+    result.requests = split_where_it_helps(instance, std::move(result.requests), value, budget);
+    result.bound.reset();
+}
+
 }  // namespace
 
 double emulated_objective(Instance const& instance, PlanResult const& plan, timeline::Conditions const* conditions,
@@ -311,10 +327,16 @@ PlanResult plan_contention(Instance const& instance, Options const& options) {
     double const emulated = mean_latency(instance, result, forecast);
     double const objective =
         instance.alpha * emulated / instance.reference_latency.value() + instance.beta * loss / admitted;
-    if (result.bound && objective - *result.bound <= 1e-6 * objective && emulated <= (1 + 1e-9) * latency / admitted)
-        return result;
-    LocalSearch search(instance, choices, forecast, placements_of(instance, result, choices), budget);
-    result.requests = result_of(instance, choices, search.run()).requests;
+    bool const whole =
+        std::ranges::all_of(instance.blocks, [](InstanceBlock const& block) { return block.splits.empty(); });
+    bool const proven =
+        result.bound && objective - *result.bound <= 1e-6 * objective && emulated <= (1 + 1e-9) * latency / admitted;
+    if (proven && whole) return result;
+    if (!proven) {
+        LocalSearch search(instance, choices, forecast, placements_of(instance, result, choices), budget);
+        result.requests = result_of(instance, choices, search.run()).requests;
+    }
+    if (!whole) improve_by_splits(instance, forecast, options, result);
     return result;
 }
 

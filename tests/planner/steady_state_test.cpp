@@ -15,6 +15,7 @@
 #include "planner/planner.hpp"
 #include "planner/stream.hpp"
 #include "stream_instance.hpp"
+#include "timeline/timeline.hpp"
 #include "units/error.hpp"
 
 using namespace skipstone;
@@ -143,6 +144,18 @@ double least_period(Instance const& instance, Medium medium) {
     return solution.optimal ? solution.objective : infinity;
 }
 
+// Requests per second of the plan's rounds, one behind the other without a pause, with queues.
+double emulated_rate(Instance const& instance, PlanResult plan, timeline::Conditions const& conditions) {
+    constexpr int rounds = 10;
+    std::erase_if(plan.requests, [](RequestPlan const& request) { return !request.admitted; });
+    auto const round = plan.requests;
+    for (int r = 1; r < rounds; ++r) plan.requests.insert(plan.requests.end(), round.begin(), round.end());
+    auto const jobs =
+        timeline::jobs_of(instance, plan, std::vector<Seconds>(plan.requests.size(), Seconds(0)), Seconds(0));
+    auto const times = timeline::simulate(jobs, conditions);
+    return static_cast<double>(jobs.size()) / times.end.value();
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(steady_state)
@@ -234,6 +247,8 @@ BOOST_AUTO_TEST_CASE(plans_are_valid_and_below_the_bound) {
             if (result.admitted == 0) continue;
             ++planned;
             BOOST_REQUIRE(result.throughput_bound);
+            conditions.links = instance.links;
+            BOOST_TEST(emulated_rate(instance, result, conditions) <= *result.throughput_bound * (1 + 1e-9));
             BOOST_TEST(*result.throughput <= *result.throughput_bound * (1 + 1e-9));
             if (std::string(name) == "balanced") {
                 balanced = *result.throughput;
