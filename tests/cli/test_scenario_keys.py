@@ -384,11 +384,6 @@ class Requests(ProgramTest):
             request = where(spread.requests, round=event["round"], request=event["request"])[0]
             self.assertGreaterEqual(event["begin_s"], request["arrival_s"])
 
-    def test_interval(self):
-        trace = self.run_scenario({"requests.arrivals": "every", "requests.interval": "30 ms", "requests.count": 4})
-        offsets = trace.requests["arrival_s"] - trace.rounds["start_s"][trace.requests["round"]]
-        self.assert_close(offsets, 0.03 * trace.requests["request"])
-
     def test_source(self):
         self.assertTrue((self.run_scenario().events["block"] >= 0).all())
         trace = self.run_scenario({"requests.source": "low-2"})

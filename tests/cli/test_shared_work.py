@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Keys of work that devices share and of streams have the effect that they should have; `plan` tells throughput."""
+
+import json
+import unittest
+
+from support import DONE, ProgramTest, numpy, where
+
+MAINS = {"battery": "mains", "macs_per_round": "1 GMAC"}
+FLEET = [{"profile": "khan2023-low", "name": "low", "count": 3, "mac_rate": "100 MMAC/s", **MAINS},
+         {"profile": "khan2023-high", "name": "big", "mac_rate": "200 MMAC/s", **MAINS}]
+STAGES = [{"blocks": "stem..s2b3", "devices": ["low-0"]},
+          {"blocks": "s3b1..s4b3", "devices": ["low-1..2", "big"], "take": "turns"},
+          {"blocks": "head", "devices": ["low-0", "big"], "split": "outputs", "join": "low-1"}]
+BY_HAND = {"planner.name": "fixed", "planner.stages": STAGES, "fleet.devices": FLEET, "requests.count": 6}
+
+
+class Keys(ProgramTest):
+    def instance(self, changes):
+        path = self.new_path(".json")
+        self.skipstone("plan", self.scenario(changes), "--dump-instance", path, code=None)
+        with open(path) as file:
+            return json.load(file)
+
+    def test_splits_and_most_parts(self):
+        whole = self.instance({})
+        self.assertFalse(any("splits" in block for block in whole["blocks"]))
+        some = self.instance({"collaboration.splits": ["outputs", "rows"], "collaboration.most_parts": 3})
+        ways = {way["split"] for block in some["blocks"] for way in block.get("splits", [])}
+        self.assertEqual(ways, {"outputs/2", "outputs/3", "rows/2", "rows/3"})
+        every = self.instance({"collaboration.splits": "auto"})
+        kinds = {way["split"].split("/")[0] for block in every["blocks"] for way in block.get("splits", [])}
+        self.assertEqual(kinds, {"outputs", "inputs", "rows", "tiles"})
+        self.assertEqual(max(len(way["parts"]) for block in every["blocks"] for way in block.get("splits", [])), 4)
+
+    def test_measured_times_of_parts(self):
+        fleet = [dict(FLEET[0], compute_seconds={"head": "6 ms", "head:outputs/2": "4 ms"}), FLEET[1]]
+        instance = self.instance({"collaboration.splits": ["outputs"], "fleet.devices": fleet})
+        self.assertEqual(instance["devices"][0]["part_compute_s"], {"head:outputs/2": 0.004})
+        self.assertNotIn("part_compute_s", instance["devices"][3])
+
+    def test_goal(self):
+        self.assertNotIn("goal", self.instance({}))
+        instance = self.instance({"objective.goal": "throughput", "planner.name": "pipeline", "fleet.devices": FLEET})
+        self.assertEqual((instance["goal"], instance["memory"]), ("throughput", "resident"))
+
+    def test_stages(self):
+        trace = self.run_scenario(BY_HAND)
+        names, blocks = trace.names("devices"), trace.names("blocks")
+        self.assertEqual(set(trace.requests["status"]), {DONE})
+        for request in range(6):
+            plan = where(trace.plans, round=0, request=request)
+            devices = {blocks[row["block"]]: names[row["device"]] for row in plan if row["part"] < 0}
+            turn = ["low-1", "low-2", "big"][request % 3]
+            self.assertEqual(devices, {block: "low-0" if block < "s3" or block == "stem" else turn for block in blocks[:-1]} | {"head": "low-1"})
+            parts = [names[row["device"]] for row in plan if row["part"] >= 0]
+            self.assertEqual(parts, ["low-0", "big"])
+
+    def test_in_flight(self):
+        trace = self.run_scenario(BY_HAND | {"requests.arrivals": "closed", "requests.in_flight": 2})
+        requests = where(trace.requests, round=0)
+        arrivals, finishes = numpy.sort(requests["arrival_s"]), numpy.sort(requests["finish_s"])
+        self.assert_close(arrivals[:2], trace.rounds["start_s"][0])
+        self.assert_close(arrivals[2:], finishes[:-2])
+
+    def test_interval(self):
+        trace = self.run_scenario({"requests.arrivals": "every", "requests.interval": "30 ms", "requests.count": 4})
+        offsets = trace.requests["arrival_s"] - trace.rounds["start_s"][trace.requests["round"]]
+        self.assert_close(offsets, 0.03 * trace.requests["request"])
+
+
+class Plan(ProgramTest):
+    THROUGHPUT = {"objective.goal": "throughput", "planner.name": "pipeline", "fleet.devices": FLEET, "requests.count": 12}
+
+    def plan(self, changes, *arguments):
+        return json.loads(self.skipstone("plan", self.scenario(changes), "--json", *arguments).out)
+
+    def test_throughput_is_told_with_its_bound(self):
+        result = self.plan(self.THROUGHPUT)
+        self.assertGreater(result["throughput"], 0)
+        self.assertLessEqual(result["throughput"], result["throughput_bound"] * (1 + 1e-9))
+        self.assert_close(result["period_s"] * result["throughput"], 1)
+        self.assert_close(result["gap"], 1 - result["throughput"] / result["throughput_bound"])
+        self.assertTrue(result["prices"])
+        self.assertEqual(result["prices"], sorted(result["prices"], key=lambda price: -price["price"]))
+
+    def test_the_goal_is_an_option(self):
+        chosen = self.plan({"fleet.devices": FLEET, "requests.count": 12}, "--goal", "throughput")
+        self.assertEqual(chosen["planner"], "pipeline")
+        self.assert_close(chosen["throughput"], self.plan(self.THROUGHPUT)["throughput"])
+        self.assertNotIn("throughput", self.plan(self.THROUGHPUT, "--goal", "latency"))
+        refused = self.skipstone("plan", self.scenario(), "--goal", "speed", code=2)
+        self.assertIn("--goal speed: must be \"latency\" or \"throughput\"", refused.err)
+        refused = self.skipstone("plan", self.scenario({"planner.name": "greedy"}), "--goal", "throughput", "--planner", "greedy", code=2)
+        self.assertIn("pipeline", refused.err)
+
+    def test_tables_compare_planners(self):
+        changes = {**self.THROUGHPUT, "planner.stages": STAGES}
+        out = self.skipstone("plan", self.scenario(changes), "--planner", "pipeline,balanced,fixed", environment={"COLUMNS": "200"}).out
+        for words in ("images/s", "bound", "gap", "bottleneck", "processor of", "Stages of pipeline", "Stages of balanced", "Stages of fixed",
+                      "low-1, low-2, big in turn", "outputs/2", "low-0, big; joined on low-1", "What more of it would add"):
+            self.assertIn(words, out)
+
+    def test_an_instance_remembers_goal_and_splits(self):
+        path = self.new_path(".json")
+        changes = {**self.THROUGHPUT, "collaboration.splits": "auto"}
+        first = json.loads(self.skipstone("plan", self.scenario(changes), "--json", "--dump-instance", path).out)
+        second = json.loads(self.skipstone("plan", "--instance", path, "--json").out)
+        self.assertEqual(second["planner"], "pipeline")
+        self.assert_close(first["throughput"], second["throughput"])
+        self.assertEqual(first["requests"], second["requests"])
+
+
+if __name__ == "__main__":
+    unittest.main()
