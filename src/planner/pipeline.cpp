@@ -19,7 +19,7 @@ namespace skipstone::planner {
 
 namespace {
 
-constexpr double most_work = 4e9;  // elementary operations of one round
+constexpr double most_work = 3e9;  // elementary operations of one round
 constexpr double unlimited_work = 1e18;
 constexpr std::size_t most_devices = 200;  // that are planned with; of more, the fastest
 

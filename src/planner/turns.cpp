@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "model/cost_model.hpp"
@@ -67,13 +68,14 @@ class Turns {
 
     void improve() {
         for (int sweep = 0; sweep < most_sweeps && !budget_.spent(); ++sweep) {
+            settle();
             double const before = most_busy();
             unit_ = before > 0 ? before : 1;
             bool better = exchange();
             if (most_busy() > before * (1 - 1e-6)) better |= reroute();
             if (!better) break;
         }
-        std::erase_if(lanes_, [](Lane const& lane) { return lane.requests == 0; });
+        settle();
     }
 
     std::vector<RequestPlan> plans() const {
@@ -128,7 +130,6 @@ class Turns {
         lane.requests += by;
         for (Use const& use : lane.uses) busy_[use.resource] += by * use.seconds;
         for (auto const& [i, joules] : lane.energy) joules_[i] += by * joules;
-        for (Holding const& what : lane.held) users_[what] += by;
     }
 
     double norm(double seconds) const { return std::pow(std::max(seconds, 0.0) / unit_, sharpness); }
@@ -154,7 +155,7 @@ class Turns {
             sum += norm(now + seconds) - norm(now);
         }
         for (auto const& [i, one] : joules) sum += over(i, joules_[i] + one) - over(i, joules_[i]);
-        budget_.spend(60.0 * static_cast<double>(by.size()));
+        budget_.spend(120.0 * static_cast<double>(by.size()));
         return sum;
     }
 
@@ -169,7 +170,7 @@ class Turns {
                 for (std::size_t b = 0; b < lanes_.size(); ++b) {
                     if (a == b) continue;
                     double const harm = change_of(lanes_[b], &lanes_[a]);
-                    if (harm < least && fits(lanes_[b], &lanes_[a])) {
+                    if (harm < least) {
                         least = harm;
                         best = b;
                     }
@@ -197,7 +198,7 @@ class Turns {
             for (RequestPlan& plan : answer.ways) {
                 Lane lane = lane_of(std::move(plan));
                 double const harm = change_of(lane, &lanes_[a]);
-                if (harm < least && fits(lane, &lanes_[a])) {
+                if (harm < least && fits(lane)) {
                     least = harm;
                     best = std::move(lane);
                 }
@@ -211,6 +212,7 @@ class Turns {
             if (known != lanes_.end()) {
                 change(*known, 1);
             } else {
+                hold(*best);
                 lanes_.push_back(std::move(*best));
                 change(lanes_.back(), 1);
             }
@@ -238,7 +240,6 @@ class Turns {
                 prices.link[resource - devices] = price;
             }
         }
-        auto const rooms = room(nullptr);
         prices.hold.assign(items_.count() * devices, infinity);
         for (std::size_t item = 0; item < items_.count(); ++item) {
             auto const& what = items_.at(item);
@@ -249,10 +250,9 @@ class Turns {
                 if (device.off || !(device.mac_rate.value() > 0)) continue;
                 Bytes memory = items_.memory(item);
                 if (what.split < 0 && block.skip_macs > Macs(0)) memory = std::min(memory, block.skip_memory);
-                auto const users = users_.find({DeviceId(i), what.block, split, what.part});
-                Bytes const weights =
-                    users != users_.end() && users->second > 0 ? Bytes(0) : items_.weights(item, DeviceId(i));
-                if (std::max(memory, rooms[i].largest) + rooms[i].weights + weights <= device.memory)
+                bool const held = held_.contains({DeviceId(i), what.block, split, what.part});
+                Bytes const weights = held ? Bytes(0) : items_.weights(item, DeviceId(i));
+                if (std::max(memory, rooms_[i].largest) + rooms_[i].weights + weights <= device.memory)
                     prices.hold[item * devices + i] = 0;
             }
         }
@@ -262,39 +262,34 @@ class Turns {
     struct Room {
         Bytes weights{}, largest{};
     };
-    // What devices need for all that runs, without one request of `but`.
-    std::vector<Room> room(Lane const* but) const {
-        std::vector<Room> rooms(instance_.devices.size());
-        std::map<Holding, bool> seen;
-        for (Lane const& lane : lanes_) {
-            if (lane.requests - (&lane == but ? 1 : 0) <= 0) continue;
-            for (std::size_t h = 0; h < lane.held.size(); ++h) {
-                Room& own = rooms[lane.held[h].device.index()];
-                own.largest = std::max(own.largest, lane.memory[h]);
-                if (lane.weights[h] > Bytes(0) && seen.emplace(lane.held[h], true).second)
-                    own.weights += lane.weights[h];
-            }
-        }
-        budget_.spend(100.0 * static_cast<double>(seen.size()));
-        return rooms;
+    // Ways that nobody takes are forgotten, and what devices hold for them.
+    void settle() {
+        std::erase_if(lanes_, [](Lane const& lane) { return lane.requests == 0; });
+        rooms_.assign(instance_.devices.size(), Room());
+        held_.clear();
+        for (Lane const& lane : lanes_) hold(lane);
     }
 
-    // Whether devices have room for `to` if a request of `from` goes.
-    bool fits(Lane const& to, Lane const* from) const {
-        auto rooms = room(from);
-        std::map<Holding, bool> seen;
-        for (std::size_t h = 0; h < to.held.size(); ++h) {
-            Holding const& what = to.held[h];
-            Room& own = rooms[what.device.index()];
-            own.largest = std::max(own.largest, to.memory[h]);
-            auto const users = users_.find(what);
-            int others = users == users_.end() ? 0 : users->second;
-            if (from) others -= static_cast<int>(std::ranges::count(from->held, what));
-            if (others <= 0 && seen.emplace(what, true).second) own.weights += to.weights[h];
+    void hold(Lane const& lane) {
+        for (std::size_t h = 0; h < lane.held.size(); ++h) {
+            Room& own = rooms_[lane.held[h].device.index()];
+            own.largest = std::max(own.largest, lane.memory[h]);
+            if (lane.weights[h] > Bytes(0) && held_.insert(lane.held[h]).second) own.weights += lane.weights[h];
         }
-        for (Holding const& what : to.held) {
-            Room const& own = rooms[what.device.index()];
-            if (own.weights + own.largest > instance_.devices[what.device.index()].memory) return false;
+        budget_.spend(200.0 * static_cast<double>(lane.held.size()));
+    }
+
+    // Whether devices have room for another way.
+    bool fits(Lane const& lane) const {
+        std::map<std::size_t, Room> rooms;
+        std::set<Holding> held;
+        for (std::size_t h = 0; h < lane.held.size(); ++h) {
+            Holding const& what = lane.held[h];
+            auto const i = what.device.index();
+            Room& own = rooms.try_emplace(i, rooms_[i]).first->second;
+            own.largest = std::max(own.largest, lane.memory[h]);
+            if (!held_.contains(what) && held.insert(what).second) own.weights += lane.weights[h];
+            if (own.weights + own.largest > instance_.devices[i].memory) return false;
         }
         return true;
     }
@@ -307,8 +302,9 @@ class Turns {
     std::vector<Lane> lanes_;
     std::map<std::size_t, double> busy_;  // s
     std::vector<double> joules_;
-    std::map<Holding, int> users_;  // requests
-    double unit_ = 1;               // s
+    std::vector<Room> rooms_;  // what devices need for all ways
+    std::set<Holding> held_;
+    double unit_ = 1;  // s
 };
 
 }  // namespace

@@ -107,8 +107,8 @@ int main(int argc, char** argv) {
             planner);
         row("ResNet-152, 20 unequal, 100 MB", unequal(khan("resnet152", 20, Bytes(100 * MB), 200)), Medium::links,
             planner);
-        row("VGG16, 100 Pis, 800 MB", pis("vgg16", 100, Bytes(800 * MB), 500), Medium::links, planner);
-        row("VGG16, 100 Pis, 500 MB", pis("vgg16", 100, Bytes(500 * MB), 500), Medium::links, planner);
+        row("VGG16, 100 Pis, 800 MB", pis("vgg16", 100, Bytes(800 * MB), 1000), Medium::links, planner);
+        row("VGG16, 100 Pis, 500 MB", pis("vgg16", 100, Bytes(500 * MB), 1000), Medium::links, planner);
         double worst = 0, sum = 0;
         int counted = 0;
         for (int n = 0; n < random; ++n) {
