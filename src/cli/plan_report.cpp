@@ -157,7 +157,7 @@ std::string who_text(Instance const& instance, std::vector<Way> const& ways) {
         text += (text.empty() ? "" : "; ") +
                 percent(static_cast<double>(kinds[i].second) / static_cast<double>(ways.size()), 0) + " " +
                 text_of(kinds[i].first);
-    if (kinds.size() > shown) text += "; and " + std::to_string(kinds.size() - shown) + " other ways";
+    if (kinds.size() > shown) text += "; and " + counted(kinds.size() - shown, "other way");
     return text;
 }
 
@@ -231,7 +231,7 @@ std::string throughput_report(Instance const& instance, std::vector<PlanResult> 
         table.add({result.planner, std::string(to_string(result.status)),
                    std::to_string(result.admitted) + "/" + std::to_string(result.requested),
                    optional_figure(result.throughput, 4), optional_figure(result.throughput_bound, 4),
-                   result.gap ? percent(*result.gap) : "–", optional_figure(period, 4),
+                   result.gap ? percent(*result.gap) : "–", optional_figure(period, period && *period < 0.01 ? 7 : 4),
                    any ? fixed(result.mean_latency.value(), 4) : "–", any ? percent(result.mean_accuracy) : "–",
                    optional_figure(energy, 2), fixed(1e3 * result.seconds, 2),
                    any ? bottleneck(instance, result, medium) : std::string(to_string(result.binding))});
