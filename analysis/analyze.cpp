@@ -33,6 +33,7 @@ Reduction::Reduction(trace::Reader const& trace, Options const& options)
       wall_(header_.provenance.clock == "wall"),
       request_rows_(trace, row_batch),
       plan_rows_(trace, row_batch),
+      price_rows_(trace, row_batch),
       events_(trace, event_batch),
       battery_rows_(trace, row_batch),
       devices_(header_.devices, trace.read<trace::OutageRow>(), powers_of(header_), powers_,
@@ -44,8 +45,13 @@ Reduction::Reduction(trace::Reader const& trace, Options const& options)
     SKIPSTONE_EXPECT(powers_.size() == header_.devices.size());
     if (options.scenario) {
         SKIPSTONE_EXPECT(options.scenario->fleet.size() == header_.devices.size());
-        planned_.emplace(trace, *options.scenario, powers_);
+        planned_.emplace(trace, *options.scenario, options.network ? &*options.network : nullptr, powers_);
     }
+    auto const* const scenario = options.scenario ? &*options.scenario : nullptr;
+    bool const endless =
+        scenario && (scenario->requests.arrivals == Arrivals::every || scenario->requests.arrivals == Arrivals::closed);
+    if (header_.goal == Goal::throughput || endless)
+        stream_.emplace(header_, scenario ? scenario->links.medium : Medium::links);
     result_.powers = options.powers ? options.powers_name : "trace";
     result_.blocks.push_back({.block = -1, .name = "image"});
     for (auto const& block : header_.blocks) result_.blocks.push_back({.block = block.block, .name = block.name.str()});
@@ -61,6 +67,7 @@ Analysis Reduction::run() {
     finish_totals();
     finish_links_and_blocks();
     finish_comparisons();
+    if (stream_) stream_->finish(result_);
     add_notes();
     return std::move(result_);
 }
@@ -104,6 +111,7 @@ void Reduction::reduce(std::size_t round) {
             earliest = event.begin_s;
             add_event(event, requests, figures);
         }
+    if (stream_) stream_->end_round();
     finish_requests(requests, figures);
     finish_round(row, end_of(round), figures);
     result_.rounds.push_back(std::move(figures));
@@ -120,6 +128,13 @@ RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& f
             static_cast<std::size_t>(plan.block) >= header_.blocks.size() ||
             plan.device >= static_cast<std::int32_t>(header_.devices.size()))
             refuse("/plans", row.round, "a plan names a request, block or device that does not exist");
+    auto const prices = price_rows_.all(row.round);
+    for (auto const& price : prices)
+        if (price.device < 0 ||
+            std::max(price.device, price.peer) >= static_cast<std::int32_t>(header_.devices.size()) ||
+            (price.resource == ResourcePrice::Resource::link && price.peer < 0))
+            refuse("/prices", row.round, "a price names a device that does not exist");
+    if (stream_) stream_->begin_round(row, rows, plans, prices);
     auto& totals = result_.requests;
     for (auto const& request : rows) {
         ++totals.attempts;
@@ -154,7 +169,7 @@ RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& f
     totals.rejected += figures.rejected;
     totals.failed += figures.failed;
     if (figures.rejected > 0) rejected_[figures.binding] += figures.rejected;
-    return RoundRequests(row, charge_of(row), rows, plans, header_.blocks.size());
+    return RoundRequests(row, charge_of(row), rows, plans, header_.devices.size(), header_.blocks.size());
 }
 
 void Reduction::check(Event const& event, std::size_t requests, double earliest) const {
@@ -181,6 +196,7 @@ void Reduction::refuse(std::string const& table, std::int32_t round, std::string
 void Reduction::add_event(Event const& event, RoundRequests& requests, RoundFigures& figures) {
     ++result_.trace.events;
     devices_.add(event);
+    if (stream_) stream_->add(event);
     if ((event.flags & event_flags::failed) != 0) ++result_.trace.failed_events;
     if ((event.flags & event_flags::overrun) != 0) ++figures.overruns;
     if (event.kind == EventKind::wait) return;
@@ -215,7 +231,10 @@ void Reduction::add_compute(Event const& event, RoundRequests& requests) {
     if (!planned_) return;
     auto const& plan = requests.plan(request)[static_cast<std::size_t>(event.block)];
     auto const mode = plan.block < 0 ? BlockMode::full : plan.mode;
-    double const planned = planned_->compute(BlockId(event.block), mode, DeviceId(event.device)).value();
+    double const planned =
+        planned_
+            ->compute({BlockId(event.block), mode, Split{plan.split, plan.parts}, event.part}, DeviceId(event.device))
+            .value();
     sums.planned += planned;
     block_latency_.add(planned, event.end_s - ready);
     block_energy_.add(power * planned, power * length);
@@ -279,6 +298,7 @@ Reduction::Link& Reduction::link(Event const& transmit) {
 void Reduction::finish_requests(RoundRequests& requests, RoundFigures& figures) {
     double latency = 0, accuracy = 0;
     for (std::size_t i = 0; i < requests.size(); ++i) {
+        requests.finish_path(i);
         auto& request = requests.figures(i);
         figures.dropped_blocks += request.dropped_blocks;
         for (auto const& plan : requests.plan(i)) {
@@ -287,8 +307,8 @@ void Reduction::finish_requests(RoundRequests& requests, RoundFigures& figures) 
             ++block.planned;
             if (plan.mode == BlockMode::skip) ++block.dropped;
         }
-        if (request.status != trace::RequestStatus::rejected && planned_)
-            request.planned_energy_j = planned_->energy(requests.first_plan(i)).value();
+        if (request.status != trace::RequestStatus::rejected && planned_ && requests.first_plan(i))
+            request.planned_energy_j = planned_->energy(*requests.first_plan(i)).value();
         if (request.status == trace::RequestStatus::done) {
             latency += request.latency_s;
             accuracy += request.accuracy;

@@ -8,6 +8,7 @@
 
 #include "analysis/summary.hpp"
 #include "model/device.hpp"
+#include "model/network.hpp"
 #include "model/scenario.hpp"
 #include "trace/reader.hpp"
 
@@ -20,6 +21,9 @@ struct Options {
     // What the trace's provenance says of links, measured times and the period; without it there is no planned latency
     // of hops, no planned energy, and the last round ends with its last request.
     std::optional<Scenario> scenario;
+    // The scenario's network, which the costs of parts of blocks follow from; without it there are no planned figures
+    // of blocks that devices share.
+    std::optional<Network> network;
     // Other powers, one per device, and what they are called; none: the trace's own.
     std::optional<std::vector<Powers>> powers;
     std::string powers_name;

@@ -1,5 +1,6 @@
 #include "analysis/comparison.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -7,12 +8,13 @@ namespace skipstone::analysis {
 
 std::vector<ComparedFigure> compare(std::vector<Analysis> const& analyses) {
     std::vector<ComparedFigure> figures;
-    for (auto const& analysis : analyses) {
-        auto const row = summary_row(analysis);
-        if (figures.empty())
-            for (auto const& [name, value] : row) figures.push_back({name, {}, {}, {}});
-        for (std::size_t i = 0; i < row.size(); ++i) figures[i].values.push_back(row[i].second);
-    }
+    for (std::size_t a = 0; a < analyses.size(); ++a)
+        for (auto const& [name, value] : summary_row(analyses[a])) {
+            auto found = std::ranges::find(figures, name, &ComparedFigure::figure);
+            if (found == figures.end())  // one that the others do not have
+                found = figures.insert(found, {name, std::vector<double>(analyses.size(), none), {}, {}});
+            found->values[a] = value;
+        }
     for (auto& figure : figures)
         for (double const value : figure.values) {
             double const first = figure.values.front();

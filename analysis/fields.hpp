@@ -239,6 +239,60 @@ void fields(Achievement const& row, auto&& visit) {
     FIELD(error_max);
 }
 
+void fields(StreamFigures const& row, auto&& visit) {
+    FIELD(rounds);
+    FIELD(done);
+    FIELD(counted);
+    FIELD(window_s);
+    FIELD(throughput_per_s);
+    FIELD(throughput_error_per_s);
+    FIELD(batches);
+    FIELD(period_s);
+    FIELD(planned_per_s);
+    FIELD(bound_per_s);
+    FIELD(gap);
+    FIELD(latency_mean_s);
+    FIELD(latency_p50_s);
+    FIELD(latency_p90_s);
+    FIELD(latency_p99_s);
+    FIELD(bottleneck);
+    FIELD(bottleneck_s);
+    FIELD(bottleneck_share);
+}
+
+void fields(StageFigures const& row, auto&& visit) {
+    FIELD(stage);
+    FIELD(first_block);
+    FIELD(last_block);
+    FIELD(blocks);
+    FIELD(on);
+    FIELD(devices);
+    FIELD(split);
+    FIELD(per_request_s);
+    FIELD(share);
+}
+
+void fields(ResourceFigures const& row, auto&& visit) {
+    FIELD(resource);
+    FIELD(device);
+    FIELD(peer);
+    FIELD(name);
+    FIELD(busy_s);
+    FIELD(per_request_s);
+    FIELD(share);
+}
+
+void fields(GainFigures const& row, auto&& visit) {
+    FIELD(device);
+    FIELD(name);
+    FIELD(processor_per_s);
+    FIELD(memory_per_s);
+    FIELD(radio_per_s);
+    FIELD(links_per_s);
+    FIELD(gain_per_s);
+    FIELD(bound_per_s);
+}
+
 #undef FIELD
 
 // The tables of one row, with the names that they have in JSON and as CSV files: visit(name, row).
@@ -249,7 +303,7 @@ void single_rows(Analysis const& analysis, auto&& visit) {
     visit(std::string_view("fidelity"), analysis.fidelity);
 }
 
-// The tables that are lists, with the same: visit(name, rows).
+// The tables that are lists, with the same: visit(name, rows). Those of streams are there in a stream only.
 void tables(Analysis const& analysis, auto&& visit) {
 #define TABLE(member) visit(std::string_view(#member), analysis.member)
     TABLE(rejections);
@@ -260,6 +314,11 @@ void tables(Analysis const& analysis, auto&& visit) {
     TABLE(request_paths);
     TABLE(deviations);
     TABLE(achievements);
+    if (analysis.stream.empty()) return;
+    TABLE(stream);
+    TABLE(stages);
+    TABLE(resources);
+    TABLE(gains);
 #undef TABLE
 }
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/summary.hpp"
 #include "model/cost_model.hpp"
+#include "model/round_state.hpp"
+#include "model/task_graph.hpp"
 
 namespace skipstone::analysis {
 
@@ -32,10 +35,25 @@ Instance instance_of(trace::Header const& header, Scenario const& scenario) {
     return instance;
 }
 
+// The ways in which plans may have split blocks.
+void add_splits(Instance& instance, Scenario const& scenario, Network const& network) {
+    RoundState state;
+    state.battery.assign(instance.devices.size(), Joules(0));
+    state.links = LinkTable::drawn(instance.devices.size(), scenario.links, scenario.seed, RoundId(std::int32_t{0}));
+    auto made = make_instance(scenario, network, {}, state, std::vector<Joules>(instance.devices.size()));
+    for (std::size_t b = 0; b < instance.blocks.size(); ++b)
+        instance.blocks[b].splits = std::move(made.blocks[b].splits);
+    for (std::size_t i = 0; i < instance.devices.size(); ++i)
+        instance.devices[i].part_compute = std::move(made.devices[i].part_compute);
+}
+
 }  // namespace
 
-Planned::Planned(trace::Reader const& trace, Scenario const& scenario, std::vector<Powers> const& powers)
-    : trace_(trace), scenario_(scenario), powers_(powers), instance_(instance_of(trace.header(), scenario)) {}
+Planned::Planned(trace::Reader const& trace, Scenario const& scenario, Network const* network,
+                 std::vector<Powers> const& powers)
+    : trace_(trace), scenario_(scenario), powers_(powers), instance_(instance_of(trace.header(), scenario)) {
+    if (network && network->size() == instance_.blocks.size()) add_splits(instance_, scenario, *network);
+}
 
 void Planned::begin_round(std::int32_t round) {
     auto const& links = scenario_.links;
@@ -56,37 +74,54 @@ void Planned::begin_round(std::int32_t round) {
     instance_.links = LinkTable::dense(devices, std::move(rates), std::move(latencies));
 }
 
-Seconds Planned::compute(BlockId block, BlockMode mode, DeviceId device) const {
-    return compute_time(instance_, block, mode, device);
+Seconds Planned::compute(Work const& work, DeviceId device) const {
+    if (work.split.is_whole()) return compute_time(instance_, work.block, work.mode, device);
+    auto const* split = instance_.blocks[work.block.index()].find(work.split);
+    if (!split || work.part >= static_cast<int>(split->parts.size())) return Seconds(none);
+    if (work.part < 0) return join_time(instance_, work.block, work.split, device);
+    return part_time(instance_, work.block, work.split, static_cast<std::size_t>(work.part), device);
 }
 
-Seconds Planned::serialisation(std::int32_t block, Bytes image, DeviceId from, DeviceId to) const {
-    auto const bytes = block < 0 ? image : hop_bytes(instance_, BlockId(block)).serialised;
-    return bytes / instance_.links.rate(from, to);
-}
-
+// Of a block's whole output, what decides the time may be less than what is counted (Residual::paper); all else moves
+// as it is counted.
 Seconds Planned::serialisation(Event const& transmit) const {
-    return serialisation(transmit.block, Bytes(transmit.bytes), DeviceId(transmit.device), DeviceId(transmit.peer));
+    Bytes bytes(transmit.bytes);
+    if (transmit.block >= 0 && transmit.part < 0)
+        if (auto const size = hop_bytes(instance_, BlockId(transmit.block)); size.shared == bytes)
+            bytes = size.serialised;
+    return bytes / instance_.links.rate(DeviceId(transmit.device), DeviceId(transmit.peer));
 }
 
 Seconds Planned::hop(Event const& transmit) const {
     return serialisation(transmit) + instance_.links.latency(DeviceId(transmit.device), DeviceId(transmit.peer));
 }
 
-Joules Planned::energy(std::span<trace::PlanRow const> plan) const {
+bool Planned::knows(RequestPlan const& plan) const {
+    for (std::size_t b = 0; b < plan.devices.size(); ++b) {
+        bool const dropped = std::ranges::binary_search(plan.dropped, BlockId(b));
+        if (bool(plan.devices[b]) == (dropped && instance_.blocks[b].vanishes_when_dropped())) return false;
+    }
+    return std::ranges::all_of(plan.splits, [&](SplitBlock const& way) {
+        auto const* split = instance_.blocks[way.block.index()].find(way.split);
+        return split && split->parts.size() == way.parts.size();
+    });
+}
+
+Joules Planned::energy(RequestPlan const& plan) const {
+    if (!knows(plan)) return Joules(none);
+    auto const graph = task_graph(instance_, plan);
     Joules energy{};
-    auto at = instance_.source;
-    std::int32_t moves = -1;  // the block whose output moves next
-    for (auto const& row : plan) {
-        if (row.device < 0) continue;
-        DeviceId const device(row.device);
-        if (at && *at != device) {
-            auto const time = serialisation(moves, instance_.input, *at, device);
-            energy += powers_[at->index()].transmit * time + powers_[device.index()].receive * time;
+    std::size_t moved = 0;
+    auto const move_until = [&](std::size_t end) {
+        for (; moved < end; ++moved) {
+            auto const& move = graph.moves[moved];
+            auto const time = move.bytes.serialised / instance_.links.rate(move.sender, move.receiver);
+            energy += powers_[move.sender.index()].transmit * time + powers_[move.receiver.index()].receive * time;
         }
-        energy += powers_[device.index()].compute * compute(BlockId(row.block), row.mode, device);
-        at = device;
-        moves = row.block;
+    };
+    for (std::size_t t = 0; t < graph.tasks.size(); ++t) {
+        for (auto const& feed : graph.feeds_of(TaskId(t))) move_until(static_cast<std::size_t>(feed.move + 1));
+        energy += powers_[graph.tasks[t].device.index()].compute * graph.tasks[t].duration;
     }
     return energy;
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <vector>
 
 #include "model/event.hpp"
 #include "model/instance.hpp"
+#include "model/network.hpp"
+#include "model/plan.hpp"
 #include "model/scenario.hpp"
 #include "trace/reader.hpp"
 
@@ -16,21 +16,31 @@ namespace skipstone::analysis {
 // failures.
 class Planned {
   public:
-    // Needs the scenario that the trace was made with.
-    Planned(trace::Reader const& trace, Scenario const& scenario, std::vector<Powers> const& powers);
+    // Needs the scenario that the trace was made with. network: of that scenario, for the costs of parts; null: not
+    // known, and then nothing is of parts and of plans that have some.
+    Planned(trace::Reader const& trace, Scenario const& scenario, Network const* network,
+            std::vector<Powers> const& powers);
 
     // Before the questions about a round.
     void begin_round(std::int32_t round);
 
-    Seconds compute(BlockId block, BlockMode mode, DeviceId device) const;
-    // A transfer's serialisation, and that with the link's latency. bytes: what moves when it is the image.
+    // What a device computes at a time: a block, a part of one, or (part −1 of a block that is split) joining them.
+    struct Work {
+        BlockId block;
+        BlockMode mode = BlockMode::full;
+        Split split = {};
+        std::int16_t part = -1;
+    };
+    // NaN where it is not known.
+    Seconds compute(Work const& work, DeviceId device) const;
+    // A transfer's serialisation, and that with the link's latency.
     Seconds serialisation(Event const& transmit) const;
     Seconds hop(Event const& transmit) const;
-    // Computing, transmitting and receiving for a request: the rows of its plan, in the order of the blocks.
-    Joules energy(std::span<trace::PlanRow const> plan) const;
+    // Computing, transmitting and receiving for a request. NaN where it is not known.
+    Joules energy(RequestPlan const& plan) const;
 
   private:
-    Seconds serialisation(std::int32_t block, Bytes image, DeviceId from, DeviceId to) const;
+    bool knows(RequestPlan const& plan) const;
 
     trace::Reader const& trace_;
     Scenario scenario_;

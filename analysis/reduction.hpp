@@ -14,6 +14,7 @@
 #include "analysis/planned.hpp"
 #include "analysis/round_requests.hpp"
 #include "analysis/round_stream.hpp"
+#include "analysis/stream.hpp"
 #include "analysis/summary.hpp"
 #include "trace/reader.hpp"
 
@@ -69,12 +70,14 @@ class Reduction {
     std::optional<Planned> planned_;
     RoundStream<trace::RequestRow> request_rows_;
     RoundStream<trace::PlanRow> plan_rows_;
+    RoundStream<trace::PriceRow> price_rows_;
     RoundStream<Event> events_;
     RoundStream<trace::BatteryRow> battery_rows_;
 
     Analysis result_;
     DeviceTotals devices_;
     Faithfulness faithfulness_;
+    std::optional<StreamTotals> stream_;
     std::unordered_map<std::uint64_t, Link> links_;
     std::vector<Sums> block_sums_;  // as result_.blocks
     std::vector<double> latencies_;

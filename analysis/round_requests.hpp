@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -7,6 +8,7 @@
 
 #include "analysis/summary.hpp"
 #include "model/event.hpp"
+#include "trace/plan_rows.hpp"
 #include "trace/schema.hpp"
 
 namespace skipstone::analysis {
@@ -17,47 +19,61 @@ struct Hop {
     double ready_s = 0;  // when there was something to transmit
 };
 
-// Follows the requests of one round through its events, in the order of their begin. A request is in one place at a
-// time: its path is one computation or hop after the other, and what lies between them is waiting.
+// Follows the requests of one round through its events, in the order of their begin. Of the work that a request makes
+// devices do, the path to its finish leads back over whatever was there last: from a block to the input that came last,
+// from a transfer to what it moves. What lies between the steps of the path is waiting.
 class RoundRequests {
   public:
-    // charge_s: planning time that requests had to wait. blocks: of the network. Rows that name requests or blocks
-    // which do not exist must not be given.
+    // charge_s: planning time that requests had to wait. devices, blocks: how many there are. Rows that name requests
+    // or blocks which do not exist must not be given.
     RoundRequests(trace::RoundRow const& round, double charge_s, std::vector<trace::RequestRow> const& requests,
-                  std::vector<trace::PlanRow> const& plans, std::size_t blocks);
+                  std::vector<trace::PlanRow> const& plans, std::size_t devices, std::size_t blocks);
 
     std::size_t size() const { return rows_.size(); }
     RequestFigures& figures(std::size_t request) { return rows_[request]; }
-    // The plan of one request, a row per block; `block` is −1 in a row that the trace does not have. The last revision,
-    // and the first.
+    // The last revision of one request's plan, a row per block: that of its whole; `block` is −1 in a row that the
+    // trace does not have.
     std::span<trace::PlanRow const> plan(std::size_t request) const {
         return {plan_.data() + request * blocks_, blocks_};
     }
-    std::span<trace::PlanRow const> first_plan(std::size_t request) const {
-        return {first_plan_.data() + request * blocks_, blocks_};
-    }
+    std::optional<RequestPlan> const& first_plan(std::size_t request) const { return plans_[request].first; }
 
     // Of events that did not fail. When a computation's input was there; a transfer's hop, once both of its ends were
     // added.
     double add_compute(Event const& event);
     std::optional<Hop> add_transfer(Event const& event);
+    // Once all events of a request were added: fills what its figures say of its path.
+    void finish_path(std::size_t request);
 
   private:
+    // A computation or hop. Its output, a whole block's or a part's, is on `device` from `end_s` on.
+    struct Step {
+        bool hop = false;
+        std::int32_t block = -1;
+        std::int16_t part = -1;
+        std::int32_t device = -1;
+        double begin_s = 0, end_s = 0;
+        std::ptrdiff_t before = -1;  // the step that it had to wait for; −1: none, for the image alone
+    };
+    // A transfer of which one end was added.
+    struct Ends {
+        std::optional<Event> transmit, receive;
+        std::ptrdiff_t before = -1;
+    };
     struct Path {
-        double at_s = 0;  // the path is complete until here
-        bool begun = false;
-        std::optional<Event> transmit, receive;  // of a hop of which one end was added
-        double ready_s = 0;
+        std::vector<Step> steps;  // in the order in which they were known
+        std::vector<Ends> open;
     };
 
-    // When what begins now could have begun; the wait until then is added to `queue` of the request.
-    double wait_until(Path& path, Event const& event, double RequestFigures::*queue);
+    std::ptrdiff_t input_of(Path const& path, Event const& compute) const;
+    double end_of(std::size_t request, std::ptrdiff_t step) const;
 
     std::size_t blocks_;
     double ready_s_;  // images that arrived before are there then
     std::vector<RequestFigures> rows_;
     std::vector<Path> paths_;
-    std::vector<trace::PlanRow> plan_, first_plan_;
+    std::vector<trace::PlanRow> plan_;
+    std::vector<trace::PlansOf> plans_;
 };
 
 }  // namespace skipstone::analysis

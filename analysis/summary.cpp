@@ -42,7 +42,7 @@ Row summary_row(Analysis const& analysis) {
     auto const& requests = analysis.requests;
     auto const& energy = analysis.energy;
     auto const number = [](std::int64_t count) { return static_cast<double>(count); };
-    return {{"requests", number(requests.requests)},
+    Row row{{"requests", number(requests.requests)},
             {"done", number(requests.done)},
             {"rejected", number(requests.rejected)},
             {"failed", number(requests.failed)},
@@ -73,6 +73,14 @@ Row summary_row(Analysis const& analysis) {
             {"rounds", number(analysis.trace.rounds)},
             {"span_s", analysis.trace.span_s},
             {"overrun_share", analysis.fidelity.overrun_share}};
+    for (auto const& stream : analysis.stream)
+        for (auto const& [name, value] : Row{{"steady_throughput_per_s", stream.throughput_per_s},
+                                             {"throughput_bound_per_s", stream.bound_per_s},
+                                             {"throughput_gap", stream.gap},
+                                             {"bottleneck_s", stream.bottleneck_s},
+                                             {"steady_latency_p50_s", stream.latency_p50_s}})
+            row.emplace_back(name, value);
+    return row;
 }
 
 }  // namespace skipstone::analysis

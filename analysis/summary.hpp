@@ -49,10 +49,10 @@ struct RequestTotals {
            latency_max_s = none, latency_total_s = 0;
     double path_compute_mean_s = none, path_transfer_mean_s = none, path_queue_mean_s = none;  // add up to the mean
     double throughput_per_s = none;                                                            // done / span_s
-    double accuracy_planned = none;                    // mean of /requests accuracy
-    std::int64_t labelled = 0, correct = 0;            // done with a label and a trained network's answer; those that agree
-    double accuracy_planned_labelled = none;           // mean of accuracy over the labelled
-    double accuracy_observed = none;                   // correct / labelled
+    double accuracy_planned = none;           // mean of /requests accuracy
+    std::int64_t labelled = 0, correct = 0;   // done with a label and a trained network's answer; those that agree
+    double accuracy_planned_labelled = none;  // mean of accuracy over the labelled
+    double accuracy_observed = none;          // correct / labelled
     double accuracy_low = none, accuracy_high = none;  // its 95 % interval (Wilson score, units/proportion.hpp)
     std::int64_t shared_bytes = 0;                     // of all transmit events
     std::int64_t macs = 0;                             // computational load: of all compute events
@@ -199,6 +199,54 @@ struct Achievement {
     double error_mean = none, error_p50 = none, error_p99 = none, error_max = none;
 };
 
+// A run whose requests come as a stream: without end, or with the goal of throughput. Its steady state lasts, in each
+// round, from the first finish to the begin of the last request: before it devices wait for work, and after it they run
+// dry. What finishes there is counted, the first of them left out.
+struct StreamFigures {
+    std::int64_t rounds = 0, done = 0;
+    std::int64_t counted = 0;        // requests that finish in the steady state
+    double window_s = none;          // how long that lasts, from the first finish to the last
+    double throughput_per_s = none;  // counted / window_s
+    // Half of its 95 % interval, by Student's t over the rates of `batches` runs of finishes, 10 at most.
+    double throughput_error_per_s = none;
+    std::int64_t batches = 0;
+    double period_s = none;                           // 1 / throughput_per_s
+    double planned_per_s = none, bound_per_s = none;  // of the plans, and what no schedule can pass
+    double gap = none;                                // 1 − throughput_per_s / bound_per_s
+    double latency_mean_s = none, latency_p50_s = none, latency_p90_s = none, latency_p99_s = none;  // of the counted
+    std::string bottleneck;          // the busiest resource: "processor c", "link b to c", "radio b"
+    double bottleneck_s = none;      // for how long a request keeps it busy: no period is shorter
+    double bottleneck_share = none;  // bottleneck_s / period_s
+};
+
+// Blocks that follow each other on the same devices.
+struct StageFigures {
+    std::int32_t stage = 0, first_block = -1, last_block = -1;
+    std::string blocks, on;  // names: "conv1..pool2"; "c, d"
+    std::int64_t devices = 0;
+    std::string split;            // "outputs/3" of blocks that are split; "": whole
+    double per_request_s = none;  // for how long a request keeps the busiest of the devices busy with these blocks
+    double share = none;          // of the devices' time, in the steady state
+};
+
+// What a stream keeps busy, the busiest first.
+struct ResourceFigures {
+    std::string resource;  // "processor", "link", "radio"
+    std::int32_t device = -1, peer = -1;
+    std::string name;
+    double busy_s = 0;                          // over the whole run
+    double per_request_s = none, share = none;  // per request done; of its time in the steady state
+};
+
+// What one more device like this one would add to the bound, at most: by the prices of what it has.
+struct GainFigures {
+    std::int32_t device = -1;
+    std::string name;
+    double processor_per_s = 0, memory_per_s = 0, radio_per_s = 0, links_per_s = 0;
+    double gain_per_s = 0;      // their sum
+    double bound_per_s = none;  // the bound with it
+};
+
 // A flat row of figures: names (with units) and values.
 using Row = std::vector<std::pair<std::string, double>>;
 
@@ -219,13 +267,20 @@ struct Analysis {
     std::vector<Deviation> deviations;
     Fidelity fidelity;
     std::vector<Achievement> achievements;  // empty under the virtual clock
+    // Of streams alone; stream: one row.
+    std::vector<StreamFigures> stream;
+    std::vector<StageFigures> stages;
+    std::vector<ResourceFigures> resources;
+    std::vector<GainFigures> gains;
 };
 
 // The figures to compare runs by, in this order: requests, done, rejected, failed, latency_mean_s, latency_p50_s,
 // latency_p90_s, latency_p99_s, latency_max_s, latency_total_s, path_compute_mean_s, path_transfer_mean_s,
 // path_queue_mean_s, throughput_per_s, accuracy_planned, accuracy_observed, shared_bytes, macs, dropped_blocks,
 // energy_j, compute_j, transmit_j, receive_j, idle_j, lowest_battery_j, objective_mean, gap_mean, plan_host_mean_s,
-// rounds, span_s, overrun_share. Means over rounds leave out those that have no value.
+// rounds, span_s, overrun_share; of a stream then steady_throughput_per_s,
+// throughput_bound_per_s, throughput_gap, bottleneck_s, steady_latency_p50_s. Means over rounds leave out those that
+// have no value.
 Row summary_row(Analysis const& analysis);
 
 }  // namespace skipstone::analysis

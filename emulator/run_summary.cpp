@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "emulator/dilation.hpp"
 #include "units/quantile.hpp"
@@ -16,6 +18,9 @@ bool AccuracySummary::planned_is_plausible() const {
 
 RunSummary::RunSummary(Scenario const& scenario, double dilation, std::size_t different_images)
     : different_images_(different_images), dilation_(dilation), accuracy_known_(!scenario.accuracy.none) {
+    auto const arrivals = scenario.requests.arrivals;
+    if (scenario.objective.goal == Goal::throughput || arrivals == Arrivals::every || arrivals == Arrivals::closed)
+        load_.emplace(scenario.links.medium);
     for (auto const& device : scenario.fleet) devices_.push_back({.name = device.name, .battery = device.battery, .capacity = device.battery});
 }
 
@@ -82,8 +87,44 @@ RoundSummary RunSummary::add(RoundResult const& result) {
             round.lowest_device = devices_[i].name;
         }
     }
+    if (load_) add_stream(result);
     rounds_.push_back(round);
     return round;
+}
+
+void RunSummary::add_stream(RoundResult const& result) {
+    auto const& course = result.course;
+    std::vector<double> begins(course.plan.requests.size(), INFINITY);
+    for (auto const& event : course.events) {
+        if (event.kind == EventKind::wait) continue;
+        load_->add(event);
+        auto& begin = begins[static_cast<std::size_t>(event.request)];
+        begin = std::min(begin, event.begin_s);
+    }
+    std::vector<Passage> passages;
+    for (std::size_t j = 0; j < course.jobs.size(); ++j)
+        passages.push_back({.begin_s = begins[course.jobs[j].request.index()],
+                            .finish_s = course.times.jobs[j].finish.value()});
+    auto const done = static_cast<double>(passages.size());
+    done_ += done;
+    if (done > 0) bound_s_ += done / course.plan.throughput_bound.value_or(NAN);
+    auto const intervals = steady_state(std::move(passages)).intervals_s;
+    intervals_s_.insert(intervals_s_.end(), intervals.begin(), intervals.end());
+}
+
+std::optional<StreamSummary> RunSummary::stream() const {
+    if (!load_) return std::nullopt;
+    StreamSummary stream;
+    if (double const seconds = std::accumulate(intervals_s_.begin(), intervals_s_.end(), 0.0); seconds > 0)
+        stream.throughput = static_cast<double>(intervals_s_.size()) / seconds;
+    if (done_ > 0) stream.bound = done_ / bound_s_;
+    auto const busiest = load_->busiest();
+    if (busiest.empty() || done_ == 0) return stream;
+    auto const& [resource, device, peer, seconds] = busiest.front();
+    stream.bottleneck = std::string(to_string(resource)) + " " + devices_[device.index()].name;
+    if (peer) stream.bottleneck += " to " + devices_[peer.index()].name;
+    stream.share = seconds / done_ * stream.throughput;
+    return stream;
 }
 
 void RunSummary::add_prediction(int label, int predicted, double planned_accuracy) {

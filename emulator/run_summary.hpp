@@ -8,6 +8,7 @@
 
 #include "emulator/round_result.hpp"
 #include "model/scenario.hpp"
+#include "model/stream.hpp"
 #include "units/proportion.hpp"
 
 namespace skipstone::emulator {
@@ -62,6 +63,15 @@ struct AccuracySummary {
     bool planned_is_plausible() const;
 };
 
+// What a run whose requests come as a stream reaches; rates in requests per second, NaN where there is none.
+struct StreamSummary {
+    double throughput = NAN;  // of the steady state (model/stream.hpp)
+    double bound = NAN;       // what no schedule can pass
+    std::string bottleneck;   // the busiest resource, "processor c"; "" where nothing is done
+    double share = NAN;       // of its time that it is busy, in the steady state
+    double gap() const { return 1 - throughput / bound; }
+};
+
 // What a run adds up to.
 class RunSummary {
   public:
@@ -72,6 +82,7 @@ class RunSummary {
 
     std::vector<DeviceSummary> const& devices() const { return devices_; }
     std::vector<RoundSummary> const& rounds() const { return rounds_; }
+    std::optional<StreamSummary> stream() const;  // none: the requests are no stream
     Fidelity fidelity() const;  // wall clock only; no events under the virtual clock
     AccuracySummary accuracy() const;
     // A finished request's label, predicted class and g(y).
@@ -83,6 +94,8 @@ class RunSummary {
   private:
     std::vector<DeviceSummary> devices_;
     std::vector<RoundSummary> rounds_;
+    void add_stream(RoundResult const& result);
+
     std::vector<double> lateness_;
     std::size_t overruns_ = 0;
     double worst_uncertainty_s_ = 0;
@@ -92,6 +105,9 @@ class RunSummary {
     double kernel_s_ = 0, stalled_s_ = 0;
     double dilation_;
     bool accuracy_known_;
+    std::optional<StreamLoad> load_;  // of a stream
+    std::vector<double> intervals_s_;
+    double done_ = 0, bound_s_ = 0;  // requests, and how long they take at least
 };
 
 }  // namespace skipstone::emulator

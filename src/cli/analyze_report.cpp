@@ -15,7 +15,8 @@ namespace {
 
 using namespace analysis;
 
-constexpr std::size_t devices_shown = 24, links_shown = 12, blocks_shown = 60, rounds_shown = 20, requests_shown = 5;
+constexpr std::size_t devices_shown = 24, links_shown = 12, blocks_shown = 60, rounds_shown = 20, requests_shown = 5,
+                      resources_shown = 12, gains_shown = 8;
 constexpr std::size_t labels_width = 13;  // of lines that begin "  latency    "
 
 std::string figure(double value, int digits) {
@@ -347,12 +348,65 @@ std::string number(double value) {
     return text;
 }
 
+std::string stages_text(Analysis const& analysis) {
+    TextTable table(
+        {{"stage"}, {"blocks", Align::left}, {"on", Align::left}, {"split", Align::left}, {"a request/ms"}, {"busy"}});
+    for (auto const& s : analysis.stages)
+        table.add({std::to_string(s.stage), s.blocks, s.on, s.split, milli(s.per_request_s), share(s.share)});
+    return "\nstages\n" + table.text();
+}
+
+std::string resources_text(Analysis const& analysis) {
+    auto shown = analysis.resources;
+    if (shown.size() > resources_shown) shown.resize(resources_shown);
+    TextTable table({{"resource", Align::left}, {"of", Align::left}, {"a request/ms"}, {"busy"}}, 2);
+    for (auto const& r : shown) table.add({r.resource, r.name, milli(r.per_request_s), share(r.share)});
+    return "\nwhat the stream keeps busy\n" + table.text() +
+           cut(shown.size(), analysis.resources.size(), "the " + std::to_string(shown.size()) + " busiest");
+}
+
+std::string gains_text(Analysis const& analysis) {
+    if (analysis.gains.empty()) return "";
+    auto const gains = largest(analysis.gains, gains_shown, &GainFigures::gain_per_s);
+    TextTable table(
+        {{"one more device like", Align::left}, {"bound +/s"}, {"processor"}, {"memory"}, {"radio"}, {"links"}});
+    for (auto const& g : gains)
+        table.add({g.name, figure(g.gain_per_s, 4), figure(g.processor_per_s, 4), figure(g.memory_per_s, 4),
+                   figure(g.radio_per_s, 4), figure(g.links_per_s, 4)});
+    return "\nwhat it would add to the bound, at most\n" + table.text() +
+           cut(gains.size(), analysis.gains.size(), "the " + std::to_string(gains.size()) + " that would add most,");
+}
+
+std::string stream_text(Analysis const& analysis) {
+    if (analysis.stream.empty()) return "";
+    auto const& s = analysis.stream.front();
+    std::string text = "\nstream: ";
+    if (s.counted > 0) {
+        text += figure(s.throughput_per_s, 4) + " requests/s in the steady state";
+        if (s.batches > 0) text += " (± " + figure(s.throughput_error_per_s, 4) + ")";
+        text += ", " + std::to_string(s.counted) + " of " + std::to_string(s.done) + " requests; one every " +
+                milli(s.period_s) + " ms";
+        if (std::isfinite(s.planned_per_s)) text += "; planned " + figure(s.planned_per_s, 4) + "/s";
+        if (std::isfinite(s.bound_per_s)) text += "; bound " + figure(s.bound_per_s, 4) + "/s, gap " + share(s.gap, 2);
+        text += "; latency " + figure(s.latency_mean_s, 3) + " s, p50 " + figure(s.latency_p50_s, 3) + ", p90 " +
+                figure(s.latency_p90_s, 3) + ", p99 " + figure(s.latency_p99_s, 3);
+    } else {
+        text += "no steady state: " + std::to_string(s.done) +
+                " requests are too few, the last began before the first "
+                "was done";
+    }
+    if (!s.bottleneck.empty())
+        text += "; bottleneck " + s.bottleneck + ": " + milli(s.bottleneck_s) + " ms a request, " +
+                share(s.bottleneck_share) + " busy";
+    return wrapped(text + "\n") + stages_text(analysis) + resources_text(analysis) + gains_text(analysis);
+}
+
 }  // namespace
 
 std::string analysis_text(Analysis const& analysis) {
-    return title(analysis) + "\n" + requests_text(analysis) + energy_text(analysis) + devices_text(analysis) +
-           links_text(analysis) + blocks_text(analysis) + rounds_text(analysis) + paths_text(analysis) +
-           deviations_text(analysis) + fidelity_text(analysis);
+    return title(analysis) + "\n" + requests_text(analysis) + stream_text(analysis) + energy_text(analysis) +
+           devices_text(analysis) + links_text(analysis) + blocks_text(analysis) + rounds_text(analysis) +
+           paths_text(analysis) + deviations_text(analysis) + fidelity_text(analysis);
 }
 
 std::string comparison_text(std::vector<Analysis> const& analyses) {

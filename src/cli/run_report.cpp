@@ -87,6 +87,18 @@ std::string failures_line(emulator::RunSummary const& summary) {
            " failed\n";
 }
 
+std::string stream_line(emulator::StreamSummary const& stream) {
+    bool const steady = !std::isnan(stream.throughput);
+    std::string text = "stream: ";
+    text += steady ? fixed(stream.throughput, 4) + " images/s in the steady state"
+                   : "no steady state, the last request began before the first was done";
+    if (!std::isnan(stream.bound)) text += "; bound " + fixed(stream.bound, 4) + " images/s";
+    if (!std::isnan(stream.gap())) text += ", gap " + percent(stream.gap());
+    if (!stream.bottleneck.empty())
+        text += "; bottleneck " + stream.bottleneck + (steady ? ", " + percent(stream.share) + " busy" : "");
+    return text + "\n";
+}
+
 std::string accuracy_line(emulator::AccuracySummary const& accuracy) {
     auto const confidence = accuracy.confidence();
     auto const planned =
@@ -168,6 +180,7 @@ void RunReport::finish(emulator::RunSummary const& summary, std::string const& r
         print("\ndevices\n" + device_table(summary, rest) + "\n");
         if (terminal_) print("rounds\n" + round_table(summary, rest) + "\n");  // their lines were not printed
         print(wrapped(failures_line(summary)));
+        if (auto const stream = summary.stream()) print(wrapped(stream_line(*stream)));
     }
     if (auto const accuracy = summary.accuracy();
         accuracy.labelled > 0 && (!quiet_ || !(std::isnan(accuracy.planned) || accuracy.planned_is_plausible())))

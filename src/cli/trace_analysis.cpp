@@ -9,6 +9,7 @@
 #include "config/scenario_file.hpp"
 #include "config/table_reader.hpp"
 #include "config/toml_reader.hpp"
+#include "emulator/setup.hpp"
 #include "units/error.hpp"
 #include "units/input_files.hpp"
 
@@ -91,9 +92,21 @@ std::vector<Powers> read_powers(std::string const& profile, trace::Header const&
     return powers;
 }
 
+namespace {
+
+// None where it was made of weights that are not here.
+std::optional<Network> network_of(Scenario const& scenario) try {
+    return emulator::network_of(scenario);
+} catch (InputError const&) {
+    return std::nullopt;
+}
+
+}  // namespace
+
 analysis::Analysis analyze_trace(trace::Reader const& trace, Invocation const& invocation, analysis::Options options,
                                  std::string const& power_profile) {
     options.scenario = scenario_of(trace, invocation);
+    if (options.scenario) options.network = network_of(*options.scenario);
     if (!power_profile.empty()) {
         options.powers = read_powers(power_profile, trace.header(), invocation);
         options.powers_name = power_profile;
