@@ -36,6 +36,7 @@ class BasisCheck {
     void check_plan(Round const& round);
     void check_events(Round const& round, LinkTable const& links);
     void check_goal(Round const& round);
+    double planned_throughput(std::vector<RequestPlan> const& requests) const;
     bool fits(RequestPlan const& plan) const;
     bool check_splits(RequestPlan const& plan, std::string const& where);
     void check_computation(Event const& event, Task const& task);

@@ -48,8 +48,8 @@ void check_throughput(Round const& round, Header const& header, bool certain, Fi
                          in_round(row), "; none (NaN) would be right");
         return;
     }
-    bool const planned = row.admitted > 0;
-    if (planned ? !(row.throughput > 0 && std::isfinite(row.throughput)) : !std::isnan(row.throughput))
+    bool const reached = row.admitted > 0 && row.throughput > 0 && std::isfinite(row.throughput);
+    if (!reached && !std::isnan(row.throughput))
         findings.add("/rounds: throughput is not that of plans", in_round(row), ": ", row.throughput, " with ",
                      row.admitted, " requests");
     if (row.throughput > row.throughput_bound * (1 + relative))

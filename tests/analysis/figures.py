@@ -76,6 +76,8 @@ class Scenario:
         self.measured = [device["profile"].get("compute_seconds", {}) for device in devices]
         source = values["requests"]["source"]
         names = list(trace.devices.name)
+        self.stream = values["objective"].get("goal") == "throughput" or values["requests"]["arrivals"] in ("every", "closed")
+        self.radio = links.get("medium") == "radio"
         self.source = None if source == "any" else names.index(source)
 
 
@@ -118,7 +120,8 @@ class Figures:
     def read_plans(self):
         revisions = collections.defaultdict(dict)  # (round, request) -> revision -> block -> row
         for row in rows_of(self.trace.plans):
-            revisions[row.round, row.request].setdefault(row.revision, {})[row.block] = row
+            if row.part is None:
+                revisions[row.round, row.request].setdefault(row.revision, {})[row.block] = row
         self.first_plan = {key: plans[min(plans)] for key, plans in revisions.items()}
         self.last_plan = {key: plans[max(plans)] for key, plans in revisions.items()}
         self.rates = {number: self.trace.rates(number).to_numpy() for number in range(len(self.rounds))}
@@ -207,6 +210,10 @@ class Figures:
     # The tables.
 
     def all(self):
+        tables = self.tables()
+        return tables | self.stream_tables() if self.scenario.stream or (self.trace.rounds.goal == "throughput").any() else tables
+
+    def tables(self):
         return {"trace": self.trace_figures(), "requests": self.request_totals(), "energy": self.energy_totals(),
                 "fidelity": self.fidelity(), "rejections": self.rejections(), "devices": self.device_figures(),
                 "links": self.link_figures(), "blocks": self.block_figures(), "rounds": self.round_figures(),
@@ -417,6 +424,98 @@ class Figures:
                 "shared_bytes": sum(e.bytes for e in events if e.kind == "transmit"),
                 "macs": sum(e.macs for e in events if e.kind == "compute"), "energy_j": self.request_energy(r),
                 "planned_energy_j": self.planned_energy(key) if key in self.first_plan else None}
+
+    # Streams: what a steady state reaches, and what holds it up.
+
+    def steady(self):
+        """Of each request that finishes after its round's first and before the last one begins: the time since the finish before
+        it, and its latency; rounds one after the other."""
+        rows = []
+        for row in self.rounds:
+            done = sorted((r for r in self.requests if r.round == row.round and r.status == DONE), key=lambda r: r.finish_s)
+            begins = [min(e.begin_s for e in self.events if (e.round, e.request) == (r.round, r.request) and e.kind != "wait") for r in done]
+            rows += [(b.finish_s - a.finish_s, b.finish_s - b.arrival_s) for a, b in zip(done, done[1:]) if b.finish_s <= max(begins)]
+        return rows
+
+    def stream_tables(self):
+        steady, name = self.steady(), [d.name for d in self.devices]
+        done = sum(r.status == DONE for r in self.requests)
+        rate = ratio(len(steady), math.fsum(gap for gap, _ in steady))
+        share = lambda busy: None if rate is None else busy * rate  # noqa: E731
+        busy = collections.defaultdict(list)
+        for e in self.events:
+            length_s = e.end_s - e.begin_s
+            if e.kind == "compute":
+                busy["processor", e.device, -1].append(length_s)
+            elif e.kind != "wait" and self.scenario.radio:
+                busy["radio", e.device, -1].append(length_s)
+            elif e.kind == "transmit":
+                busy["link", e.device, e.peer].append(length_s)
+        busy = {key: math.fsum(spans) for key, spans in busy.items()}
+        resources = [{"resource": kind, "device": device, "peer": peer, "name": name[device] + (f" to {name[peer]}" if peer >= 0 else ""),
+                      "busy_s": total, "per_request_s": ratio(total, done), "share": share(total / done)}
+                     for (kind, device, peer), total in sorted(busy.items(), key=lambda item: -item[1])]
+        # Ten batches of equal counts, or as many as have two finishes each; what is left over comes first and is left out.
+        count = min(10, len(steady) // 2)
+        size = len(steady) // count if count > 1 else 0
+        batches = [steady[len(steady) - count * size:][i * size:(i + 1) * size] for i in range(count)] if count > 1 else []
+        rates = [len(batch) / math.fsum(gap for gap, _ in batch) for batch in batches]
+        student = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+        error = student[len(rates)] * float(numpy.std(rates, ddof=1)) / math.sqrt(len(rates)) if rates else None
+        over = lambda column: self.harmonic(done, column)  # noqa: E731
+        bound, latencies = over("throughput_bound"), [latency for _, latency in steady]
+        stream = {"rounds": len(self.rounds), "done": done, "counted": len(steady), "window_s": math.fsum(gap for gap, _ in steady),
+                  "throughput_per_s": rate, "throughput_error_per_s": error, "batches": len(batches),
+                  "period_s": None if rate is None else 1 / rate, "planned_per_s": over("throughput"), "bound_per_s": bound,
+                  "gap": None if None in (rate, bound) else 1 - rate / bound, "latency_mean_s": mean(latencies),
+                  "latency_p50_s": percentile(latencies, 0.5), "latency_p90_s": percentile(latencies, 0.9),
+                  "latency_p99_s": percentile(latencies, 0.99), "bottleneck": f"{resources[0]['resource']} {resources[0]['name']}",
+                  "bottleneck_s": resources[0]["per_request_s"], "bottleneck_share": resources[0]["share"]}
+        return {"stream": [stream], "stages": self.stages(done, share), "resources": resources, "gains": self.gains(bound)}
+
+    def harmonic(self, done, column):
+        """The rate at which all that was done would have been done, each round's at its own rate."""
+        times = [sum(r.round == row.round and r.status == DONE for r in self.requests) / getattr(row, column)
+                 for row in self.rounds if getattr(row, column) is not None]
+        return ratio(done, math.fsum(times)) if len(times) == len(self.rounds) else None
+
+    def stages(self, done, share):
+        work = collections.defaultdict(lambda: collections.defaultdict(list))  # block -> device -> lengths
+        for e in self.events:
+            if e.kind == "compute":
+                work[e.block][e.device].append(e.end_s - e.begin_s)
+        stages = []
+        for block in sorted(work):
+            if not stages or set(work[stages[-1][-1]]) != set(work[block]):
+                stages.append([])
+            stages[-1].append(block)
+        rows = []
+        for number, blocks in enumerate(stages, 1):
+            devices = sorted(work[blocks[0]])
+            each = [math.fsum(length_s for block in blocks for length_s in work[block][device]) for device in devices]
+            names = [self.blocks[block].name for block in (blocks[0], blocks[-1])]
+            ways = dict.fromkeys(f"{row.split}/{row.parts}" for block in blocks for plan in self.last_plan.values()
+                                 for row in [plan.get(block)] if row is not None and row.split != "whole")
+            rows.append({"stage": number, "first_block": blocks[0], "last_block": blocks[-1],
+                         "blocks": names[0] if len(blocks) == 1 else "..".join(names),
+                         "on": ", ".join(self.devices[device].name for device in devices), "devices": len(devices),
+                         "split": ", ".join(ways), "per_request_s": ratio(max(each), done),
+                         "share": share(math.fsum(each) / len(each) / done)})
+        return rows
+
+    def gains(self, bound):
+        rows = {}
+        for price in rows_of(self.trace.prices):
+            mean_price = price.price / len(self.rounds)
+            for device in {price.device, price.peer} - {None}:
+                row = rows.setdefault(device, {"device": device, "name": self.devices[device].name, "processor_per_s": 0.0,
+                                               "memory_per_s": 0.0, "radio_per_s": 0.0, "links_per_s": 0.0})
+                column = "links_per_s" if price.resource == "link" else f"{price.resource}_per_s"
+                row[column] += mean_price * (self.devices[device].memory_bytes if price.resource == "memory" else 1)
+        for row in rows.values():
+            row["gain_per_s"] = math.fsum(row[f"{kind}_per_s"] for kind in ("processor", "memory", "radio", "links"))
+            row["bound_per_s"] = None if bound is None else bound + row["gain_per_s"]
+        return sorted(rows.values(), key=lambda row: -row["gain_per_s"])
 
     # Planned against emulated, and how exactly the clock was kept.
 

@@ -52,6 +52,10 @@ SCENARIOS = {
                "requests.source": "low-0",
                "fleet.devices": [device | {"macs_per_round": "110 MMAC", "compute_seconds": {"stem": "20 ms", "s3b1": "7 ms"}}
                                  for device in fleet()]},
+    # requests that come while others are under way
+    "stream": {"requests.arrivals": "spread", "requests.count": None, "requests.rate": 30, "rounds.period": "3 s", "rounds.count": 2,
+               "links.min": "3 Mbit/s", "links.max": "9 Mbit/s", "requests.source": "low-0",
+               "fleet.devices": [device | {"macs_per_round": "500 MMAC"} for device in fleet()]},
     "alone": ALONE | {"requests.count": 1, "rounds.count": 1},
     # nothing fits
     "rejected": {"fleet.devices": fleet(memory="1 kB"), "rounds.count": 2, "rounds.period": "1 s"},
@@ -108,7 +112,23 @@ def summary(figures_of_trace):
         row[name] = figures.mean([known[column] for known in rounds if known[column] is not None])
     row |= {"rounds": len(rounds), "span_s": figures_of_trace["trace"]["span_s"],
             "overrun_share": figures_of_trace["fidelity"]["overrun_share"]}
+    for stream in figures_of_trace.get("stream", []):
+        row |= {"steady_throughput_per_s": stream["throughput_per_s"], "throughput_bound_per_s": stream["bound_per_s"],
+                "throughput_gap": stream["gap"], "bottleneck_s": stream["bottleneck_s"],
+                "steady_latency_p50_s": stream["latency_p50_s"]}
     return {name: None if value is None else float(value) for name, value in row.items()}
+
+
+def make_stream(file):
+    """Gives a trace the goal of throughput, and prices of devices and a link."""
+    rounds = file["rounds"][:]
+    rounds["goal"], rounds["throughput"], rounds["throughput_bound"] = 1, [3.5, 4.5], [40, 50]
+    file["rounds"][:] = rounds
+    resources = h5py.enum_dtype({"processor": 1, "link": 2, "radio": 3, "memory": 4}, "i4")
+    kind = numpy.dtype([("round", "i4"), ("resource", resources), ("device", "i4"), ("peer", "i4"), ("price", "f8")], align=True)
+    prices = numpy.array([(0, 1, 3, -1, 0.5), (0, 2, 3, 0, 0.25), (1, 1, 3, -1, 0.75), (1, 4, 0, -1, 1e-9)], kind)
+    table = file.create_dataset("prices", data=prices)
+    table.attrs["units"] = numpy.array([b"price=1/s"])
 
 
 class FiguresCase(ProgramTest):
@@ -135,7 +155,8 @@ class FiguresCase(ProgramTest):
         walk.compare(found, expected)
         walk.compare(row, summary(expected), "summary")
         self.assertEqual(walk.wrong, [], f"{path}: {len(walk.wrong)} of {walk.leaves} figures")
-        self.assert_printed(path, expected, *arguments)
+        if "stream" not in expected:
+            self.assert_printed(path, expected, *arguments)
         return expected
 
     def assert_printed(self, path, expected, *arguments):
@@ -218,6 +239,32 @@ class OfATrace(FiguresCase):
             file.attrs["ended"] = numpy.bytes_("running")
         expected = self.assert_figures(path, notes=["3 of 5 rounds"])
         self.assertEqual(expected["trace"]["rounds"], 3)
+
+    def test_a_stream(self):
+        """A trace whose goal was throughput, with prices: its steady state, stages, bottleneck and what one more device would give."""
+        path = self.traced("stream")
+        with h5py.File(path, "r+", libver="latest") as file:
+            make_stream(file)
+        expected = self.assert_figures(path)
+        stream = expected["stream"][0]
+        self.assertGreater(stream["counted"], 3)
+        self.assertGreater(stream["throughput_error_per_s"], 0)
+        self.assertLess(stream["gap"], 1)
+        self.assertTrue(0 < stream["bottleneck_share"])
+        self.assertGreater(len(expected["resources"]), 2)
+        self.assertEqual([row["name"] for row in expected["gains"]], ["big", "low-0"])
+        text = self.skipstone("analyze", path).out
+        self.assertRegex(text, r"stream: [0-9.]+ requests/s in the steady state \(± [0-9.]+\)")
+        self.assertIn(f"bottleneck {stream['bottleneck']}", " ".join(text.split()))
+        self.assertIn("one more device like", text)
+        self.skipstone("analyze", path, "--csv", self.path("stream"))
+        with open(self.path("stream/gains.csv"), encoding="utf-8") as table:
+            self.assertEqual([row["name"] for row in csv.DictReader(table)], ["big", "low-0"])
+        other = self.traced("alone")
+        both = self.analyze(path, other)
+        row = next(row for row in both["comparison"] if row["figure"] == "steady_throughput_per_s")
+        self.assertEqual(row["values"][1], None)
+        self.assertFalse({"stream", "stages", "resources", "gains"} & set(both["traces"][1]))
 
     def test_failures(self):
         """A trace in which a device fails, a computation and a transmission are lost, and a request is planned again."""

@@ -59,13 +59,18 @@ class Frames(PackageCase):
                 elif rows.dtype[column].kind == "S":
                     self.assertEqual(list(frame[column]), [value.decode() for value in rows[column]])
                 else:
-                    values = frame[column].fillna(-1) if frame[column].dtype == "Int32" else frame[column]
+                    values = frame[column].fillna(-1) if str(frame[column].dtype) in ("Int16", "Int32") else frame[column]
                     numpy.testing.assert_array_equal(values.to_numpy(rows.dtype[column]), rows[column], f"{name}.{column}")
 
     def test_version_1_lacks_stages_and_inputs(self):
         trace = self.load(traces.of_version_1(traces.example()), format_version=1)
         for column in ("stage", "input_bytes"):
             self.assertTrue(trace.blocks[column].isna().all())
+        self.assertTrue((trace.rounds.goal == "latency").all())
+        self.assertTrue(trace.rounds[["throughput", "throughput_bound"]].isna().all(axis=None))
+        self.assertTrue(trace.plans.part.isna().all() and (trace.plans.parts == 1).all() and (trace.plans.split == "whole").all())
+        self.assertTrue(trace.events.part.isna().all())
+        self.assertTrue(trace.prices.empty)
         self.assertEqual(trace.blocks["macs"].tolist(), [1000] * len(traces.BLOCKS))
         self.assertEqual(self.load(traces.example()).blocks["stage"].tolist(), traces.STAGES)
 
@@ -74,7 +79,7 @@ class Frames(PackageCase):
         with h5py.File(self.path, "r", swmr=True) as file:
             plain = pandas.DataFrame(file["events"][:])
         self.assertTrue((plain["kind"] == trace.events.kind.cat.codes + 1).all())
-        for column in plain.columns.drop(["kind", "peer"]):
+        for column in plain.columns.drop(["kind", "peer", "part"]):
             pandas.testing.assert_series_equal(plain[column], trace.events[column])
 
     def test_units_are_beside_the_numbers(self):

@@ -16,11 +16,12 @@ COLUMNS = {
     "blocks": "block:i4 name:S64 macs:i8:MAC memory_bytes:i8:B output_bytes:i8:B weight_bytes:i8:B skip_macs:i8:MAC "
               "skip_memory_bytes:i8:B stage:i4 input_bytes:i8:B",
     "rounds": "round:i4 start_s:f8:s end_s:f8:s host_start_s:f8:s host_end_s:f8:s requests:i4 admitted:i4 planner:S64 status:S64 "
-              "binding:S64 objective:f8:1 bound:f8:1 gap:f8:1 plan_host_s:f8:s predicted_latency_s:f8:s",
-    "plans": "round:i4 revision:i4 request:i4 block:i4 device:i4 mode:mode",
+              "binding:S64 objective:f8:1 bound:f8:1 gap:f8:1 plan_host_s:f8:s predicted_latency_s:f8:s goal:goal "
+              "throughput:f8:1/s throughput_bound:f8:1/s",
+    "plans": "round:i4 revision:i4 request:i4 block:i4 device:i4 mode:mode part:i2 parts:i2 split:split",
     "requests": "round:i4 request:i4 arrival_s:f8:s finish_s:f8:s latency_s:f8:s predicted_latency_s:f8:s accuracy:f8:1 "
                 "shared_bytes:i8:B label:i4 predicted_class:i4 status:status attempt:i4",
-    "events": "device:i4 peer:i4 round:i4 request:i4 block:i4 kind:kind flags:u1 begin_s:f8:s end_s:f8:s host_begin_s:f8:s "
+    "events": "device:i4 peer:i4 round:i4 request:i4 block:i4 kind:kind flags:u1 part:i2 begin_s:f8:s end_s:f8:s host_begin_s:f8:s "
               "host_end_s:f8:s bytes:i8:B macs:i8:MAC",
     "battery": "round:i4 device:i4 remaining_j:f8:J",
     "clocks": "round:i4 rank:i4 offset_s:f8:s uncertainty_s:f8:s",
@@ -31,6 +32,8 @@ CODES = {
     "kind": h5py.enum_dtype({"compute": 1, "transmit": 2, "receive": 3, "wait": 4}, "u1"),
     "mode": h5py.enum_dtype({"full": 1, "skip": 2, "direct": 3}, "i4"),
     "status": h5py.enum_dtype({"done": 1, "rejected": 2, "failed": 3}, "u1"),
+    "goal": h5py.enum_dtype({"latency": 0, "throughput": 1}, "i4"),
+    "split": h5py.enum_dtype({"whole": 0, "outputs": 1, "inputs": 2, "rows": 3, "tiles": 4}, "i4"),
     "S64": h5py.string_dtype("utf-8", 64),
 }
 COMPUTE, TRANSMIT, RECEIVE, WAIT = 1, 2, 3, 4
@@ -48,8 +51,8 @@ def table(name, rows=()):
     columns = [column.split(":") for column in COLUMNS[name].split()]
     values = numpy.zeros(len(rows), numpy.dtype([(column, CODES.get(kind, kind)) for column, kind, *_ in columns], align=True))
     for column, kind, *_ in columns:
-        if kind in ("i4", "i8"):
-            values[column] = 0 if column in ("bytes", "macs", "shared_bytes", "revision") else -1
+        if kind in ("i2", "i4", "i8"):
+            values[column] = 1 if column == "parts" else 0 if column in ("bytes", "macs", "shared_bytes", "revision") else -1
         elif kind == "f8":
             values[column] = numpy.nan
         for value, row in zip(values, rows):
@@ -127,12 +130,16 @@ def example(devices=3, rounds=4, battery=60.0, requests=2):
 
 def of_version_1(tables):
     """These tables as version 1 has them."""
-    blocks = tables["blocks"]
-    names = [name for name in blocks.dtype.names if name not in ("stage", "input_bytes")]
-    earlier = numpy.zeros(len(blocks), [(name, blocks.dtype[name]) for name in names])
-    for name in names:
-        earlier[name] = blocks[name]
-    return tables | {"blocks": earlier}
+    later = {"blocks": ("stage", "input_bytes"), "rounds": ("goal", "throughput", "throughput_bound"),
+             "plans": ("part", "parts", "split"), "events": ("part",)}
+    earlier = {}
+    for table_name, columns in later.items():
+        rows = tables[table_name]
+        names = [name for name in rows.dtype.names if name not in columns]
+        earlier[table_name] = numpy.zeros(len(rows), [(name, rows.dtype[name]) for name in names])
+        for name in names:
+            earlier[table_name][name] = rows[name]
+    return tables | earlier
 
 
 def long_names(tables, blocks=14, stages=12):
