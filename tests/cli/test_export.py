@@ -152,7 +152,8 @@ class Csv(ProgramTest):
         self.skipstone("export", source, "--to", "csv", "-o", "new/tables/")
         self.assertEqual({p.stem for p in (self.folder / "new/tables").iterdir()}, {*self.TABLES, "links"})
         codes = {("events", "kind"): KINDS, ("plans", "mode"): {1: "full", 2: "skip", 3: "direct"},
-                 ("requests", "status"): {1: "done", 2: "rejected", 3: "failed"}}
+                 ("requests", "status"): {1: "done", 2: "rejected", 3: "failed"},
+                 ("plans", "split"): {0: "whole"}, ("rounds", "goal"): {0: "latency"}}
         for table in self.TABLES:
             heading, rows = self.read(f"new/tables/{table}.csv")
             columns = getattr(trace, table)
