@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(a_pipeline_is_as_fast_as_its_slowest_stage, *utf::tolerance
     BOOST_TEST(figures.counted == 26);
     BOOST_TEST(figures.window_s == 78);
     BOOST_TEST(figures.throughput_per_s == 1.0 / 3);
-    BOOST_TEST(figures.throughput_error_per_s < 1e-12);
+    BOOST_TEST((figures.throughput_error_per_s < 1e-12));
     BOOST_TEST(figures.batches == 10);
     BOOST_TEST(figures.period_s == 3);
     BOOST_TEST(figures.planned_per_s == 1.0 / 3);
