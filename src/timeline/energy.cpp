@@ -42,13 +42,11 @@ std::vector<Joules> energy_of(std::vector<Event> const& events, std::vector<Powe
 
     std::vector<Joules> energy;
     energy.reserve(powers.size());
-    auto const in_canonical_order = [&](std::size_t a, std::size_t b) {
-        return canonical_key(events[a]) < canonical_key(events[b]);
-    };
+    auto const in_order = [&](std::size_t a, std::size_t b) { return in_canonical_order(events[a], events[b]); };
     auto group = grouped.begin();
     for (std::size_t device = 0; device < powers.size(); ++device) {
         auto const last = grouped.begin() + static_cast<std::ptrdiff_t>(group_end[device]);
-        if (!std::is_sorted(group, last, in_canonical_order)) std::sort(group, last, in_canonical_order);
+        if (!std::is_sorted(group, last, in_order)) std::sort(group, last, in_order);
         Sum compute, transmit, receive, idle;
         double busy_until = start.value();
         auto const add_idle = [&](double from, double to) {

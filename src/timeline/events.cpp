@@ -94,7 +94,7 @@ std::vector<Event> all_events(std::vector<Job> const& jobs, RoundTimes const& ti
         }
     }
     events = with_waits(std::move(events), std::move(expected), off, conditions);
-    std::ranges::sort(events, {}, canonical_key);
+    std::ranges::sort(events, in_canonical_order);
     return events;
 }
 
