@@ -172,5 +172,37 @@ class Ranks(ProgramTest):
         self.assertEqual(result.err.count("links.max"), 1)
 
 
+class SharedBlocks(ProgramTest):
+    """Blocks in parts, some on one device, and requests that take turns."""
+
+    MAINS = {"battery": "mains", "macs_per_round": "1 GMAC"}
+    SHARED = {
+        "accuracy.table": "none",
+        "fleet.devices": [{"profile": "khan2023-low", "name": "low", "count": 3, "mac_rate": "100 MMAC/s", **MAINS},
+                          {"profile": "khan2023-high", "name": "big", "mac_rate": "200 MMAC/s", **MAINS}],
+        "requests.count": 5, "rounds.count": 2, "planner.name": "fixed",
+        "planner.stages": [{"blocks": "stem..s2b2", "devices": ["low-0"]},
+                           {"blocks": "s2b3", "devices": ["low-0", "low-1", "big"], "split": "rows", "join": "low-2"},
+                           {"blocks": "s3b1..s4b3", "devices": ["low-1..2", "big"], "take": "turns"},
+                           {"blocks": "head", "devices": ["low-0", "big"], "split": "outputs", "join": "low-1"}]}
+
+    def digest_of(self, changes, *arguments, **options):
+        output = self.new_path(".h5")
+        self.skipstone("run", self.scenario(self.SHARED | changes), "-o", output, *arguments, **options)
+        self.skipstone("check", output)
+        return self.digest(output), Trace(output)
+
+    def test_the_trace_does_not_depend_on_the_ranks_nor_on_the_clock(self):
+        for changes in ({}, {"requests.source": "low-2", "requests.arrivals": "closed", "requests.in_flight": 2}):
+            alone, trace = self.digest_of(changes)
+            self.assertTrue((trace.events["part"] >= 0).any())
+            for ranks in (2, 4, 11):
+                self.assertEqual(self.digest_of(changes, ranks=ranks)[0], alone)
+            digest, wall = self.digest_of(changes, "--clock", "wall", "--dilation", "1", ranks=5)
+            self.assertEqual(digest, alone)
+            late, _ = lateness(wall)
+            self.assertFalse(numpy.isnan(late).any(), "every computation and transfer was carried out")
+
+
 if __name__ == "__main__":
     unittest.main()
