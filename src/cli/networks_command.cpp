@@ -265,8 +265,9 @@ Action add_networks_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("RULE");
     app.add_flag("--tensors", options->tensors, "also the tensors that its weights file holds");
     app.add_flag("--splits", options->splits,
-                 "also each way in which blocks can be split: MACs and\nweights of its largest part, what all parts "
-                 "read and give,\nadditions of the device that joins them");
+                 "also each way in which blocks can be split: MACs\n"
+                 "and weights of its largest part, what all parts\n"
+                 "read and give, and additions to join them");
     app.add_option("--parts", options->parts, "of a split, at most (default 4)")
         ->type_name("N")
         ->check(CLI::Range(2, most_parts));
