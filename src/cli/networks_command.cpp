@@ -14,6 +14,7 @@
 #include "cli/imported_model.hpp"
 #include "config/network_json.hpp"
 #include "config/network_profile.hpp"
+#include "config/split_words.hpp"
 #include "config/toml_reader.hpp"
 #include "emulator/setup.hpp"
 #include "kernels/weights.hpp"
@@ -23,8 +24,6 @@
 namespace skipstone::cli {
 
 namespace {
-
-constexpr int most_parts = 128;  // as of scenarios
 
 struct NetworksOptions {
     std::string network;  // empty: all profiles
@@ -270,7 +269,7 @@ Action add_networks_command(CLI::App& app, Invocation const& invocation) {
                  "read and give, and additions to join them");
     app.add_option("--parts", options->parts, "of a split, at most (default 4)")
         ->type_name("N")
-        ->check(CLI::Range(2, most_parts));
+        ->check(CLI::Range(2, config::most_parts));
     app.add_flag("--json", options->json, "print JSON instead of tables");
     app.footer(
         "A network is a chain of blocks: what stands between two tensors that alone cross\n"
