@@ -22,11 +22,33 @@ BOOST_AUTO_TEST_SUITE(profiles)
 std::filesystem::path const root = std::filesystem::path(SKIPSTONE_SOURCE_DIR) / "profiles";
 
 BOOST_AUTO_TEST_CASE(every_network_is_there_and_loads) {
-    std::vector<std::string> const expected{
-        "alexnet",        "alexnet-2014",   "all-cnn-c", "cnn-m-2048",      "ds-cnn",         "lenet-5",
-        "mobilenet-v1",   "mobilenet-v2",   "resnet101", "resnet110-cifar", "resnet152",      "resnet20-cifar",
-        "resnet32-cifar", "resnet44-cifar", "resnet50",  "resnet50-v1.5",   "resnet56-cifar", "vgg11",
-        "vgg13",          "vgg16",          "vgg19",     "xception"};
+    std::vector<std::string> const expected{"alexnet",
+                                            "alexnet-2014",
+                                            "all-cnn-c",
+                                            "cnn-m-2048",
+                                            "ds-cnn",
+                                            "hadidi-action-classifier",
+                                            "hadidi-action-spatial",
+                                            "hadidi-action-temporal",
+                                            "hadidi-alexnet",
+                                            "hadidi-vgg16",
+                                            "lenet-5",
+                                            "mobilenet-v1",
+                                            "mobilenet-v2",
+                                            "resnet101",
+                                            "resnet110-cifar",
+                                            "resnet152",
+                                            "resnet20-cifar",
+                                            "resnet32-cifar",
+                                            "resnet44-cifar",
+                                            "resnet50",
+                                            "resnet50-v1.5",
+                                            "resnet56-cifar",
+                                            "vgg11",
+                                            "vgg13",
+                                            "vgg16",
+                                            "vgg19",
+                                            "xception"};
     auto const names = profile_names(ProfileKind::network, shipped());
     BOOST_TEST(names == expected, boost::test_tools::per_element());
     for (auto const& name : names) BOOST_TEST(Network(load_network_profile(name, shipped())).name() == name);
@@ -57,8 +79,15 @@ BOOST_AUTO_TEST_CASE(every_residual_network_has_the_right_depth) {
 }
 
 BOOST_AUTO_TEST_CASE(every_device_and_link_is_there_and_named_after_its_file) {
-    std::vector<std::string> const devices{"esp32",         "jetson-nano",          "khan2023-high",
-                                           "khan2023-low",  "raspberry-pi-3b-plus", "raspberry-pi-4b",
+    std::vector<std::string> const devices{"esp32",
+                                           "jetson-nano",
+                                           "khan2023-high",
+                                           "khan2023-low",
+                                           "raspberry-pi-3-keras-action",
+                                           "raspberry-pi-3-keras-alexnet",
+                                           "raspberry-pi-3-keras-vgg16",
+                                           "raspberry-pi-3b-plus",
+                                           "raspberry-pi-4b",
                                            "raspberry-pi-5"};
     BOOST_TEST(profile_names(ProfileKind::device, shipped()) == devices, boost::test_tools::per_element());
     for (auto const& name : devices) {
@@ -73,7 +102,7 @@ BOOST_AUTO_TEST_CASE(every_device_and_link_is_there_and_named_after_its_file) {
                boost::test_tools::tolerance(1e-3));
     BOOST_TEST(load_device_profile("raspberry-pi-4b", shipped()).mac_rate.value() == 3.856e9 / 0.26283,
                boost::test_tools::tolerance(1e-3));
-    BOOST_TEST(profile_names(ProfileKind::link, shipped()).size() == 9U);
+    BOOST_TEST(profile_names(ProfileKind::link, shipped()).size() == 10U);
     double const rates[] = {7.2e6, 14.4e6, 21.7e6, 28.9e6, 43.3e6, 57.8e6, 65e6, 72.2e6};
     for (int mcs = 0; mcs < 8; ++mcs) {
         LinkModel const links = load_link_profile("ieee80211n-mcs" + std::to_string(mcs), shipped());
