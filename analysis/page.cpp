@@ -91,7 +91,7 @@ Json events_of(std::vector<Event> const& events) {
         {"device", column(&Event::device)},   {"peer", column(&Event::peer)},       {"round", column(&Event::round)},
         {"request", column(&Event::request)}, {"block", column(&Event::block)},     {"kind", column(&Event::kind)},
         {"flags", column(&Event::flags)},     {"begin_s", column(&Event::begin_s)}, {"end_s", column(&Event::end_s)},
-        {"bytes", column(&Event::bytes)},     {"macs", column(&Event::macs)}};
+        {"bytes", column(&Event::bytes)},     {"macs", column(&Event::macs)},       {"part", column(&Event::part)}};
 }
 
 // One object per request of the shown rounds, with the last revision of its plan: per block the device (−1: none) and
@@ -104,14 +104,25 @@ Json requests_of(Analysis const& analysis, trace::Reader const& trace, std::set<
         if (shown.contains(path.round)) paths[{path.round, path.request}] = &path;
     struct Plan {
         std::vector<std::int32_t> devices, modes;  // per block
+        Json parts = Json::object();               // of a block in parts, by its number: their devices
     };
     std::map<Key, Plan> plans;
     auto const blocks = trace.header().blocks.size();
-    for (auto const& row : rows_in<trace::PlanRow>(trace, shown, most * blocks)) {
-        auto& [devices, modes] = plans[{row.round, row.request}];
+    for (auto const& row : rows_in<trace::PlanRow>(trace, shown, trace.rows<trace::PlanRow>())) {
+        auto& [devices, modes, parts] = plans[{row.round, row.request}];
         devices.resize(blocks, -1);
         modes.resize(blocks, 0);
         auto const block = static_cast<std::size_t>(row.block);
+        auto const name = std::to_string(row.block);
+        if (row.part > 0) {
+            parts[name].push_back(row.device);
+            continue;
+        }
+        if (row.part == 0) {
+            parts[name] = Json::array({row.device});
+            continue;
+        }
+        if (row.parts < 2) parts.erase(name);  // a later revision has the block whole
         devices.at(block) = row.device;
         modes.at(block) = static_cast<std::int32_t>(row.mode);
     }
@@ -129,6 +140,7 @@ Json requests_of(Analysis const& analysis, trace::Reader const& trace, std::set<
         if (auto const plan = plans.find({row.round, row.request}); plan != plans.end()) {
             request["devices"] = plan->second.devices;
             request["modes"] = plan->second.modes;
+            request["parts"] = plan->second.parts;
         }
         if (auto const path = paths.find({row.round, row.request}); path != paths.end()) {
             request["compute_s"] = path->second->compute_s;

@@ -246,7 +246,8 @@ class Export {
     // Events in the order of their begin.
     void write_events(std::vector<Event> const& events) {
         using Transfer =
-            std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t>;  // from, to, request, block
+            std::tuple<std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int16_t>;  // from, to, request,
+                                                                                               // block, part
         struct End {
             Track track;
             Nanoseconds time;
@@ -261,9 +262,11 @@ class Export {
             if ((event.flags & event_flags::failed) != 0 || end <= begin + 1) continue;
             // Bound to the slices in which these times lie.
             if (sends)
-                transfers[{event.device, event.peer, event.request, event.block}][0].push_back({track, begin + 1});
+                transfers[{event.device, event.peer, event.request, event.block, event.part}][0].push_back(
+                    {track, begin + 1});
             if (receives)
-                transfers[{event.peer, event.device, event.request, event.block}][1].push_back({track, end - 1});
+                transfers[{event.peer, event.device, event.request, event.block, event.part}][1].push_back(
+                    {track, end - 1});
         }
         for (auto const& [transfer, ends] : transfers)
             for (std::size_t i = 0; i < std::min(ends[0].size(), ends[1].size()); ++i) {
@@ -288,7 +291,7 @@ class Export {
 
     // Category and name of an event's slice.
     std::pair<std::string_view, std::string> words(Event const& event) const {
-        auto const block = block_name(event.block);
+        auto const block = block_name(event.block) + (event.part < 0 ? "" : ", part " + std::to_string(event.part + 1));
         switch (event.kind) {
             case EventKind::compute:
                 return {"compute", block};
@@ -305,6 +308,7 @@ class Export {
     Object args_of(Event const& event) const {
         Object args;
         args.integer("round", event.round).integer("request", event.request).text("block", block_name(event.block));
+        if (event.part >= 0) args.integer("part", event.part);
         if (event.peer >= 0) args.text("peer", device_name(event.peer));
         if (event.bytes > 0) args.integer("bytes", event.bytes);
         if (event.macs > 0) args.integer("macs", event.macs);

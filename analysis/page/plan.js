@@ -7,6 +7,14 @@ function plan() {
 
   function cell(request, block) {
     const device = request.devices[block], dropped = request.modes[block] === MODE_SKIP;
+    const parts = (request.parts || {})[block];
+    if (parts) {
+      const made = element("td", `${parts.join("+")}→${device}`, {
+        title: `${trace.blocks[block]} in ${parts.length} parts on ${parts.map(deviceName).join(", ")}; joined on ${deviceName(device)}`,
+      });
+      made.style.background = colour(device);
+      return made;
+    }
     const on = device >= 0 ? deviceName(device) : "";
     const made = element("td", dropped ? `×${device >= 0 ? device : ""}` : String(device), {
       title: `${trace.blocks[block]} ${dropped ? (on ? `is dropped; its shortcut runs on ${on}` : "is dropped") : `on ${on}`}`,
@@ -33,7 +41,7 @@ function plan() {
     const all = trace.requests.filter((r) => round === null || r.round === round.round);
     let listed = all.slice(0, most);
     if (followed !== null && all.includes(followed) && !listed.includes(followed)) listed = [followed, ...listed.slice(1)];
-    select("plan-about").textContent = "Which device (its number in the timeline) runs which block of a request; × is a dropped block. "
+    select("plan-about").textContent = "Which device (its number in the timeline) runs which block of a request; × is a dropped block, 1+2→3 one in parts on 1 and 2 that 3 joins. "
       + (all.length > listed.length ? `Shown are ${listed.length} of ${plural(all.length, "request")}; choose a round above to see its own.` : "");
     const table = element("table"), head = element("tr"), top = element("thead"), body = element("tbody");
     const upright = trace.blocks.some((block) => block.length > 8); // names that would make columns wide

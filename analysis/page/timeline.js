@@ -30,7 +30,11 @@ const requestKey = (round, request) => `${round}/${request}`;
 const requestsByKey = new Map(trace.requests.map((r) => [requestKey(r.round, r.request), r]));
 
 function timeline() {
-  const { device, peer, round, request, block, kind, flags, begin_s, end_s, bytes, macs } = trace.events;
+  const { device, peer, round, request, block, part, kind, flags, begin_s, end_s, bytes, macs } = trace.events;
+  const joins = new Set(trace.requests.flatMap((r) => Object.keys(r.parts || {}).map((b) => `${requestKey(r.round, r.request)}/${b}`)));
+  const isJoin = (i) => part[i] < 0 && joins.has(`${requestKey(round[i], request[i])}/${block[i]}`);
+  // A block, or the part of it: "fc1 part 2".
+  const workName = (i) => blockName(block[i]) + (part[i] < 0 ? "" : ` part ${part[i] + 1}`);
   const number = device.length;
   const devices = trace.devices.length;
   const height = devices <= 14 ? 44 : devices <= 40 ? 28 : 20; // of a device's row
@@ -91,7 +95,7 @@ function timeline() {
         context.fillRect(left, flags[i] & FLAG.failed ? top + thickness / 2 - 1 : top, length, 2);
       }
       if (kind[i] === KIND.compute && thickness >= 11 && length > 26) {
-        const whole = blockName(block[i]), room = length - 6;
+        const whole = isJoin(i) ? `${workName(i)} join` : workName(i), room = length - 6;
         const wide = (text) => context.measureText(text).width;
         const name = wide(whole) < room ? whole : brief(whole, Math.max(9, Math.floor((whole.length * room) / wide(whole)) - 1));
         if (wide(name) < room) {
@@ -110,7 +114,7 @@ function timeline() {
   function drawHops(x) {
     context.strokeStyle = shades.ink;
     context.lineWidth = 1.4;
-    const way = (from, to, i) => `${from}>${to}:${block[i]}`;
+    const way = (from, to, i) => `${from}>${to}:${block[i]}:${part[i]}`;
     const sent = new Map(), received = [];
     for (let i = 0; i < number; ++i) {
       if (!isFollowed(i) || flags[i] & FLAG.failed) continue;
@@ -219,9 +223,9 @@ function timeline() {
   }
 
   function describe(i) {
-    const name = blockName(block[i]), length = figure(end_s[i] - begin_s[i], "s");
+    const name = workName(i), length = figure(end_s[i] - begin_s[i], "s");
     const what = {
-      [KIND.compute]: `computes ${name}`, [KIND.wait]: `waits for the input of ${name}`,
+      [KIND.compute]: isJoin(i) ? `joins the parts of ${name}` : `computes ${name}`, [KIND.wait]: `waits for the input of ${name}`,
       [KIND.transmit]: `sends the output of ${name} to ${peer[i] >= 0 ? deviceName(peer[i]) : "?"}`,
       [KIND.receive]: `receives the output of ${name} from ${peer[i] >= 0 ? deviceName(peer[i]) : "?"}`,
     }[kind[i]].replace("the output of image", "the image");
