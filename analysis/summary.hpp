@@ -200,8 +200,8 @@ struct Achievement {
 };
 
 // A run whose requests come as a stream: without end, or with the goal of throughput. Its steady state lasts, in each
-// round, from the first finish to the begin of the last request: before it devices wait for work, and after it they run
-// dry. What finishes there is counted, the first of them left out.
+// round, from when all are done that began before the first was done, to the begin of the last request: before it
+// devices fill, and after it they run dry. What finishes there is counted.
 struct StreamFigures {
     std::int64_t rounds = 0, done = 0;
     std::int64_t counted = 0;        // requests that finish in the steady state

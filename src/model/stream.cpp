@@ -10,7 +10,10 @@ SteadyState steady_state(std::vector<Passage> passages) {
     if (passages.empty()) return steady;
     std::ranges::sort(passages, {}, &Passage::finish_s);
     double const until = std::ranges::max(passages, {}, &Passage::begin_s).begin_s;
-    for (std::size_t i = 1; i < passages.size() && passages[i].finish_s <= until; ++i) {
+    std::size_t from = 0;  // the last of those that began before the first was done
+    for (std::size_t i = 0; i < passages.size(); ++i)
+        if (passages[i].begin_s < passages.front().finish_s) from = i;
+    for (std::size_t i = from + 1; i < passages.size() && passages[i].finish_s <= until; ++i) {
         steady.intervals_s.push_back(passages[i].finish_s - passages[i - 1].finish_s);
         steady.latencies_s.push_back(passages[i].finish_s - passages[i].arrival_s);
     }

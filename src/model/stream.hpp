@@ -19,8 +19,9 @@ struct Passage {
     double arrival_s = 0, begin_s = 0, finish_s = 0;
 };
 
-// What is counted of a round whose requests come as a stream. Its steady state begins with the first finish, when work
-// is everywhere on its way, and ends when the last request begins, after which devices run dry.
+// What is counted of a round whose requests come as a stream. Its steady state begins when all are done that began
+// before the first was done: these filled the devices, and may finish close together. It ends when the last request
+// begins, after which devices run dry.
 struct SteadyState {
     std::vector<double> intervals_s;  // from each finish to the next, in their order
     std::vector<double> latencies_s;  // of the requests that finish there, the first left out

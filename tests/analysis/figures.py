@@ -428,13 +428,14 @@ class Figures:
     # Streams: what a steady state reaches, and what holds it up.
 
     def steady(self):
-        """Of each request that finishes after its round's first and before the last one begins: the time since the finish before
-        it, and its latency; rounds one after the other."""
+        """Of each request that finishes after all that began before its round's first was done, and before the last one begins:
+        the time since the finish before it, and its latency; rounds one after the other."""
         rows = []
         for row in self.rounds:
             done = sorted((r for r in self.requests if r.round == row.round and r.status == DONE), key=lambda r: r.finish_s)
             begins = [min(e.begin_s for e in self.events if (e.round, e.request) == (r.round, r.request) and e.kind != "wait") for r in done]
-            rows += [(b.finish_s - a.finish_s, b.finish_s - b.arrival_s) for a, b in zip(done, done[1:]) if b.finish_s <= max(begins)]
+            full = max((r.finish_s for r, begin in zip(done, begins) if begin < done[0].finish_s), default=0)
+            rows += [(b.finish_s - a.finish_s, b.finish_s - b.arrival_s) for a, b in zip(done, done[1:]) if full < b.finish_s <= max(begins)]
         return rows
 
     def stream_tables(self):
