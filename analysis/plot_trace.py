@@ -153,18 +153,19 @@ def label_requests(axes, events, place, start, length):
     for device, mine in events.groupby("device"):
         run = None
         for event in mine.sort_values("begin_s").itertuples():
-            if run and run[0] == event.request and event.begin_s - run[2] < 1e-3 * length:
+            name = f"r{event.request}" if pandas.isna(event.part) else f"r{event.request} part {event.part + 1}"
+            if run and run[0] == name and event.begin_s - run[2] < 1e-3 * length:
                 run[2] = event.end_s
                 continue
             write_label(axes, run, place[device], start, length)
-            run = [event.request, event.begin_s, event.end_s]
+            run = [name, event.begin_s, event.end_s]
         write_label(axes, run, place[device], start, length)
 
 
 def write_label(axes, run, y, start, length):
     if run is None or run[2] - run[1] < 0.035 * length:
         return
-    axes.text((run[1] + run[2]) / 2 - start, y - 0.16, f"r{run[0]}", ha="center", va="center", fontsize=7, zorder=3,
+    axes.text((run[1] + run[2]) / 2 - start, y - 0.16, run[0], ha="center", va="center", fontsize=7, zorder=3,
               bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85})
 
 
