@@ -84,7 +84,7 @@ Ranges::Ranges(Network const& network) {
     for (std::size_t t = 0; t < count; ++t) unite(TensorId(t), stored(graph, TensorId(t)));
     std::vector<bool> is_summed(count);
     for (auto const& op : graph.operators()) {
-        if (keeps_range(op) && !graph.at(op.output).is_exact)
+        if (keeps_range(op))
             for (auto const input : op.inputs) unite(input, op.output);
         if (op.as<op::Add>())
             if (auto const tensor = summed_by_convolution(graph, op)) is_summed[tensor.index()] = true;
@@ -157,7 +157,8 @@ void check_calibration(Calibration const& calibration, Network const& network) {
              "; make one for these with \"skipstone calibrate\"");
     for (auto const& tensor : calibrated_tensors(network)) {
         auto const range = calibration.ranges.find(tensor);
-        if (range == calibration.ranges.end()) fail("has no range of " + tensor);
+        if (range == calibration.ranges.end())
+            fail("has no range of " + tensor + "; make one anew with \"skipstone calibrate\"");
         if (!(range->second > 0) || !std::isfinite(range->second))
             fail("the range of " + tensor + " must be positive, and is " + std::to_string(range->second));
     }

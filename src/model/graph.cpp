@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -237,10 +238,11 @@ bool can_be_negative(Operation const& operation, bool some) {
         operation);
 }
 
-// Whether an operator computes in float32 in every network; inputs: whether they are exact.
-bool is_exact(Operation const& operation, std::vector<bool> const& inputs) {
+// Whether an operator computes in float32 in every network; inputs: whether they are exact; is_hidden: a weighted
+// operator comes behind it.
+bool is_exact(Operation const& operation, std::vector<bool> const& inputs, bool is_hidden) {
     return std::visit(
-        Overloaded{[](op::FullyConnected const&) { return true; }, [](op::GlobalAverage const&) { return true; },
+        Overloaded{[&](op::FullyConnected const&) { return !is_hidden; }, [](op::GlobalAverage const&) { return true; },
                    [](op::Reduce const&) { return true; }, [](op::Softmax const&) { return true; },
                    [](op::Convolution const&) { return false; }, [&](op::Add const&) { return inputs[0] && inputs[1]; },
                    [&](op::Concat const&) { return std::ranges::find(inputs, false) == inputs.end(); },
@@ -373,7 +375,7 @@ std::vector<TensorId> Graph::cuts() const {
     return found;
 }
 
-Graph::Builder::Builder(TensorShape input) : Builder(Activations{"input", input, true, false}) {}
+Graph::Builder::Builder(TensorShape input) : Builder(Activations{"input", input}) {}
 
 Graph::Builder::Builder(Activations input) : contents_(std::make_shared<Contents>()) {
     contents_->tensors.push_back(std::move(input));
@@ -389,9 +391,7 @@ TensorId Graph::Builder::add(std::string name, Operation operation, std::vector<
     SKIPSTONE_EXPECT(!inputs.empty());
     std::vector<TensorShape> shapes;
     bool negative = false;
-    std::vector<bool> exact;
     for (auto const input : inputs) {
-        exact.push_back(contents_->tensors[input.index()].is_exact);
         shapes.push_back(shape(input));
         negative = negative || contents_->tensors[input.index()].is_negative_somewhere;
     }
@@ -404,7 +404,7 @@ TensorId Graph::Builder::add(std::string name, Operation operation, std::vector<
     TensorId const tensor(contents_->tensors.size());
     for (auto const input : inputs) contents_->readers[input.index()].push_back(id);
     TensorShape const shape{1, static_cast<int>(output.h), static_cast<int>(output.w), static_cast<int>(output.c)};
-    contents_->tensors.push_back({name, shape, can_be_negative(operation, negative), is_exact(operation, exact)});
+    contents_->tensors.push_back({name, shape, can_be_negative(operation, negative), false, false});
     contents_->sources.push_back(id);
     contents_->readers.emplace_back();
     if (weights.empty()) weights = name;
@@ -413,12 +413,28 @@ TensorId Graph::Builder::add(std::string name, Operation operation, std::vector<
     return tensor;
 }
 
-Graph Graph::Builder::finish(TensorId output) && {
+// From what is behind an operator to the operator, then from what it reads.
+void Graph::Builder::mark_exact(Contents& contents) {
+    for (auto const& op : contents.operators | std::views::reverse)
+        for (auto const input : op.inputs)
+            if (op.is_weighted() || contents.tensors[op.output.index()].precedes_weights)
+                contents.tensors[input.index()].precedes_weights = true;
+    for (auto const& op : contents.operators) {
+        std::vector<bool> inputs;
+        for (auto const input : op.inputs) inputs.push_back(contents.tensors[input.index()].is_exact);
+        auto& tensor = contents.tensors[op.output.index()];
+        tensor.is_exact = is_exact(op.operation, inputs, tensor.precedes_weights);
+    }
+}
+
+Graph Graph::Builder::finish(TensorId output, bool precedes_weights) && {
     for (std::size_t t = 0; t < contents_->tensors.size(); ++t)
         if (TensorId(t) != output && contents_->readers[t].empty())
             fail(contents_->tensors[t].name, "nothing reads what it gives");
-    // One name is one tensor, whoever shares it.
     contents_->output = output;
+    contents_->tensors[output.index()].precedes_weights = precedes_weights;
+    mark_exact(*contents_);
+    // One name is one tensor, whoever shares it.
     Graph graph(std::move(contents_));
     std::unordered_map<std::string, std::vector<std::size_t>> shapes;
     for (std::size_t o = 0; o < graph.operators().size(); ++o)

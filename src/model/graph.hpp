@@ -33,6 +33,7 @@ class Graph {
         TensorShape shape;
         bool is_negative_somewhere = true;  // it can be
         bool is_exact = false;              // float32, whatever the network's precision is
+        bool precedes_weights = false;      // a weighted operator comes behind it
     };
     class Builder;
 
@@ -47,8 +48,8 @@ class Graph {
     // The operators that read it, in order.
     std::vector<OperatorId> const& readers(TensorId tensor) const;
     // Type of the numbers that an operator computes with, and of the tensor that it gives: the network's, but float32
-    // for fully connected operators, means over an image, reductions and softmax, and for what only passes on or
-    // changes element by element what these give.
+    // for fully connected operators behind which none is weighted, means over an image, reductions and softmax, and for
+    // what only passes on or changes element by element what these give.
     Precision precision_of(Operator const& op, Precision network) const {
         return at(op.output).is_exact ? Precision::float32 : network;
     }
@@ -85,10 +86,13 @@ class Graph::Builder {
     // The tensor that it gives. weights: see Operator; empty: the name. Throws InputError, naming the operator, when
     // its inputs do not fit, its name is taken, or what it gives has more than 2^31 − 1 elements.
     TensorId add(std::string name, Operation operation, std::vector<TensorId> inputs, std::string weights = {});
-    // output: what the graph gives. Throws InputError, naming an operator that does not lead to it.
-    Graph finish(TensorId output) &&;
+    // output: what the graph gives; precedes_weights: of a piece of another graph, see Activations. Throws InputError,
+    // naming an operator that does not lead to the output.
+    Graph finish(TensorId output, bool precedes_weights = false) &&;
 
   private:
+    static void mark_exact(Contents& contents);
+
     std::shared_ptr<Contents> contents_;
     std::unordered_set<std::string> names_;
 };

@@ -79,7 +79,8 @@ class PartMaker {
         known_.emplace(reads_, Known{TensorId(0), box});
         for (auto const id : operators_)
             if (auto const need = needs_.find(id); need != needs_.end()) add(builder, id, need->second);
-        return {std::move(builder).finish(known_.at(gives).tensor), std::move(operators_made_), std::move(tensors_)};
+        return {std::move(builder).finish(known_.at(gives).tensor, graph_.at(gives).precedes_weights),
+                std::move(operators_made_), std::move(tensors_)};
     }
 
     void add(Graph::Builder& builder, OperatorId id, PartNeed const& need) {

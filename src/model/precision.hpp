@@ -5,7 +5,7 @@
 
 namespace skipstone {
 
-// What a network computes in (its classifier excepted, which stays float32: model/network.hpp). int8: weights −127 …
+// What a network computes in (its classifier excepted, which stays float32: Graph::precision_of). int8: weights −127 …
 // 127 with a scale per output channel, activations in 8 bits with a scale per tensor (model/calibration.hpp).
 enum class Precision { float32, bfloat16, int8 };
 

@@ -13,6 +13,7 @@
 #include "kernels/network_kernels.hpp"
 #include "kernels/ranges.hpp"
 #include "networks.hpp"
+#include "networks/chain.hpp"
 #include "networks/resnet.hpp"
 #include "reference.hpp"
 #include "units/error.hpp"
@@ -198,6 +199,42 @@ BOOST_AUTO_TEST_CASE(channels_that_fill_no_vector_are_right_in_every_precision) 
                 .input = image_shape(37),
                 .classes = 7}),
             {1, 3});
+}
+
+// Of images, of one pixel and of what a mean gives; the last one is float32.
+BOOST_AUTO_TEST_CASE(hidden_fully_connected_operators_are_near_the_reference_in_every_precision) {
+    using networks::Layer;
+    auto const full = [](std::optional<int> channels) {
+        return Layer{.kind = Layer::Kind::fully_connected, .channels = channels, .activation = Layer::Function::relu};
+    };
+    auto last = full({});
+    last.activation.reset();
+    Layer convolution{.kind = Layer::Kind::convolution, .channels = 24, .kernel = {3, 3}, .stride = {1, 1}};
+    convolution.activation = Layer::Function::relu;
+    std::vector<std::vector<Layer>> const chains{
+        {convolution, full(96), full(33), last},
+        {full(64), full(32), last},
+        {convolution, {.kind = Layer::Kind::global_average}, full(40), last},
+    };
+    for (auto const precision : short_precisions())
+        for (auto const& layers : chains) {
+            NetworkProfile profile{.name = "hidden", .family = networks::chain({layers}), .input = {1, 9, 7, 16}};
+            check_blocks(in(precision, profile), {1, 3});
+            Fixture const f(in(precision, profile), 1);
+            int count = 0;
+            for (std::size_t b = 0; b < f.network.size(); ++b)
+                for (auto const& c : convolutions(f.network, BlockId(b))) {
+                    bool const is_last = c.gives == f.network.graph().output();
+                    BOOST_TEST((c.precision == (is_last ? Precision::float32 : precision)), c.name);
+                    auto const elements = static_cast<std::size_t>(c.out_channels * c.in_channels) *
+                                          static_cast<std::size_t>(c.kernel_h * c.kernel_w);
+                    auto const plain = elements * (is_last ? sizeof(float) : element_bytes(precision));
+                    // oneDNN fills channels up to its vectors.
+                    BOOST_TEST(f.layout.format(c.name).bytes() <= 2 * plain + 65536, c.name);
+                    ++count;
+                }
+            BOOST_TEST(count == std::ranges::count_if(layers, &Layer::is_weighted));
+        }
 }
 
 // What a dropped block would have computed must not be missed: its input stands in its output's place.

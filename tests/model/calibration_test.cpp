@@ -4,6 +4,8 @@
 #include <boost/test/unit_test.hpp>
 #include <string>
 
+#include "networks/vgg.hpp"
+#include "tests/drawn_network.hpp"
 #include "tests/network_profiles.hpp"
 #include "units/error.hpp"
 
@@ -66,6 +68,31 @@ BOOST_AUTO_TEST_CASE(every_tensor_that_is_stored_in_8_bits_has_a_range) {
     BOOST_TEST(read_by("layer1.1.conv1") == "s2b1.output");
 }
 
+// Hidden fully connected operators read and give 8 bits; what the last one gives has no range. A mean, or what only
+// moves its elements, has one where a hidden one reads it.
+BOOST_AUTO_TEST_CASE(hidden_fully_connected_operators_have_ranges) {
+    auto const vgg =
+        int8({.name = "vgg", .family = networks::vgg({.depth = 11, .hidden = {32, 24}}), .input = image_shape(32)});
+    auto const tensors = calibrated_tensors(vgg);
+    for (auto const* name : {"fc6.output", "fc7.output"}) BOOST_TEST(std::ranges::count(tensors, name) == 1);
+    BOOST_TEST(std::ranges::count(tensors, "fc8.output") == 0);
+    auto old = complete(vgg);
+    old.ranges.erase("fc6.output");
+    BOOST_CHECK_EXCEPTION(check_calibration(old, vgg), InputError,
+                          says("calibration mine: has no range of fc6.output; make one anew"));
+
+    auto const drawn_network = int8(drawn("drawn", {1, 8, 8, 4}, [](Graph::Builder& graph) {
+        auto const mean = graph.add("mean", op::GlobalAverage{}, {TensorId(0)});
+        auto const flat = graph.add("flat", op::Reshape{1, 4, 1}, {mean});
+        auto const hidden = graph.add("hidden", op::FullyConnected{6}, {flat});
+        return graph.add("last", op::FullyConnected{5}, {hidden});
+    }));
+    Ranges const ranges(drawn_network);
+    auto const& graph = drawn_network.graph();
+    BOOST_TEST(ranges.name(graph.operators()[1].output) == "mean");
+    BOOST_TEST(std::ranges::count(calibrated_tensors(drawn_network), "mean") == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_calibration_belongs_to_network_size_and_weights) {
     auto const network = int8(resnet20());
     auto const good = complete(network);
@@ -84,7 +111,8 @@ BOOST_AUTO_TEST_CASE(a_calibration_belongs_to_network_size_and_weights) {
     BOOST_CHECK_EXCEPTION(check_calibration(wide, network), InputError, says("was made for inputs of 32 x 48 x 3"));
     auto lacking = good;
     lacking.ranges.erase("layer1.0.conv1");
-    BOOST_CHECK_EXCEPTION(check_calibration(lacking, network), InputError, says("has no range of layer1.0.conv1"));
+    BOOST_CHECK_EXCEPTION(check_calibration(lacking, network), InputError,
+                          says("has no range of layer1.0.conv1; make one anew with \"skipstone calibrate\""));
     auto flat = good;
     flat.ranges["input"] = 0;
     BOOST_CHECK_EXCEPTION(check_calibration(flat, network), InputError, says("must be positive"));

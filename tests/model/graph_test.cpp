@@ -192,6 +192,29 @@ BOOST_AUTO_TEST_CASE(what_follows_a_fully_connected_operator_is_exact_until_the_
     BOOST_TEST((graph.precision_of(graph.at(graph.source(gated)), Precision::int8) == Precision::int8));
 }
 
+BOOST_AUTO_TEST_CASE(a_fully_connected_operator_before_a_weighted_one_has_the_networks_precision) {
+    Graph::Builder builder({1, 8, 8, 4});
+    auto const a = builder.add("a", conv(6), {TensorId(0)});
+    auto const hidden = builder.add("hidden", op::FullyConnected{6}, {a});
+    auto const relu = builder.add("relu", op::Relu{}, {hidden});
+    auto const mean = builder.add("mean", op::GlobalAverage{}, {relu});
+    auto const behind = builder.add("behind", op::FullyConnected{6}, {mean});
+    auto const last = builder.add("last", op::FullyConnected{5}, {behind});
+    auto const out = builder.add("out", op::Softmax{}, {last});
+    auto const graph = std::move(builder).finish(out);
+    for (auto const tensor : {hidden, relu, behind}) {
+        BOOST_TEST(!graph.at(tensor).is_exact);
+        BOOST_TEST((graph.precision_of(graph.at(graph.source(tensor)), Precision::int8) == Precision::int8));
+    }
+    for (auto const tensor : {mean, last}) BOOST_TEST(graph.at(tensor).is_exact);
+    auto const bytes = [&](std::size_t op, Precision precision) {
+        return graph.costs({OperatorId(op)}, precision).weights.value();
+    };
+    BOOST_TEST(bytes(1, Precision::int8) == 6 * 384);
+    BOOST_TEST(bytes(1, Precision::bfloat16) == 2 * 6 * 384);
+    BOOST_TEST(bytes(5, Precision::int8) == 4 * 5 * 6);
+}
+
 BOOST_AUTO_TEST_CASE(only_what_a_relu_gives_is_never_negative) {
     Graph::Builder builder({1, 8, 8, 3});
     auto const a = builder.add("a", conv(4), {TensorId(0)});
