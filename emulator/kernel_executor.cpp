@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "kernels/host.hpp"
-#include "units/error.hpp"
 
 namespace skipstone::emulator {
 
@@ -19,14 +18,16 @@ class KernelExecutor final : public BlockExecutor {
     Tensor run(BlockId block, BlockMode mode, Tensor input) override {
         return kernels().run(block, mode, std::move(input));
     }
-    void prepare_part(BlockId, Split, int) override {}
-    Tensor run_part(BlockId, Split, int, Tensor) override { throw no_parts(); }
-    Tensor join(BlockId, Split, std::vector<Tensor>) override { throw no_parts(); }
+    void prepare_part(BlockId block, Split split, int part) override { kernels().prepare_part(block, split, part, 1); }
+    Tensor run_part(BlockId block, Split split, int part, Tensor box) override {
+        return kernels().run_part(block, split, part, std::move(box));
+    }
+    Tensor join(BlockId block, Split split, std::vector<Tensor> parts) override {
+        return kernels().join(block, split, std::move(parts));
+    }
     double measure(BlockId block) override { return kernels().measure(block, 1, repetitions).value(); }
 
   private:
-    static EnvironmentError no_parts() { return {"kernels", "compute whole blocks only, no parts"}; }
-
     // Whichever thread calls.
     kernels::NetworkKernels& kernels() {
         kernels::use_threads(threads_);

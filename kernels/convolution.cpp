@@ -17,20 +17,28 @@ Bytes Convolution::weight_bytes() const {
 
 namespace {
 
-bool is_in(Block const& block, OperatorId id) {
-    return std::ranges::binary_search(block.operators, id);
+// What the names of an operator's weights begin with.
+std::string const& weights_of(Piece const& piece, OperatorId id) {
+    return piece.network().graph().at(piece.whole(id)).weights;
 }
 
-std::optional<Scaling> scaling_of(Operator const& op) {
-    if (auto const* norm = op.as<op::BatchNorm>()) return Scaling{op.weights, norm->epsilon};
-    if (op.as<op::Affine>()) return Scaling{op.weights, std::nullopt};
+std::optional<Range> channels_of(Piece const& piece, OperatorId id) {
+    if (auto const share = piece.share(id)) return share->outputs;
     return std::nullopt;
 }
 
+std::optional<Scaling> scaling_of(Piece const& piece, OperatorId id) {
+    auto const& op = piece.graph().at(id);
+    auto const* norm = op.as<op::BatchNorm>();
+    if (!norm && !op.as<op::Affine>()) return std::nullopt;
+    return Scaling{weights_of(piece, id), norm ? std::optional(norm->epsilon) : std::nullopt, channels_of(piece, id)};
+}
+
 // Zeros around the image before it become its own padding.
-void take_padding(Convolution& c, Graph const& graph, Block const& block) {
+void take_padding(Convolution& c, Piece const& piece) {
+    auto const& graph = piece.graph();
     auto const source = graph.source(c.reads);
-    if (c.reads == block.reads || !is_in(block, source)) return;
+    if (c.reads == piece.reads() || !piece.has(source)) return;
     auto const* pad = graph.at(source).as<op::Pad>();
     if (!pad || pad->mode != op::Pad::Mode::constant || pad->value != 0) return;
     c.reads = graph.at(source).inputs.front();
@@ -42,17 +50,21 @@ void take_padding(Convolution& c, Graph const& graph, Block const& block) {
     c.padding_right += pad->padding.right;
 }
 
-Convolution convolution_of(Network const& network, Block const& block, OperatorId id) {
-    auto const& graph = network.graph();
+Convolution convolution_of(Piece const& piece, OperatorId id) {
+    auto const& graph = piece.graph();
     auto const& op = graph.at(id);
     auto const in = graph.at(op.inputs.front()).shape, out = graph.at(op.output).shape;
     Convolution c;
     c.op = id;
     c.name = op.name;
-    c.weights = op.weights;
+    c.weights = weights_of(piece, id);
+    if (auto const share = piece.share(id)) {
+        c.outputs = share->outputs;
+        c.inputs = share->inputs;
+    }
     c.reads = op.inputs.front();
     c.gives = op.output;
-    c.precision = graph.precision_of(op, network.precision());
+    c.precision = piece.precision_of(id);
     c.in_channels = in.c;
     c.in_height = in.h;
     c.in_width = in.w;
@@ -73,15 +85,15 @@ Convolution convolution_of(Network const& network, Block const& block, OperatorI
         c.padding_bottom = window.padding.bottom;
         c.padding_right = window.padding.right;
         c.has_bias = convolution->has_bias;
-        take_padding(c, graph, block);
+        take_padding(c, piece);
     } else {
         c.kernel_h = in.h;
         c.kernel_w = in.w;
         c.has_bias = op.as<op::FullyConnected>()->has_bias;
     }
-    while (c.gives != block.gives && graph.readers(c.gives).size() == 1) {
+    while (c.gives != piece.gives() && graph.readers(c.gives).size() == 1) {
         auto const next = graph.readers(c.gives).front();
-        auto const scaling = is_in(block, next) ? scaling_of(graph.at(next)) : std::nullopt;
+        auto const scaling = piece.has(next) ? scaling_of(piece, next) : std::nullopt;
         if (!scaling) break;
         c.scalings.push_back(*scaling);
         c.gives = graph.at(next).output;
@@ -91,29 +103,33 @@ Convolution convolution_of(Network const& network, Block const& block, OperatorI
 
 }  // namespace
 
-std::vector<Convolution> convolutions(Network const& network, BlockId id) {
-    auto const& block = network.block(id);
+std::vector<Convolution> convolutions(Piece const& piece) {
     std::vector<Convolution> all;
-    for (auto const op : block.operators)
-        if (network.graph().at(op).is_weighted()) all.push_back(convolution_of(network, block, op));
+    for (auto const op : piece.operators())
+        if (piece.graph().at(op).is_weighted()) all.push_back(convolution_of(piece, op));
     return all;
 }
 
-std::vector<ChannelOperator> channel_operators(Network const& network, BlockId id) {
-    auto const& graph = network.graph();
+std::vector<Convolution> convolutions(Network const& network, BlockId block) {
+    return convolutions(Piece::block(network, block));
+}
+
+std::vector<ChannelOperator> channel_operators(Piece const& piece) {
+    auto const& graph = piece.graph();
     std::set<TensorId> folded;
-    for (auto const& c : convolutions(network, id))
+    for (auto const& c : convolutions(piece))
         for (auto tensor = graph.at(c.op).output; tensor != c.gives;) {
             tensor = graph.at(graph.readers(tensor).front()).output;
             folded.insert(tensor);
         }
     std::vector<ChannelOperator> all;
-    for (auto const op_id : network.block(id).operators) {
-        auto const& op = graph.at(op_id);
+    for (auto const id : piece.operators()) {
+        auto const& op = graph.at(id);
         auto const channels = graph.at(op.output).shape.c;
-        if (auto const scaling = scaling_of(op); scaling && !folded.contains(op.output))
+        if (auto const scaling = scaling_of(piece, id); scaling && !folded.contains(op.output))
             all.push_back({op.name, channels, *scaling});
-        if (op.as<op::Prelu>()) all.push_back({op.name, channels, {op.weights, {}}, true});
+        if (op.as<op::Prelu>())
+            all.push_back({op.name, channels, {weights_of(piece, id), {}, channels_of(piece, id)}, true});
     }
     return all;
 }

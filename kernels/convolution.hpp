@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/piece.hpp"
 #include "model/network.hpp"
 #include "model/precision.hpp"
 #include "units/quantity.hpp"
@@ -28,8 +29,9 @@ struct ConvolutionShape {
 
 // A batch norm or an affine operator that is folded into the convolution before it.
 struct Scaling {
-    std::string weights;            // what the names of its weights begin with
-    std::optional<double> epsilon;  // a batch norm's
+    std::string weights;                 // what the names of its weights begin with
+    std::optional<double> epsilon;       // a batch norm's
+    std::optional<Range> channels = {};  // none: all
 
     bool operator==(Scaling const&) const = default;
 };
@@ -40,6 +42,9 @@ struct Convolution : ConvolutionShape {
     std::string weights;  // what the names of its weights begin with: W.weight [O, I / groups, kernel_h, kernel_w] or,
                           // the same elements, [O, I kernel_h kernel_w]; W.bias [O] if it has one
     bool has_bias = false;
+    // Of these, places along the first axis and along the second one, of [O, I / groups, kernel_h, kernel_w]; none:
+    // all.
+    std::optional<Range> outputs = {}, inputs = {};
     std::vector<Scaling> scalings;  // folded into it, in order
     TensorId reads, gives;          // what is before a zero padding that is part of it; what is behind the scalings
 
@@ -47,16 +52,17 @@ struct Convolution : ConvolutionShape {
     Bytes weight_bytes() const;  // without bias
 };
 
-// Those of a block, in the graph's order: its operators that are weighted.
+// Those of a piece, in the graph's order: its operators that are weighted.
+std::vector<Convolution> convolutions(Piece const& piece);
 std::vector<Convolution> convolutions(Network const& network, BlockId block);
 
-// An operator of a block with a number or two for each channel, which is part of no convolution.
+// An operator of a piece with a number or two for each channel, which is part of no convolution.
 struct ChannelOperator {
     std::string name;
     int channels = 0;
     Scaling scaling;
     bool is_prelu = false;  // scaling.weights then has slopes alone
 };
-std::vector<ChannelOperator> channel_operators(Network const& network, BlockId block);
+std::vector<ChannelOperator> channel_operators(Piece const& piece);
 
 }  // namespace skipstone::kernels

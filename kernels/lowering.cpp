@@ -28,27 +28,22 @@ std::string text_of(Operator const& op) {
 
 class Lowering {
   public:
-    Lowering(Network const& network, BlockId id, BlockMode mode)
-        : network_(network),
-          graph_(network.graph()),
-          block_(network.block(id)),
-          output_type_(network.output_type(id)),
-          operators_(block_.operators) {
-        if (network.precision() == Precision::int8) ranges_.emplace(network);
-        for (auto& c : convolutions(network, id)) {
+    Lowering(Piece const& piece, BlockMode mode) : piece_(piece), graph_(piece.graph()), operators_(piece.operators()) {
+        if (piece.network().precision() == Precision::int8) ranges_.emplace(piece.network());
+        for (auto& c : convolutions(piece)) {
             auto const op = c.op;
             convolutions_.emplace(op, std::move(c));
         }
         if (mode != BlockMode::full) {
-            SKIPSTONE_EXPECT(block_.shortcut.has_value());
-            leave_out(*block_.shortcut, mode);
+            SKIPSTONE_EXPECT(piece.shortcut().has_value());
+            leave_out(*piece.shortcut(), mode);
         }
     }
 
     std::vector<Step> lower(Value input) {
-        values_[block_.reads] = {input};
+        values_[piece_.reads()] = {input};
         for (auto const id : operators_) add(id);
-        get(block_.gives, output_type_);
+        get(piece_.gives(), piece_.output_type());
         keep_what_is_read_again();
         return std::move(steps_);
     }
@@ -63,7 +58,7 @@ class Lowering {
                 ? shortcut.output
                 : *std::ranges::find_if(sum.inputs, [&](TensorId tensor) { return tensor != shortcut.output; });
         replaced_ = {sum.output, kept};
-        std::set<TensorId> needed{actual(block_.gives)};
+        std::set<TensorId> needed{actual(piece_.gives())};
         std::vector<OperatorId> remaining;
         for (auto const id : operators_ | std::views::reverse) {
             auto const& op = graph_.at(id);
@@ -88,23 +83,29 @@ class Lowering {
     }
 
     Operator const* only_reader(TensorId tensor) const {
-        if (tensor == actual(block_.gives)) return nullptr;
+        if (tensor == actual(piece_.gives())) return nullptr;
         auto const found = readers(tensor);
         return found.size() == 1 ? found.front() : nullptr;
     }
 
-    bool is_exact(TensorId tensor) const {
-        return network_.precision() == Precision::float32 || graph_.at(tensor).is_exact;
+    bool is_exact(TensorId tensor) const { return piece_.is_exact(tensor); }
+
+    // A box that is cut out of what a convolution gives keeps the convolution of a part from taking along what it takes
+    // along in the network, where what is between them has no range: here that is float32.
+    bool has_range(TensorId tensor) const {
+        return !ranges_ || piece_.is_whole() || ranges_->lies_in_8_bits(piece_.whole(tensor));
     }
 
     // How a tensor lies for kernels of the network's precision.
     Value in_precision(TensorId tensor) const {
-        if (!ranges_) return {tensor, activation_type(network_.precision())};
+        if (!ranges_) return {tensor, activation_type(piece_.network().precision())};
         // What stands in a sum's place is in the sum's units, if it is computed for that.
-        bool const replaces = tensor == replaced_.second && tensor != block_.reads;
-        return {tensor, eight_bits(graph_, tensor), ranges_->of(replaces ? replaced_.first : tensor)};
+        bool const replaces = tensor == replaced_.second && tensor != piece_.reads();
+        return {tensor, piece_.eight_bits(tensor), ranges_->of(piece_.whole(replaces ? replaced_.first : tensor))};
     }
-    Value given(TensorId tensor) const { return is_exact(tensor) ? Value{tensor} : in_precision(tensor); }
+    Value given(TensorId tensor) const {
+        return is_exact(tensor) || !has_range(tensor) ? Value{tensor} : in_precision(tensor);
+    }
 
     std::vector<Value> const& known(TensorId tensor) const { return values_.at(actual(tensor)); }
     bool is_known_in(TensorId tensor, ElementType type) const {
@@ -150,10 +151,14 @@ class Lowering {
         auto const& c = *waiting.convolution;
         auto const wanted = c.precision == Precision::float32 ? Value{c.reads} : in_precision(actual(c.reads));
         Step step{Step::Kind::convolution, {get(wanted)}, {}, waiting.op, c};
-        if (added) step.added = get(is_exact(sum) ? Value{actual(*added)} : in_precision(actual(*added)));
         auto const [activation, output] = activated(sum);
         step.activation = activation;
         step.gives = given(output);
+        if (added) {
+            if (!has_range(*added)) step.gives = {output};
+            bool const is_plain = is_exact(sum) || step.gives.type == ElementType::float32;
+            step.added = get(is_plain ? Value{actual(*added)} : in_precision(actual(*added)));
+        }
         step.name = c.name;
         put(std::move(step));
     }
@@ -169,7 +174,7 @@ class Lowering {
                 values_[tensor] = {};
             }
             auto const* next = only_reader(c.gives);
-            if (next && next->as<op::Add>() && graph_.at(next->output).is_exact == graph_.at(c.gives).is_exact) {
+            if (next && next->as<op::Add>() && is_exact(next->output) == is_exact(c.gives)) {
                 waiting_.push_back({id, &c});
             } else {
                 emit({id, &c}, std::nullopt, c.gives);
@@ -185,7 +190,7 @@ class Lowering {
 
     // Zeros around an image that convolutions alone read are part of these.
     bool is_folded(Operator const& op) const {
-        if (!op.as<op::Pad>() || op.output == block_.gives) return false;
+        if (!op.as<op::Pad>() || op.output == piece_.gives()) return false;
         return std::ranges::all_of(operators_, [&](OperatorId id) {
             if (std::ranges::find(graph_.at(id).inputs, op.output) == graph_.at(id).inputs.end()) return true;
             auto const found = convolutions_.find(id);
@@ -210,9 +215,10 @@ class Lowering {
         }
         auto const [activation, output] = activated(op.output);
         Step step{Step::Kind::sum, {}, given(output)};
-        if (step.gives.type != ElementType::float32 &&
-            std::ranges::all_of(op.inputs, [&](auto in) { return is_known_in(in, ElementType::float32); }))
-            step.gives = {output};
+        bool const all_float32 =
+            std::ranges::all_of(op.inputs, [&](auto in) { return is_known_in(in, ElementType::float32); });
+        bool const all_ranged = std::ranges::all_of(op.inputs, [&](auto in) { return has_range(in); });
+        if (step.gives.type != ElementType::float32 && (all_float32 || !all_ranged)) step.gives = {output};
         for (auto const input : op.inputs)
             step.reads.push_back(step.gives.type == ElementType::float32 ? get(Value{input})
                                                                          : get(in_precision(actual(input))));
@@ -281,10 +287,8 @@ class Lowering {
         }
     }
 
-    Network const& network_;
+    Piece const& piece_;
     Graph const& graph_;
-    Block const& block_;
-    ElementType output_type_;
     std::optional<Ranges> ranges_;  // int8 only
     std::vector<OperatorId> operators_;
     std::map<OperatorId, Convolution> convolutions_;
@@ -298,16 +302,18 @@ class Lowering {
 
 }  // namespace
 
-Value input_of(Network const& network, BlockId block) {
-    auto const tensor = network.block(block).reads;
-    if (block.index() == 0) return {tensor};
-    auto const type = network.output_type(BlockId(block.index() - 1));
-    if (size_of(type) > 1) return {tensor, type};
-    return {tensor, type, Ranges(network).of(tensor)};
+Value input_of(Piece const& piece) {
+    auto const tensor = piece.reads();
+    if (size_of(piece.input_type()) > 1) return {tensor, piece.input_type()};
+    return {tensor, piece.input_type(), Ranges(piece.network()).of(piece.whole(tensor))};
+}
+
+std::vector<Step> lower(Piece const& piece, BlockMode mode) {
+    return Lowering(piece, mode).lower(input_of(piece));
 }
 
 std::vector<Step> lower(Network const& network, BlockId block, BlockMode mode) {
-    return Lowering(network, block, mode).lower(input_of(network, block));
+    return lower(Piece::block(network, block), mode);
 }
 
 }  // namespace skipstone::kernels

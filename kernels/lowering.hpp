@@ -5,18 +5,19 @@
 #include <vector>
 
 #include "kernels/convolution.hpp"
+#include "kernels/piece.hpp"
 #include "kernels/pointwise.hpp"
 #include "model/network.hpp"
 
-// From a block's operators to what kernels compute, in order: batch norms, sums and activations become part of the
+// From a piece's operators to what kernels compute, in order: batch norms, sums and activations become part of the
 // convolution before them, zeros around an image of the one behind. Pure; knows nothing of oneDNN.
 namespace skipstone::kernels {
 
-// A tensor of the network's graph as it lies in memory.
+// A tensor of the piece's graph as it lies in memory.
 struct Value {
     TensorId tensor;
     ElementType type = ElementType::float32;
-    TensorId range = {};  // 8 bits: the tensor whose range it has (Ranges::of); others: none
+    TensorId range = {};  // 8 bits: the network's tensor whose range it has (Ranges::of); others: none
     int copy = 0;         // a second one, that is written over
 
     bool operator==(Value const&) const = default;
@@ -37,11 +38,12 @@ struct Step {
     std::string name = {};  // for people: the operator's, or what it is
 };
 
-// What a block does in a mode. Its last step gives the block's output, of Network::output_type(); where it has none,
-// the output is the input as it is. Block and mode must fit: droppable, or full.
+// What a piece does in a mode. Its last step gives the piece's output, of its output_type(); where it has none, the
+// output is the input as it is. Piece and mode must fit: droppable, or full.
+std::vector<Step> lower(Piece const& piece, BlockMode mode);
 std::vector<Step> lower(Network const& network, BlockId block, BlockMode mode);
 
-// What the block is given: the image is float32.
-Value input_of(Network const& network, BlockId block);
+// What the piece is given.
+Value input_of(Piece const& piece);
 
 }  // namespace skipstone::kernels

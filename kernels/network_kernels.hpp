@@ -6,14 +6,20 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/packed_weights.hpp"
+#include "kernels/weights.hpp"
 #include "model/network.hpp"
+#include "model/split.hpp"
 #include "model/tensor.hpp"
 #include "units/id.hpp"
 #include "units/quantity.hpp"
 
 namespace skipstone::kernels {
+
+// Opens the weights that were packed.
+using WeightSupply = std::function<std::unique_ptr<WeightSource>()>;
 
 // Computes a network's blocks on the host, in its precision. Activations go in and out as [N,H,W,C] (model/tensor.hpp),
 // any batch size: the image and the logits float32, between blocks Network::output_type(). Kernels are compiled when a
@@ -22,7 +28,9 @@ namespace skipstone::kernels {
 class NetworkKernels {
   public:
     // packed: layout.bytes() that pack_block() filled, aligned to 64; never written; must outlive this object.
-    NetworkKernels(Network const& network, PackLayout layout, std::span<std::byte const> packed);
+    // weights: of which parts of blocks are packed when they are first needed; none: there are no parts.
+    NetworkKernels(Network const& network, PackLayout layout, std::span<std::byte const> packed,
+                   WeightSupply weights = {});
     NetworkKernels(NetworkKernels&&) noexcept;
     NetworkKernels& operator=(NetworkKernels&&) noexcept;
     ~NetworkKernels();
@@ -39,6 +47,17 @@ class NetworkKernels {
 
     // Median host time of the block in full mode, after a warm-up. repetitions >= 1.
     Seconds measure(BlockId block, int batch, int repetitions);
+
+    // A part of a split block: the box of its output, and of its input, that parts_of() names, [n, box]. In the block's
+    // types; what Split::Kind::inputs gives are float32 sums in every precision. Batch norms, biases and activations
+    // are the part's, but where parts are sums. Throws InputError where the block cannot be split in this way.
+    Tensor run_part(BlockId block, Split split, int part, Tensor box);
+    // The block's output, of all parts' in their order: their boxes put together; or their sums, added up in that
+    // order, and what is behind them.
+    Tensor join(BlockId block, Split split, std::vector<Tensor> parts);
+    // Packs the weights of the part, compiles it for this batch size and runs it once: the next run_part() costs its
+    // arithmetic alone. part −1: likewise for join().
+    void prepare_part(BlockId block, Split split, int part, int batch);
 
     // From now on run() shows the tensors of a float32 network that an int8 one needs ranges of
     // (model/calibration.hpp), each by its name, in any order of elements, zeros possibly added.

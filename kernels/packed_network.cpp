@@ -59,14 +59,15 @@ void pack_share(Network const& network, PackLayout const& layout, WeightsOrigin 
 
 PackedNetwork PackedNetwork::alone(Network const& network, PackLayout layout, WeightsOrigin const& origin) {
     auto const file = hashed(origin);
+    auto const identity = file ? file->identity : "";
     auto const cache = cache_of(layout, origin, file);
     if (cache)
-        if (auto memory = cache->open()) return {network, std::move(layout), *std::move(memory)};
+        if (auto memory = cache->open()) return {network, std::move(layout), origin, identity, *std::move(memory)};
     auto memory = SharedMemory::alone(layout.bytes());
-    pack_share(network, layout, origin, file ? file->identity : "", memory, 0, 1);
+    pack_share(network, layout, origin, identity, memory, 0, 1);
     memory.protect();
     if (cache) keep(*cache, memory, origin, file);
-    return {network, std::move(layout), std::move(memory)};
+    return {network, std::move(layout), origin, identity, std::move(memory)};
 }
 
 PackedNetwork PackedNetwork::among(mpi::Communicator const& host, Network const& network, PackLayout layout,
@@ -91,7 +92,7 @@ PackedNetwork PackedNetwork::among(mpi::Communicator const& host, Network const&
     auto const kept = host.broadcast(0, cached ? cache->file().string() : "");
     if (!kept.empty()) {
         if (host.rank() != 0) cached = SharedMemory::of_file(kept, CachedWeights::file_bytes(layout));
-        if (host.all(cached.has_value())) return {network, std::move(layout), *std::move(cached)};
+        if (host.all(cached.has_value())) return {network, std::move(layout), origin, identity, *std::move(cached)};
     }
     auto memory = SharedMemory::among(host, layout.bytes());
     if (problem.empty()) try {
@@ -109,11 +110,17 @@ PackedNetwork PackedNetwork::among(mpi::Communicator const& host, Network const&
     if (!problem.empty()) throw InputError(problem);
     memory.protect();
     if (cache) keep(*cache, memory, origin, file);
-    return {network, std::move(layout), std::move(memory)};
+    return {network, std::move(layout), origin, identity, std::move(memory)};
 }
 
 NetworkKernels PackedNetwork::make_kernels() const {
-    return {network_, layout_, memory_.bytes()};
+    auto open = [network = network_, origin = origin_, identity = identity_]() -> std::unique_ptr<WeightSource> {
+        if (!origin.file) return std::make_unique<HeWeights>(network, origin.seed);
+        auto source = std::make_unique<FileWeights>(*origin.file, network);
+        if (source->identity() != identity) throw changed_while_read(*origin.file);
+        return source;
+    };
+    return {network_, layout_, memory_.bytes(), std::move(open)};
 }
 
 }  // namespace skipstone::kernels

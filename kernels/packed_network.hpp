@@ -36,16 +36,24 @@ class PackedNetwork {
                                WeightsOrigin const& origin);
 
     Network const& network() const { return network_; }
-    // Kernels over these weights, which must not outlive this object. One instance per thread.
+    // Kernels over these weights, which must not outlive this object. One instance per thread. They read what parts of
+    // blocks need of the weights where they came from.
     NetworkKernels make_kernels() const;
 
   private:
-    PackedNetwork(Network const& network, PackLayout layout, SharedMemory memory)
-        : network_(network), layout_(std::move(layout)), memory_(std::move(memory)) {}
+    PackedNetwork(Network const& network, PackLayout layout, WeightsOrigin origin, std::string identity,
+                  SharedMemory memory)
+        : network_(network),
+          layout_(std::move(layout)),
+          origin_(std::move(origin)),
+          identity_(std::move(identity)),
+          memory_(std::move(memory)) {}
 
     Network network_;
     PackLayout layout_;
-    SharedMemory memory_;  // layout_.bytes(), or more
+    WeightsOrigin origin_;
+    std::string identity_;  // of the weights file when it was hashed
+    SharedMemory memory_;   // layout_.bytes(), or more
 };
 
 }  // namespace skipstone::kernels

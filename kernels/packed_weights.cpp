@@ -30,13 +30,21 @@ struct Line {
     std::vector<double> scale, shift;
 };
 
+// Places along the first axis; none: all.
+std::vector<float> rows_of(std::vector<float> values, std::size_t row, std::optional<Range> const& rows) {
+    if (!rows) return values;
+    auto const at = [&](int place) { return values.begin() + static_cast<std::ptrdiff_t>(row) * place; };
+    return {at(rows->begin), at(rows->end)};
+}
+
 Line line_of(Scaling const& scaling, WeightSource& source) {
-    auto const gamma = source.read(scaling.weights + ".weight").values;
-    auto const beta = source.read(scaling.weights + ".bias").values;
+    auto const read = [&](char const* what) {
+        return rows_of(source.read(scaling.weights + what).values, 1, scaling.channels);
+    };
+    auto const gamma = read(".weight"), beta = read(".bias");
     Line line{{gamma.begin(), gamma.end()}, {beta.begin(), beta.end()}};
     if (!scaling.epsilon) return line;
-    auto const mean = source.read(scaling.weights + ".running_mean").values;
-    auto const variance = source.read(scaling.weights + ".running_var").values;
+    auto const mean = read(".running_mean"), variance = read(".running_var");
     for (std::size_t c = 0; c < gamma.size(); ++c) {
         line.scale[c] /= std::sqrt(variance.at(c) + *scaling.epsilon);
         line.shift[c] -= mean.at(c) * line.scale[c];
@@ -44,10 +52,13 @@ Line line_of(Scaling const& scaling, WeightSource& source) {
     return line;
 }
 
+// With all of its input channels.
 Folded fold(Convolution const& c, WeightSource& source) {
     auto const channels = static_cast<std::size_t>(c.out_channels);
-    Folded folded{source.read(c.weights + ".weight").values, std::vector<float>(channels)};
-    if (c.has_bias) folded.bias = source.read(c.weights + ".bias").values;
+    auto weights = source.read(c.weights + ".weight");
+    auto const row = weights.values.size() / weights.shape.front();
+    Folded folded{rows_of(std::move(weights.values), row, c.outputs), std::vector<float>(channels)};
+    if (c.has_bias) folded.bias = rows_of(source.read(c.weights + ".bias").values, 1, c.outputs);
     auto const per_channel = folded.weights.size() / channels;
     for (auto const& scaling : c.scalings) {
         auto const line = line_of(scaling, source);
@@ -90,6 +101,24 @@ Quantised quantise(Folded const& folded) {
     return quantised;
 }
 
+// Of [O, I / groups, kernel_h, kernel_w] the input channels that a part reads.
+template <class Number>
+std::vector<Number> of_inputs(Convolution const& c, std::vector<Number> all) {
+    if (!c.inputs) return all;
+    auto const pixels = static_cast<std::size_t>(c.kernel_h * c.kernel_w);
+    auto const row = all.size() / static_cast<std::size_t>(c.out_channels);
+    auto const begin = static_cast<std::size_t>(c.inputs->begin) * pixels;
+    auto const count = static_cast<std::size_t>(c.inputs->size()) * pixels;
+    if (count == row) return all;
+    std::vector<Number> some;
+    some.reserve(all.size() / row * count);
+    for (auto from = all.begin(); from != all.end(); from += static_cast<std::ptrdiff_t>(row)) {
+        auto const first = from + static_cast<std::ptrdiff_t>(begin);
+        some.insert(some.end(), first, first + static_cast<std::ptrdiff_t>(count));
+    }
+    return some;
+}
+
 WeightFormat make_format(Convolution const& c, ConvolutionAlgorithm algorithm, ElementType source) {
     try {
         return {c, algorithm, source};
@@ -111,6 +140,8 @@ struct PackLayout::Impl {
         bool packs = true;
     };
     std::map<std::string, Item, std::less<>> items;
+    // Where the same weights lie in the same format already: the name of the convolution that packs them.
+    std::map<std::string, std::string> packed;
     std::map<TensorId, double> ranges;  // int8 only
     std::size_t bytes = 0;
     std::uint64_t digest = 0xcbf29ce484222325ULL;  // FNV-1a
@@ -120,19 +151,74 @@ struct PackLayout::Impl {
         SKIPSTONE_EXPECT(found != items.end());
         return found->second;
     }
+
+    void add_to_digest(std::string const& text) {
+        for (char letter : text) digest = (digest ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
+    }
+
+    std::size_t room(std::size_t size) {
+        auto const begin = bytes;
+        bytes += aligned(size);
+        return begin;
+    }
+
+    float scale(TensorId range, ElementType type) const {
+        auto const found = ranges.find(range);
+        SKIPSTONE_EXPECT(found != ranges.end());
+        return static_cast<float>(found->second / (type == ElementType::int8 ? 127 : 255));
+    }
+
+    // algorithm: of each convolution.
+    template <class Algorithm>
+    void add(Piece const& piece, std::optional<Ranges> const& all_ranges, Algorithm const& algorithm) {
+        for (auto const& c : convolutions(piece)) {
+            bool const quantised = c.precision == Precision::int8;
+            auto const source = quantised ? piece.eight_bits(c.reads) : activation_type(c.precision);
+            Item item{{}, make_format(c, algorithm(c), source)};
+            if (quantised) item.input_scale = scale(all_ranges->of(piece.whole(c.reads)), source);
+            add(c, std::move(item));
+        }
+        for (auto const& op : channel_operators(piece)) {
+            auto const channels = static_cast<std::size_t>(op.channels) * sizeof(float);
+            Entry entry;
+            entry.weights = room(channels);
+            entry.bias = op.is_prelu ? bytes : room(channels);
+            entry.scales = bytes;
+            add_to_digest(op.name + "\n");
+            items.emplace(op.name, Item{entry, std::nullopt});
+        }
+    }
+
+  private:
+    static std::string text(std::optional<Range> const& range) {
+        return range ? " " + std::to_string(range->begin) + ":" + std::to_string(range->end) : "";
+    }
+
+    void add(Convolution const& c, Item item) {
+        auto const description = item.format->description();
+        auto key = c.weights + text(c.outputs) + text(c.inputs) + (c.has_bias ? " with bias\n" : "\n") + description +
+                   "\n" + std::to_string(std::bit_cast<std::uint32_t>(item.input_scale));
+        for (auto const& [weights, epsilon, channels] : c.scalings)
+            key += "\n" + weights + text(channels) +
+                   (epsilon ? " " + std::to_string(std::bit_cast<std::uint64_t>(*epsilon)) : "");
+        auto const [first, is_new] = packed.emplace(std::move(key), c.name);
+        item.packs = is_new;
+        if (is_new) {
+            auto const channels = static_cast<std::size_t>(c.out_channels) * sizeof(float);
+            item.entry.weights = room(item.format->bytes());
+            item.entry.bias = room(channels);
+            item.entry.scales = c.precision == Precision::int8 ? room(channels) : bytes;
+        } else {
+            item.entry = at(first->second).entry;
+        }
+        add_to_digest(c.name + " " + description + "\n");
+        items.emplace(c.name, std::move(item));
+    }
 };
 
 PackLayout::PackLayout(Network const& network, ConvolutionChoices const& choices, Calibration const& calibration) {
     auto impl = std::make_shared<Impl>();
     impl_ = impl;
-    auto const digest = [&](std::string const& text) {
-        for (char letter : text) impl->digest = (impl->digest ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
-    };
-    auto const room = [&](std::size_t bytes) {
-        auto const begin = impl->bytes;
-        impl->bytes += aligned(bytes);
-        return begin;
-    };
     std::optional<Ranges> ranges;
     if (network.precision() == Precision::int8) {
         check_calibration(calibration, network);
@@ -141,53 +227,30 @@ PackLayout::PackLayout(Network const& network, ConvolutionChoices const& choices
             auto const& name = ranges->name(tensor);
             auto const range = impl->ranges[tensor] = calibration.ranges.at(name);
             auto const unit = static_cast<float>(range / ranges->largest_value(tensor));
-            digest(name + " " + std::to_string(std::bit_cast<std::uint32_t>(unit)) + "\n");
+            impl->add_to_digest(name + " " + std::to_string(std::bit_cast<std::uint32_t>(unit)) + "\n");
         }
     }
-    // Where the same weights lie in the same format already: the name of the convolution that packs them.
-    std::map<std::string, std::string> packed;
-    for (std::size_t b = 0; b < network.size(); ++b) {
-        for (auto const& c : convolutions(network, BlockId(b))) {
-            auto const chosen = choices.find(c.name);
-            auto const algorithm = chosen == choices.end() ? ConvolutionAlgorithm::direct : chosen->second;
-            bool const quantised = c.precision == Precision::int8;
-            auto const source = quantised ? eight_bits(network.graph(), c.reads) : activation_type(c.precision);
-            Impl::Item item{{}, make_format(c, algorithm, source)};
-            if (quantised) item.input_scale = scale(ranges->of(c.reads), source);
-            auto const description = item.format->description();
-            auto key = c.weights + (c.has_bias ? " with bias\n" : "\n") + description + "\n" +
-                       std::to_string(std::bit_cast<std::uint32_t>(item.input_scale));
-            for (auto const& [weights, epsilon] : c.scalings)
-                key += "\n" + weights + (epsilon ? " " + std::to_string(std::bit_cast<std::uint64_t>(*epsilon)) : "");
-            auto const [first, is_new] = packed.emplace(std::move(key), c.name);
-            item.packs = is_new;
-            if (is_new) {
-                auto const channels = static_cast<std::size_t>(c.out_channels) * sizeof(float);
-                item.entry.weights = room(item.format->bytes());
-                item.entry.bias = room(channels);
-                item.entry.scales = quantised ? room(channels) : impl->bytes;
-            } else {
-                item.entry = impl->at(first->second).entry;
-            }
-            digest(c.name + " " + description + "\n");
-            impl->items.emplace(c.name, std::move(item));
-        }
-        for (auto const& op : channel_operators(network, BlockId(b))) {
-            auto const channels = static_cast<std::size_t>(op.channels) * sizeof(float);
-            Entry entry;
-            entry.weights = room(channels);
-            entry.bias = op.is_prelu ? impl->bytes : room(channels);
-            entry.scales = impl->bytes;
-            digest(op.name + "\n");
-            impl->items.emplace(op.name, Impl::Item{entry, std::nullopt});
-        }
-    }
+    auto const chosen = [&](Convolution const& c) {
+        auto const found = choices.find(c.name);
+        return found == choices.end() ? ConvolutionAlgorithm::direct : found->second;
+    };
+    for (std::size_t b = 0; b < network.size(); ++b) impl->add(Piece::block(network, BlockId(b)), ranges, chosen);
+}
+
+PackLayout::PackLayout(PackLayout const& whole, Piece const& part) {
+    auto impl = std::make_shared<Impl>();
+    impl_ = impl;
+    impl->ranges = whole.impl_->ranges;
+    std::optional<Ranges> ranges;
+    if (part.network().precision() == Precision::int8) ranges.emplace(part.network());
+    impl->add(part, ranges, [&](Convolution const& c) {
+        auto const algorithm = whole.format(c.name).algorithm();
+        return is_available(c, algorithm) ? algorithm : ConvolutionAlgorithm::direct;
+    });
 }
 
 float PackLayout::scale(TensorId range, ElementType type) const {
-    auto const found = impl_->ranges.find(range);
-    SKIPSTONE_EXPECT(found != impl_->ranges.end());
-    return static_cast<float>(found->second / (type == ElementType::int8 ? 127 : 255));
+    return impl_->scale(range, type);
 }
 
 int PackLayout::largest_weight() {
@@ -224,39 +287,45 @@ WeightFormat const& PackLayout::format(std::string_view convolution) const {
     return *format;
 }
 
-void pack_block(Network const& network, PackLayout const& layout, WeightSource& source, BlockId block,
-                std::span<std::byte> memory) {
+void pack(Piece const& piece, PackLayout const& layout, WeightSource& source, std::span<std::byte> memory) {
     SKIPSTONE_EXPECT(memory.size() >= layout.bytes());
     auto const put = [&](std::vector<float> const& values, std::size_t offset) {
         std::ranges::copy(std::as_bytes(std::span(values)), memory.subspan(offset).begin());
     };
-    for (auto const& c : convolutions(network, block)) {
+    for (auto const& c : convolutions(piece)) {
         if (!layout.packs(c.name)) continue;
-        auto const folded = fold(c, source);
+        auto folded = fold(c, source);
         auto const& format = layout.format(c.name);
         auto const entry = layout.entry(c.name);
         auto const weights = memory.subspan(entry.weights, format.bytes());
         if (c.precision != Precision::int8) {
-            format.pack(std::as_bytes(std::span(folded.weights)), weights);
+            auto const plain = of_inputs(c, std::move(folded.weights));
+            format.pack(std::as_bytes(std::span(plain)), weights);
             put(folded.bias, entry.bias);
             continue;
         }
         auto quantised = quantise(folded);
-        format.pack(std::as_bytes(std::span(quantised.weights)), weights);
+        auto const plain = of_inputs(c, std::move(quantised.weights));
+        format.pack(std::as_bytes(std::span(plain)), weights);
         for (auto& unit : quantised.units) unit *= layout.input_scale(c.name);
         put(stored_bias(folded.bias, quantised.units), entry.bias);
         put(quantised.units, entry.scales);
     }
-    for (auto const& op : channel_operators(network, block)) {
+    for (auto const& op : channel_operators(piece)) {
         auto const entry = layout.entry(op.name);
         if (op.is_prelu) {
-            put(source.read(op.scaling.weights + ".weight").values, entry.weights);
+            put(rows_of(source.read(op.scaling.weights + ".weight").values, 1, op.scaling.channels), entry.weights);
             continue;
         }
         auto const line = line_of(op.scaling, source);
         put({line.scale.begin(), line.scale.end()}, entry.weights);
         put({line.shift.begin(), line.shift.end()}, entry.bias);
     }
+}
+
+void pack_block(Network const& network, PackLayout const& layout, WeightSource& source, BlockId block,
+                std::span<std::byte> memory) {
+    pack(Piece::block(network, block), layout, source, memory);
 }
 
 void pack(Network const& network, PackLayout const& layout, WeightSource& source, std::span<std::byte> memory) {

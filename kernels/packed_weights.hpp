@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/piece.hpp"
 #include "kernels/weights.hpp"
 #include "model/calibration.hpp"
 #include "model/convolution_choice.hpp"
@@ -34,6 +35,9 @@ class PackLayout {
     // the algorithm chosen for it.
     explicit PackLayout(Network const& network, ConvolutionChoices const& choices = {},
                         Calibration const& calibration = {});
+
+    // Of a part of a block, with the ranges of the whole network's layout, and its algorithms where parts have them.
+    PackLayout(PackLayout const& whole, Piece const& part);
 
     std::size_t bytes() const;  // of the whole block of memory
     // Equal for layouts that can share memory: to be compared between the ranks of a host before they do.
@@ -66,6 +70,10 @@ class PackLayout {
 // channel's weights are then divided by its largest magnitude / PackLayout::largest_weight() and rounded.
 void pack_block(Network const& network, PackLayout const& layout, WeightSource& source, BlockId block,
                 std::span<std::byte> memory);
+
+// A part, into memory of its own: what is folded is that share of the whole ones. int8: in the units of the whole
+// channel, so that the shares of its inputs add up to it.
+void pack(Piece const& piece, PackLayout const& layout, WeightSource& source, std::span<std::byte> memory);
 
 // All blocks.
 void pack(Network const& network, PackLayout const& layout, WeightSource& source, std::span<std::byte> memory);

@@ -3,7 +3,7 @@
 #include "model/split.hpp"
 #include "model/tensor.hpp"
 
-// Boxes of images' tensors [1,H,W,C], any element type.
+// Boxes of images' tensors [N,H,W,C], the same of each image, any element type.
 namespace skipstone {
 
 // A copy of a box of the tensor; the box must lie in it.

@@ -115,14 +115,15 @@ Ranges::Ranges(Network const& network) {
     // What lies in 8 bits: what is stored, but in float32; and what 8-bit kernels read of that.
     std::vector<bool> is_calibrated(count);
     signed_.resize(count);
+    lies_.resize(count);
     for (std::size_t t = 0; t < count; ++t) {
         TensorId const tensor(t);
         bool const is_read = std::ranges::any_of(graph.readers(tensor), [&](OperatorId reader) {
             return graph.precision_of(graph.at(reader), Precision::int8) == Precision::int8;
         });
-        bool const lies = tensor == graph.input() ||
-                          (stored(graph, tensor) == tensor && !is_summed[t] && (is_read || !graph.at(tensor).is_exact));
-        if (!lies) continue;
+        lies_[t] = tensor == graph.input() ||
+                   (stored(graph, tensor) == tensor && !is_summed[t] && (is_read || !graph.at(tensor).is_exact));
+        if (!lies_[t]) continue;
         auto const first = of(tensor).index();
         is_calibrated[first] = true;
         signed_[first] = signed_[first] || graph.at(tensor).is_negative_somewhere;

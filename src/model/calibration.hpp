@@ -40,6 +40,8 @@ class Ranges {
     std::string const& name(TensorId tensor) const { return names_.at(of(tensor).index()); }
     // Those that lie in 8 bits somewhere, by the first tensor of each, in the graph's order.
     std::vector<TensorId> const& calibrated() const { return calibrated_; }
+    // Whether it lies in 8 bits itself: it is stored, and not in float32.
+    bool lies_in_8_bits(TensorId tensor) const { return lies_.at(tensor.index()); }
     // The largest value of the 8 bits of tensors with that range: 255 where nothing is negative; else 127.
     int largest_value(TensorId tensor) const { return signed_.at(of(tensor).index()) ? 127 : 255; }
 
@@ -47,6 +49,7 @@ class Ranges {
     std::vector<TensorId> roots_;
     std::vector<std::string> names_;  // by root
     std::vector<bool> signed_;        // likewise
+    std::vector<bool> lies_;          // by tensor
     std::vector<TensorId> calibrated_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "kernels/convolution.hpp"
 #include "kernels/host.hpp"
+#include "kernels/primitives.hpp"
 #include "kernels/network_kernels.hpp"
 #include "kernels/ranges.hpp"
 #include "networks.hpp"
