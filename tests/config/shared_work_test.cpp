@@ -274,7 +274,7 @@ BOOST_AUTO_TEST_CASE(examples_are_plans) {
         if (what.find('{') < what.find('[')) stages += what.substr(0, what.rfind('}') + 1) + ",";
     }
     auto const set = parse_override("planner={name=\"fixed\",stages=[" + stages + "]}");
-    Scenario const khan = load_scenario("khan2023", {set}, shipped());
+    Scenario const khan = load_scenario("khan2023", {parse_override("collaboration.splits=auto"), set}, shipped());
     BOOST_TEST(khan.planner.stages.size() == 3U);
     check_round_trip(khan);
 }
