@@ -274,7 +274,7 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_woken_for_messages_does_not_poll_for_them) {
 BOOST_AUTO_TEST_CASE(a_node_that_polls_does_so_the_less_the_more_ranks_share_a_core_and_never_in_real_time) {
     Looks looks;
     run_watched(false, 4, looks);
-    BOOST_TEST(looks.all < 200);
+    BOOST_TEST(looks.all < 250);
     BOOST_TEST(looks.real_time <= 2);  // those beside the message that began the round
 }
 
