@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "model/cost_model.hpp"
+#include "planner/choice.hpp"
 #include "planner/mixed_integer.hpp"
 #include "planner/sequential.hpp"
 #include "units/error.hpp"
@@ -48,25 +49,15 @@ struct Chain {
 
 Chain chain_of(Instance const& instance) {
     Chain chain;
-    std::map<std::pair<std::size_t, BlockMode>, std::size_t> number;
-    for (std::size_t o = 0; o < instance.accuracy.size(); ++o) {
-        auto const& option = instance.accuracy[o];
-        if (option.accuracy < instance.accuracy_threshold) continue;
-        std::vector<std::size_t> run;
-        for (std::size_t j = 0; j < instance.blocks.size(); ++j) {
-            auto const& block = instance.blocks[j];
-            bool const dropped = std::ranges::count(option.dropped, BlockId(j)) > 0;
-            if (dropped && block.vanishes_when_dropped()) continue;
-            auto const mode = dropped ? BlockMode::skip : BlockMode::full;
-            auto const [entry, is_new] = number.try_emplace({j, mode}, chain.stages.size());
-            if (is_new)
-                chain.stages.push_back(
-                    {j, mode, dropped ? block.skip_macs : block.macs, dropped ? block.skip_memory : block.memory});
+    std::map<std::pair<BlockId, BlockMode>, std::size_t> number;
+    for (Choice const& choice : choices_of(instance)) {
+        chain.options.push_back(choice.option);
+        std::vector<std::size_t>& run = chain.stages_of.emplace_back();
+        for (Step const& step : choice.steps) {
+            auto const [entry, is_new] = number.try_emplace({step.block, step.mode}, chain.stages.size());
+            if (is_new) chain.stages.push_back({step.block.index(), step.mode, step.macs, step.memory});
             run.push_back(entry->second);
         }
-        if (run.empty()) continue;
-        chain.options.push_back(o);
-        chain.stages_of.push_back(std::move(run));
     }
     return chain;
 }
