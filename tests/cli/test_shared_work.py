@@ -4,7 +4,7 @@
 import json
 import unittest
 
-from support import DONE, ProgramTest, numpy, where
+from support import DONE, ProgramTest, Trace, numpy, where
 
 MAINS = {"battery": "mains", "macs_per_round": "1 GMAC"}
 FLEET = [{"profile": "khan2023-low", "name": "low", "count": 3, "mac_rate": "100 MMAC/s", **MAINS},
@@ -109,6 +109,38 @@ class Plan(ProgramTest):
         self.assertEqual(second["planner"], "pipeline")
         self.assert_close(first["throughput"], second["throughput"])
         self.assertEqual(first["requests"], second["requests"])
+
+
+class RealKernels(ProgramTest):
+    """Parts are computed by kernels, and what they make together is what one device makes alone."""
+
+    STAGES = [{"blocks": "stem", "devices": ["low-0", "low-1", "big"], "split": "outputs", "join": "low-2"},
+              {"blocks": "s2b1", "devices": ["low-0..2", "big"], "split": "tiles", "join": "big"},
+              {"blocks": "s2b2..s3b3", "devices": ["low-0..2"], "take": "turns"},
+              {"blocks": "s4b1", "devices": ["low-0", "low-1", "big"], "split": "rows", "join": "low-1"},
+              {"blocks": "s4b2..s4b3", "devices": ["low-2"]},
+              {"blocks": "head", "devices": ["low-0", "big"], "split": "inputs"}]
+    RUN = {"accuracy.table": "none", "fleet.devices": FLEET, "requests.count": 8, "rounds.count": 2, "emulation.kernels": True}
+
+    def classes_of(self, changes, *arguments, **options):
+        output = self.new_path(".h5")
+        self.skipstone("run", self.scenario(self.RUN | changes), "-o", output, *arguments, **options)
+        self.skipstone("check", output)
+        return list(Trace(output).requests["predicted_class"]), self.digest(output)
+
+    def test_classes_are_those_of_one_device(self):
+        shared = {"planner.name": "fixed", "planner.stages": self.STAGES}
+        seen = set()
+        for seed, precision in ((1, "float32"), (2, "bfloat16"), (3, "float32")):
+            changes = {"seed": seed, "network.precision": precision}
+            alone, _ = self.classes_of(changes | {"planner.name": "single-device"})
+            seen |= set(alone)
+            together, digest = self.classes_of(changes | shared)
+            self.assertEqual(together, alone)
+            self.assertEqual(self.classes_of(changes | shared, ranks=3), (alone, digest))
+            self.assertEqual(self.classes_of(changes | shared, "--clock", "wall", "--dilation", "1", ranks=5), (alone, digest))
+        self.assertGreater(len(seen), 1)
+        self.assertNotIn(-1, seen)
 
 
 if __name__ == "__main__":
