@@ -227,8 +227,10 @@ Tensor Processor::outcome_of(TaskOrder const& order, std::vector<Tensor> inputs)
 }
 
 void Processor::finish(Work& work, std::optional<Stamp> stamp) {
-    outbox_.put(Finished{work.round, std::move(stamp), work.kernel_s});
-    if (bench_.finish(work)) outbox_.wake();
+    Finished finished{work.round, std::move(stamp), work.kernel_s};
+    bool const is_last = bench_.finish(work);
+    outbox_.put(std::move(finished));  // from now on the radio may end the round, and the work with it
+    if (is_last) outbox_.wake();
 }
 
 }  // namespace skipstone::emulator
