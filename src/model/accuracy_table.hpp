@@ -40,7 +40,10 @@ struct AccuracyTable {
 // One choice of y for a request: the blocks that are dropped (in `skip` mode, ascending) and g of that.
 struct DropOption {
     std::vector<BlockId> dropped;
-    double accuracy = 0;
+    double accuracy = 0;  // with exits: of the requests as they leave
+    // Share of such requests that get to each block of the chain; empty: all get everywhere. The head of an exit is
+    // reached by those that reach the block before it.
+    std::vector<double> reach = {};
     bool operator==(DropOption const&) const = default;
 };
 

@@ -159,6 +159,13 @@ Seconds join_time(Instance const& instance, BlockId block, Split split, DeviceId
     return macs == Macs(0) ? Seconds(0) : macs / instance.devices[device.index()].mac_rate;
 }
 
+Seconds head_time(Instance const& instance, InstanceExit const& exit, DeviceId device) {
+    auto const& where = instance.devices[device.index()];
+    if (auto const measured = where.head_compute.find(exit.head); measured != where.head_compute.end())
+        return measured->second;
+    return exit.macs / where.mac_rate;
+}
+
 HopBytes hop_bytes(Instance const& instance, BlockId block) {
     auto const output = instance.blocks[block.index()].output;
     auto const input = block.index() == 0 ? instance.before : std::optional(instance.blocks[block.index() - 1].output);

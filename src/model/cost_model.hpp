@@ -29,6 +29,8 @@ Seconds compute_time(Instance const& instance, BlockId block, BlockMode mode, De
 Seconds part_time(Instance const& instance, BlockId block, Split split, std::size_t part, DeviceId device);
 // Of joining parts: join_macs/e_i.
 Seconds join_time(Instance const& instance, BlockId block, Split split, DeviceId device);
+// Of an exit's head: the device's measured time for it, else its MACs by the device's rate.
+Seconds head_time(Instance const& instance, InstanceExit const& exit, DeviceId device);
 // Bytes that a hop after this block moves: K_a, with Residual::paper K_a and K_in(a), side by side. K_in(a), the input
 // of a, is as large as the output of the block before a: when that was dropped and vanished, its shortcut (identity or
 // zero-padding) is applied where a runs. The first block has no shortcut: its K_a alone moves. Serialised is

@@ -50,6 +50,18 @@ struct InstanceBlock {
     bool vanishes_when_dropped() const { return skip_macs == Macs(0); }
 };
 
+// An exit that is open to all requests: its head runs on the device where the output of `after` is whole.
+struct InstanceExit {
+    BlockId after;
+    BlockId head;          // of the network, whose chain may be longer than `blocks`
+    std::string name;      // the head's
+    double threshold = 1;  // of the rule: confidence that a request leaves with
+    Macs macs{};           // the head's
+    Bytes memory{}, weights{};
+
+    bool operator==(InstanceExit const&) const = default;
+};
+
 enum class OffBecause { energy, outage };  // the battery is empty or kept back whole; the device is down
 
 // A device that is off: it neither computes, nor sends the images that are there. This is what it would offer if it
@@ -71,7 +83,8 @@ struct InstanceDevice {
     std::vector<std::optional<Seconds>> compute;  // measured time per block; empty, or one entry per block
     // Measured time of one part of a block that is split.
     std::map<std::pair<BlockId, Split>, Seconds> part_compute{};
-    std::optional<Withheld> off{};  // set while it is off; then it offers no macs and no energy
+    std::map<BlockId, Seconds> head_compute{};  // of a head (InstanceExit::head)
+    std::optional<Withheld> off{};              // set while it is off; then it offers no macs and no energy
     std::set<BlockId> holds{};  // blocks whose weights are there already and not part of `memory`: they need none again
 
     // A device that is off already stays off for the reason that it had.
@@ -109,6 +122,11 @@ struct Instance {
     std::optional<DeviceId> source;  // where the images are; none: wherever the first block runs
     Bytes input{};                   // size of an image
     std::vector<InstanceBlock> blocks;
+    std::vector<InstanceExit> exits{};  // by `after`
+    // Planners weigh time and energy by the share of requests that get so far (DropOption::reach). What must fit,
+    // memory, MACs per round and energy, is meant for requests that leave nowhere; or, if this is set, MACs and energy
+    // likewise for the shares that are expected.
+    bool reserve_expected = false;
     std::vector<DropOption> accuracy;  // the empty set first
     bool accuracy_known = true;        // false: `accuracy` has the empty set alone, at no loss, and plans promise none
     std::vector<InstanceDevice> devices;

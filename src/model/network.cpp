@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <span>
 #include <unordered_set>
 #include <utility>
 
@@ -245,6 +247,10 @@ std::string shortened(std::string const& name, std::size_t most, std::string con
     return name.substr(0, begin) + mark + name.substr(end);
 }
 
+std::string text(TensorShape shape) {
+    return std::to_string(shape.h) + " x " + std::to_string(shape.w) + " x " + std::to_string(shape.c);
+}
+
 void shorten_names(std::vector<Block>& blocks) {
     std::unordered_set<std::string> taken;
     for (auto const& block : blocks) taken.insert(block.name);
@@ -278,7 +284,55 @@ Network::Network(Blueprint blueprint, NetworkProfile profile)
     blocks_ = of_network(
         profile_, [&] { return joined_blocks(graph_, profile_.precision, std::move(blocks_), profile_.blocks); });
     shorten_names(blocks_);
+    for (auto const& head : profile_.exits) exits_.push_back(of_network(profile_, [&] { return exit_of(head); }));
     require_countable(*this);
+}
+
+Exit Network::exit_of(ExitHead const& exit) const {
+    // Joined blocks are called FIRST..LAST, and give what the last one did.
+    auto const found = std::ranges::find_if(blocks_, [&](Block const& block) {
+        return block.name == exit.after || block.name.ends_with(".." + exit.after);
+    });
+    std::optional<BlockId> after;
+    if (found != blocks_.end()) after = BlockId(static_cast<std::size_t>(found - blocks_.begin()));
+    std::string const what = "the exit behind block \"" + exit.after + "\"";
+    if (!after || after->index() + 1 == size()) {
+        std::vector<std::string> names;
+        for (auto const& block : std::span(blocks_).first(size() - 1)) names.push_back(block.name);
+        throw InputError(what + ": " +
+                         (after ? "it is the last block, whose output is the network's" : "there is no such block") +
+                         (names.empty() ? "" : "; the nearest is \"" + nearest(exit.after, names) + "\""));
+    }
+    if (!exits_.empty() && exits_.back().after >= *after)
+        throw InputError(what + " is out of order, or there twice; exits stand in the order of the blocks");
+    auto const& graph = exit.graph;
+    if (graph.at(graph.input()).shape != block(*after).output)
+        throw InputError(what + " was made for an output of " + text(graph.at(graph.input()).shape) +
+                         ", and the block gives " + text(block(*after).output));
+    if (auto const given = graph.at(graph.output()).shape; given.elements() != output_shape().elements())
+        throw InputError(what + " tells " + std::to_string(given.elements()) + " classes apart, and the network " +
+                         std::to_string(output_shape().elements()));
+    std::vector<OperatorId> operators;
+    for (std::size_t o = 0; o < graph.operators().size(); ++o) operators.emplace_back(o);
+    Exit made{*after, graph,
+              block_from(graph, Precision::float32, graph.input(), graph.output(), std::move(operators))};
+    made.head.name = "exit." + block(*after).name;
+    if (made.head.name.size() > longest_block_name) made.head.name = shortened(made.head.name, longest_block_name, "…");
+    made.head.stage = block(*after).stage;
+    made.head.shortcut.reset();
+    return made;
+}
+
+std::optional<ExitId> Network::exit_after(BlockId block) const {
+    auto const found = std::ranges::find(exits_, block, &Exit::after);
+    if (found == exits_.end()) return std::nullopt;
+    return ExitId(static_cast<std::size_t>(found - exits_.begin()));
+}
+
+std::vector<Network::WeightTensor> Network::weight_tensors() const {
+    auto all = graph_.weight_tensors();
+    for (auto const& exit : exits_) std::ranges::copy(exit.graph.weight_tensors(), std::back_inserter(all));
+    return all;
 }
 
 std::optional<BlockId> Network::find(std::string_view name) const {
@@ -298,6 +352,7 @@ Bytes Network::input_bytes() const {
 }
 
 ElementType Network::output_type(BlockId id) const {
+    if (is_head(id)) return ElementType::float32;
     return handed_on(graph_, block(id).gives, precision());
 }
 

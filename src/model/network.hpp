@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/exit.hpp"
 #include "model/graph.hpp"
 #include "model/precision.hpp"
 #include "model/tensor.hpp"
@@ -58,6 +59,13 @@ inline TensorShape image_shape(int size, int channels = 3) {
     return {1, size, size, channels};
 }
 
+// A way out of a network as a weights file describes it: a small network of its own that reads the output of a block
+// and gives logits. It computes in float32, whatever the network's precision is.
+struct ExitHead {
+    std::string after;  // the block's name
+    Graph graph;        // weights: names of its own, in the same weights file
+};
+
 // What a network is made from; a file under profiles/networks/, or a graph in a weights file.
 struct NetworkProfile {
     std::string name;  // "resnet50"
@@ -67,6 +75,7 @@ struct NetworkProfile {
     // The scenario's choice: no keys of a profile.
     Precision precision = Precision::float32;
     BlockRule blocks = {};
+    std::vector<ExitHead> exits = {};  // in the chain's order
 };
 
 // S(x) of a block act(F(x) + S(x)).
@@ -108,10 +117,20 @@ std::vector<Block> blocks_of(Graph const& graph, Precision precision);
 std::vector<Block> joined_blocks(Graph const& graph, Precision precision, std::vector<Block> blocks,
                                  BlockRule const& rule);
 
-// A graph of operators, and the chain of blocks that it is cut into. Immutable.
+// A way out of the network. Its head is a block of its own, whose operators and tensors are those of `graph`; it is
+// called "exit." and the name of the block whose output it reads.
+struct Exit {
+    BlockId after;
+    Graph graph;
+    Block head;
+};
+
+// A graph of operators, the chain of blocks that it is cut into, and the heads of its exits beside the chain.
+// Immutable.
 class Network {
   public:
-    // Throws InputError when the profile makes no network (no stages, input too small, …).
+    // Throws InputError when the profile makes no network (no stages, input too small, …), or has an exit that does not
+    // fit.
     explicit Network(NetworkProfile profile);
 
     // A block's name is its own, and of so many bytes at most, which a trace has room for; a longer one is shortened in
@@ -122,14 +141,27 @@ class Network {
     std::string const& name() const { return profile_.name; }
     Precision precision() const { return profile_.precision; }
     Graph const& graph() const { return graph_; }
+    // The chain: ids 0 … size() − 1.
     std::vector<Block> const& blocks() const { return blocks_; }
-    Block const& block(BlockId id) const { return blocks_.at(id.index()); }
     std::size_t size() const { return blocks_.size(); }
+    // Heads of exits: ids size() … all_blocks() − 1, in the order of exits().
+    std::vector<Exit> const& exits() const { return exits_; }  // in the chain's order
+    std::size_t all_blocks() const { return blocks_.size() + exits_.size(); }
+    BlockId head_of(ExitId exit) const { return BlockId(size() + exit.index()); }
+    bool is_head(BlockId block) const { return block.index() >= size(); }
+    Exit const& exit_of(BlockId head) const { return exits_.at(head.index() - size()); }
+    // Of the chain, or a head.
+    Block const& block(BlockId id) const { return is_head(id) ? exit_of(id).head : blocks_.at(id.index()); }
+    // The graph that a block's operators and tensors are of.
+    Graph const& graph_of(BlockId id) const { return is_head(id) ? exit_of(id).graph : graph_; }
+    // Of the chain.
     std::optional<BlockId> find(std::string_view name) const;
-    // Every tensor that a weights file must hold, with its shape.
+    // The exit behind a block of the chain; none: there is none.
+    std::optional<ExitId> exit_after(BlockId block) const;
+    // Every tensor that a weights file must hold, with its shape; those of exits last.
     using WeightTensor = Graph::WeightTensor;
-    std::vector<WeightTensor> weight_tensors() const { return graph_.weight_tensors(); }
-    Macs total_macs() const;
+    std::vector<WeightTensor> weight_tensors() const;
+    Macs total_macs() const;  // of the chain
     TensorShape input_shape() const { return blocks_.front().input; }
     TensorShape output_shape() const { return blocks_.back().output; }
     // Of a classifier: the elements of what it gives.
@@ -138,15 +170,18 @@ class Network {
     std::string const& input_axes() const { return input_axes_; }
     std::string const& output_axes() const { return output_axes_; }
     Bytes input_bytes() const;  // of an image: b per element
-    // What a block hands on.
+    // What a block hands on; a head: float32.
     ElementType output_type(BlockId block) const;
 
   private:
     Network(Blueprint blueprint, NetworkProfile profile);
+    // What is described, behind the exits that there are.
+    Exit exit_of(ExitHead const& exit) const;
 
     NetworkProfile profile_;
     Graph graph_;
     std::vector<Block> blocks_;
+    std::vector<Exit> exits_;
     std::string input_axes_, output_axes_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "model/calibration.hpp"
 #include "model/convolution_choice.hpp"
 #include "model/device.hpp"
+#include "model/exit.hpp"
 #include "model/fault.hpp"
 #include "model/instance.hpp"
 #include "model/link.hpp"
@@ -21,8 +23,8 @@
 
 namespace skipstone {
 
-// When a round's requests arrive: all at its start; as a Poisson process over its period; one every interval; all at its
-// start, but no more than in_flight of them are under way at a time.
+// When a round's requests arrive: all at its start; as a Poisson process over its period; one every interval; all at
+// its start, but no more than in_flight of them are under way at a time.
 enum class Arrivals { batch, spread, every, closed };
 enum class OnReject { drop, retry };
 enum class ClockKind { virtual_time, wall };
@@ -106,6 +108,21 @@ struct Scenario {
         }
         bool operator==(CollaborationSection const&) const = default;
     } collaboration;
+
+    // Exits that are open, by rules that were found for the network's exits.
+    struct ExitsSection {
+        enum class Source { kernels, table, trace };  // who says what comes out at an exit
+
+        std::string file;             // of the rules; empty: no exit is open
+        std::vector<ExitRule> rules;  // in the chain's order
+        // What these rules gave on the data that they were chosen on, for the whole network and, where that was
+        // measured, with blocks dropped: DropOption::reach is set.
+        std::vector<DropOption> promised;
+        Source verdicts = Source::kernels;
+        std::vector<std::shared_ptr<ExitTable const>> tables;  // Source::table: one for each of `promised`
+        std::string trace;                                     // Source::trace: an earlier run of the same images
+        bool reserve_expected = false;                         // Instance::reserve_expected
+    } exits;
 
     FaultModel faults;
 

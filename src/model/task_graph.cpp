@@ -28,20 +28,41 @@ class Maker {
             bool const dropped = next_dropped != plan_.dropped.end() && *next_dropped == block;
             if (dropped) ++next_dropped;
             bool const split = next_split != plan_.splits.end() && next_split->block == block;
-            if (dropped && instance_.blocks[j].vanishes_when_dropped()) continue;
+            if (dropped && instance_.blocks[j].vanishes_when_dropped()) {
+                if (whole_) add_head(block, graph_.tasks[whole_.index()].device);
+                continue;
+            }
             if (split)
                 add_split(*next_split++, plan_.devices[j]);
             else
                 add_whole(block, dropped ? BlockMode::skip : BlockMode::full, plan_.devices[j]);
+            whole_ = TaskId(graph_.tasks.size() - 1);
+            head_ = {};
+            add_head(block, plan_.devices[j]);
         }
         return std::move(graph_);
     }
 
   private:
+    void add_head(BlockId block, DeviceId device) {
+        auto const exit = std::ranges::find(instance_.exits, block, &InstanceExit::after);
+        if (exit == instance_.exits.end()) return;
+        TaskId const head(graph_.tasks.size());
+        graph_.tasks.push_back({.block = exit->head,
+                                .device = device,
+                                .duration = head_time(instance_, *exit, device),
+                                .macs = exit->macs,
+                                .memory = exit->memory,
+                                .weights = exit->weights,
+                                .exit = static_cast<std::int32_t>(exit - instance_.exits.begin())});
+        graph_.feeds.push_back({.from = whole_, .to = head, .gate = head_});
+        head_ = head;
+    }
+
     void add_whole(BlockId block, BlockMode mode, DeviceId device) {
         InstanceBlock const& what = instance_.blocks[block.index()];
         bool const skip = mode == BlockMode::skip;
-        auto const from = last();
+        auto const from = whole_;
         graph_.tasks.push_back({.block = block,
                                 .mode = mode,
                                 .device = device,
@@ -54,16 +75,17 @@ class Maker {
             move = static_cast<std::int32_t>(graph_.moves.size());
             auto const bytes = from ? hop_bytes(instance_, graph_.tasks[from.index()].block)
                                     : HopBytes{instance_.input, instance_.input};
-            graph_.moves.push_back({.from = from, .sender = *sender, .receiver = device, .bytes = bytes, .region = {}});
+            graph_.moves.push_back(
+                {.from = from, .sender = *sender, .receiver = device, .bytes = bytes, .region = {}, .gate = head_});
         }
-        graph_.feeds.push_back({.from = from, .to = last(), .move = move});
+        graph_.feeds.push_back({.from = from, .to = TaskId(graph_.tasks.size() - 1), .move = move, .gate = head_});
     }
 
     void add_split(SplitBlock const& way, DeviceId joins) {
         InstanceBlock const& what = instance_.blocks[way.block.index()];
         InstanceSplit const* const split = what.find(way.split);
         SKIPSTONE_EXPECT(split && way.parts.size() == split->parts.size());
-        auto const from = last();
+        auto const from = whole_;
         auto const sender = holder(from);
         auto const first = graph_.tasks.size();
         std::map<DeviceId, std::int32_t> moves = scatter(*split, way, from, sender);
@@ -74,7 +96,8 @@ class Maker {
             graph_.feeds.push_back({.from = from,
                                     .to = TaskId(graph_.tasks.size()),
                                     .move = move == moves.end() ? -1 : move->second,
-                                    .region = part.input});
+                                    .region = part.input,
+                                    .gate = head_});
             graph_.tasks.push_back({.block = way.block,
                                     .device = device,
                                     .split = way.split,
@@ -129,12 +152,12 @@ class Maker {
                                     .receiver = device,
                                     .bytes = {bytes, bytes},
                                     .region = box,
-                                    .stream = stream++});
+                                    .stream = stream++,
+                                    .gate = head_});
         }
         return moves;
     }
 
-    TaskId last() const { return graph_.tasks.empty() ? TaskId() : TaskId(graph_.tasks.size() - 1); }
     // Who has a task's output, or the image; none: every device has it.
     std::optional<DeviceId> holder(TaskId task) const {
         return task ? std::optional(graph_.tasks[task.index()].device) : instance_.source;
@@ -143,6 +166,7 @@ class Maker {
     Instance const& instance_;
     RequestPlan const& plan_;
     TaskGraph graph_;
+    TaskId whole_, head_;  // the last block's, and of the last exit behind it
 };
 
 }  // namespace
@@ -162,6 +186,15 @@ TaskGraph task_graph(Instance const& instance, RequestPlan const& plan) {
     return Maker(instance, plan).make();
 }
 
+void leave_at(TaskGraph& graph, TaskId head) {
+    SKIPSTONE_EXPECT(graph.tasks.at(head.index()).is_head());
+    graph.tasks.resize(head.index() + 1);
+    std::erase_if(graph.feeds, [&](Feed const& feed) { return feed.to > head; });
+    std::size_t moves = 0;  // they are made in the order of the tasks that they lead to
+    for (Feed const& feed : graph.feeds) moves = std::max(moves, static_cast<std::size_t>(feed.move + 1));
+    graph.moves.resize(moves);
+}
+
 Seconds critical_path(Instance const& instance, TaskGraph const& graph) {
     auto const time_of = [&](Move const& move) {
         return hop_time(instance, move.bytes.serialised, move.sender, move.receiver);
@@ -177,6 +210,7 @@ Seconds critical_path(Instance const& instance, TaskGraph const& graph) {
         Seconds& end = finish[feed.to.index()];  // when its inputs are there, until the last of them is known
         Seconds there = feed.from ? finish[feed.from.index()] + graph.tasks[feed.from.index()].duration : Seconds(0);
         if (feed.move >= 0) there += time_of(graph.moves[static_cast<std::size_t>(feed.move)]);
+        if (feed.gate) there = std::max(there, finish[feed.gate.index()] + graph.tasks[feed.gate.index()].duration);
         end = std::max(end, there);
     }
     for (std::size_t t = 0; t < graph.tasks.size(); ++t)

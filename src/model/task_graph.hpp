@@ -33,10 +33,14 @@ struct Task {
     Bytes memory{};      // m_j, weights not counted
     Bytes weights{};     // of what it runs; see Instance::weights_needed
     Seconds assigned{};  // when the device was told, where that was after the request was ready
+    // It is the head of this exit of the instance: when it ends, the request leaves, or goes on with the tasks behind.
+    // A request that leaves has no tasks behind the head.
+    std::int32_t exit = -1;
 
+    bool is_head() const { return exit >= 0; }
     bool joins() const { return part < 0 && !split.is_whole(); }
-    // Its output is the block's whole output.
-    bool is_whole() const { return part < 0; }
+    // Its output is the whole output of a block of the chain.
+    bool is_whole() const { return part < 0 && !is_head(); }
 };
 
 // The output of a task, or the image, on its way from where it is to another device: what that device needs of it moves
@@ -48,6 +52,7 @@ struct Move {
     std::optional<Region> region;  // the box of the sender's tensor that moves; none: all of it
     // Which of the random streams of its block is its own: 0 for a whole output's first move.
     std::int32_t stream = 0;
+    TaskId gate = {};  // the head of the exit behind `from`, which lets it go; none: there is none
 };
 
 // What a task needs of another one.
@@ -56,15 +61,19 @@ struct Feed {
     TaskId to;
     std::int32_t move = -1;             // index into TaskGraph::moves; −1: it is on the task's device already
     std::optional<Region> region = {};  // the box that it reads; none: all of it
+    TaskId gate = {};                   // as its move's; it is not ready before that ends
 };
 
-// All that devices do for one request: block by block, the parts of a block side by side, then its whole. Between two
-// blocks the tensor is whole on one device: that of the first one's last task.
+// All that devices do for one request: block by block, the parts of a block side by side, then its whole, then the head
+// of the exit behind it, on the same device (behind a block that vanished: on the device that has what it would have
+// read). Between two blocks the tensor is whole on one device: that of the first one's whole. What reads it there, or
+// moves it on, waits for the head.
 struct TaskGraph {
     std::vector<Task> tasks;  // of an admitted request: not empty; each behind those that it needs
     std::vector<Feed> feeds;  // by `to`, then `from`; each task has one at least
     std::vector<Move> moves;  // by `from` (the image first), then `receiver`
 
+    // One after the other, heads included.
     bool is_chain() const { return feeds.size() == tasks.size(); }
     // The feeds of a task.
     std::span<Feed const> feeds_of(TaskId task) const;
@@ -72,11 +81,13 @@ struct TaskGraph {
     std::size_t first_of_block(std::size_t task) const;
 };
 
-// What an admitted request makes devices do. Where a plan names for one block the same device for several parts, these
-// are tasks of their own, and their input moves there once (hull()).
+// What an admitted request makes devices do, if it leaves at no exit. Where a plan names for one block the same device
+// for several parts, these are tasks of their own, and their input moves there once (hull()).
 TaskGraph task_graph(Instance const& instance, RequestPlan const& plan);
-// Latency without queueing (Eq. 7-11): the longest way through the graph. Of a chain: compute times in order, then the
-// moves' in order, added up.
+// What remains of it when the request leaves at this head.
+void leave_at(TaskGraph& graph, TaskId head);
+// Latency without queueing (Eq. 7-11) of a request that leaves at no exit: the longest way through the graph. Of a
+// chain: compute times in order, then the moves' in order, added up.
 Seconds critical_path(Instance const& instance, TaskGraph const& graph);
 
 }  // namespace skipstone

@@ -1,0 +1,55 @@
+#include "model/exit.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "units/error.hpp"
+
+namespace skipstone {
+
+Verdict verdict_of(std::span<float const> logits, bool is_probability) {
+    SKIPSTONE_EXPECT(!logits.empty());
+    auto const best = std::ranges::max_element(logits);
+    auto const predicted = static_cast<int>(best - logits.begin());
+    if (is_probability) return {predicted, *best};
+    double sum = 0;
+    for (float const logit : logits) sum += std::exp(static_cast<double>(logit) - static_cast<double>(*best));
+    return {predicted, static_cast<float>(1 / sum)};
+}
+
+ExitScore score(ExitTable const& table, std::span<TableRule const> rules) {
+    auto const end = table.outcomes() - 1;
+    double unused = 0;  // MACs of heads that are not there, before an outcome
+    std::vector<double> macs;
+    std::size_t next = 0;
+    for (std::size_t outcome = 0; outcome < table.outcomes(); ++outcome) {
+        bool const open = next < rules.size() && rules[next].outcome == outcome;
+        if (open || outcome == end) macs.push_back(table.macs[outcome] - unused);
+        if (open)
+            ++next;
+        else
+            unused += table.head_macs[outcome];
+    }
+    SKIPSTONE_EXPECT(next == rules.size());  // in order, each once, none of the end
+    std::vector<std::size_t> leaving(rules.size() + 1);
+    std::size_t right = 0;
+    for (std::size_t sample = 0; sample < table.samples; ++sample) {
+        std::size_t r = 0;
+        while (r < rules.size() &&
+               !(static_cast<double>(table.at(sample, rules[r].outcome).confidence) >= rules[r].threshold))
+            ++r;
+        ++leaving[r];
+        right += table.at(sample, r < rules.size() ? rules[r].outcome : end).predicted == table.labels[sample];
+    }
+    ExitScore result;
+    auto const samples = static_cast<double>(table.samples);
+    result.accuracy = static_cast<double>(right) / samples;
+    for (std::size_t r = 0; r <= rules.size(); ++r) {
+        result.leaving.push_back(static_cast<double>(leaving[r]) / samples);
+        result.mean_macs += static_cast<double>(leaving[r]) * macs[r];
+    }
+    result.mean_macs /= samples;
+    return result;
+}
+
+}  // namespace skipstone
