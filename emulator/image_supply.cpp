@@ -1,24 +1,13 @@
 #include "emulator/image_supply.hpp"
 
-#include <numeric>
 #include <utility>
 
+#include "inputs/data_path.hpp"
 #include "kernels/weights.hpp"
-#include "units/random.hpp"
 
 namespace skipstone::emulator {
 
 namespace {
-
-// 0 … count − 1 in random order (Fisher and Yates).
-std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed) {
-    std::vector<std::size_t> order(count);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    RandomStream random(seed, "image-order");
-    for (std::size_t i = count; i > 1; --i)
-        std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
-    return order;
-}
 
 inputs::InputForm form_of(Scenario const& scenario, Network const& network) {
     if (!scenario.network.weights) return inputs::InputForm(network);
@@ -35,7 +24,7 @@ ImageSupply::ImageSupply(Scenario const& scenario, Network const& network, std::
     source_.emplace(*path, form_);
     source_->look_for_cut_off();
     if (order != ImageOrder::drawn) return;
-    if (source_->label(0)) order_ = shuffled(source_->size(), seed_);
+    if (source_->label(0)) order_ = inputs::random_order(source_->size(), seed_, "image-order");
     if (scenario.network.weights) source_->check_labels(network.classes());
 }
 

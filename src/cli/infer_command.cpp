@@ -229,7 +229,8 @@ Action add_infer_command(CLI::App& app, Invocation const& invocation) {
     add_weights_options(app, options->network);
     app.add_option("--data", options->data,
                    "a picture, a folder of pictures, a folder with a folder of pictures per class, a CIFAR-10 batch "
-                   "(.bin, .bin.xz), or HDF5 with `inputs` as the network reads them")
+                   "(.bin, .bin.xz), or HDF5 with `inputs` as the network reads them; or a part of one: PATH@0..4999, "
+                   "PATH@5000.., in random order PATH@0..999~SEED")
         ->required()
         ->type_name("PATH");
     add_whole_option(app, "--limit", options->limit, "take the first N of them", 1)->type_name("N");

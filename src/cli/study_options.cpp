@@ -7,6 +7,7 @@
 #include "cli/imported_model.hpp"
 #include "cli/this_host.hpp"
 #include "config/file_kind.hpp"
+#include "inputs/data_path.hpp"
 #include "inputs/input_source.hpp"
 #include "units/error.hpp"
 #include "units/input_files.hpp"
@@ -102,7 +103,7 @@ void check_same_classes(StudyOptions const& options, std::vector<std::string> co
 // What a study writes would change its data while they are measured.
 void refuse_output_within(std::string const& data, std::string const& output) {
     std::error_code error;
-    auto const folder = fs::canonical(data, error);
+    auto const folder = fs::canonical(inputs::file_of(data), error);
     if (error || !fs::is_directory(folder, error)) return;
     auto const place = fs::weakly_canonical(fs::absolute(output).parent_path(), error);
     if (std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first == folder.end())

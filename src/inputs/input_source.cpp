@@ -9,6 +9,7 @@
 #include "images/synthetic.hpp"
 #include "inputs/array_file.hpp"
 #include "inputs/axes.hpp"
+#include "inputs/data_path.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::inputs {
@@ -123,12 +124,60 @@ class Arrays : public InputSource::Implementation {
     std::vector<std::string> none_;
 };
 
-std::unique_ptr<InputSource::Implementation const> open(std::string const& path, InputForm form) {
+// Some samples of a source.
+class Part : public InputSource::Implementation {
+  public:
+    // `path`: of source and part, as it was given.
+    Part(std::string const& path, std::unique_ptr<InputSource::Implementation const> source, DataPart const& part)
+        : Implementation(source->form()), source_(std::move(source)), first_(part.first) {
+        auto const all = source_->size();
+        auto const last = part.last.value_or(all - 1);
+        if (first_ >= all || last >= all)
+            throw InputError({path, 0, ""}, "the data set has " + std::to_string(all) + " samples, 0 to " +
+                                                std::to_string(all - 1) + "; the part must lie within them");
+        if (last < first_) throw InputError({path, 0, ""}, "the part's first sample lies behind its last");
+        size_ = last - first_ + 1;
+        if (part.seed) order_ = random_order(all, *part.seed, "data-part");
+        words_ = "; of them " + std::to_string(first_) + " to " + std::to_string(last);
+        if (part.seed) words_ += " in random order of seed " + std::to_string(*part.seed);
+    }
+    std::size_t size() const override { return size_; }
+    std::optional<int> label(std::size_t index) const override { return source_->label(place(index)); }
+    void load(std::size_t first, std::size_t count, std::span<float> values) const override {
+        if (order_.empty()) {
+            source_->load(place(first), count, values);
+            return;
+        }
+        auto const one = values.size() / count;
+        for (std::size_t i = 0; i < count; ++i) source_->load(place(first + i), 1, values.subspan(i * one, one));
+    }
+    std::vector<std::string> const& class_folders() const override { return source_->class_folders(); }
+    std::string description() const override { return source_->description() + words_; }
+    void look_for_cut_off() const override { source_->look_for_cut_off(); }
+    void check_labels(int classes) const override { source_->check_labels(classes); }
+
+  private:
+    std::size_t place(std::size_t index) const { return order_.empty() ? first_ + index : order_[first_ + index]; }
+
+    std::unique_ptr<InputSource::Implementation const> source_;
+    std::size_t first_, size_ = 0;
+    std::vector<std::size_t> order_;  // of the source's samples; empty: as they are stored
+    std::string words_;
+};
+
+std::unique_ptr<InputSource::Implementation const> open_whole(std::string const& path, InputForm form) {
     if (hdf5::has_signature(path))
         return config::read_as(config::FileKind::data_set, path,
                                [&] { return std::make_unique<Arrays>(path, std::move(form)); });
     return config::read_as(config::FileKind::picture, path,
                            [&] { return std::make_unique<Pictures>(path, std::move(form)); });
+}
+
+std::unique_ptr<InputSource::Implementation const> open(std::string const& path, InputForm form) {
+    auto const [file, part] = parse_data_path(path);
+    auto source = open_whole(file, std::move(form));
+    if (!part) return source;
+    return std::make_unique<Part>(path, std::move(source), *part);
 }
 
 }  // namespace

@@ -32,8 +32,9 @@ struct InputForm {
 // HDF5 (ArrayFile), which are taken as they are. Move-only; load() may be called from several threads.
 class InputSource {
   public:
-    // Throws InputError when the path leads to neither, or to something that is no input of this network: arrays of
-    // another shape; pictures, where it does not read an image of 1 channel (grey) or 3.
+    // The path may name a part of them (DataPath). Throws InputError when it leads to neither, to no such part, or to
+    // something that is no input of this network: arrays of another shape; pictures, where it does not read an image of
+    // 1 channel (grey) or 3.
     InputSource(std::string const& path, InputForm form);
     InputSource(InputSource&&) noexcept;
     InputSource& operator=(InputSource&&) noexcept;

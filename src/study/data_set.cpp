@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "inputs/data_path.hpp"
 #include "units/error.hpp"
 #include "units/sha256.hpp"
 
@@ -38,7 +39,8 @@ std::string sha256_of(fs::path const& path) {
 
 DataSet::DataSet(std::string const& path, std::optional<std::size_t> limit, inputs::InputForm form, int classes)
     : path_(path),
-      sha256_(fs::exists(path) ? sha256_of(path) : ""),
+      file_(inputs::file_of(path)),
+      sha256_(fs::exists(file_) ? sha256_of(file_) : ""),
       source_(path, std::move(form)),
       size_(limit.value_or(source_.size())) {
     if (size_ > source_.size())
@@ -65,8 +67,8 @@ std::string DataSet::name() const {
 }
 
 void DataSet::expect_unchanged() const {
-    if (sha256_of(path_) != sha256_)
-        throw InputError({path_, 0, ""}, "was changed while the study ran; its images are not what was measured");
+    if (sha256_of(file_) != sha256_)
+        throw InputError({file_, 0, ""}, "was changed while the study ran; its images are not what was measured");
 }
 
 }  // namespace skipstone::study

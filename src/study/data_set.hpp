@@ -10,7 +10,8 @@
 
 namespace skipstone::study {
 
-// Labelled inputs: the first ones of a source. Move-only; load() may be called from several threads.
+// Labelled inputs: the first ones of a source, or of a part of one (inputs::DataPath). Move-only; load() may be called
+// from several threads.
 class DataSet {
   public:
     // limit: how many inputs, all of them when empty. Throws InputError for what InputSource refuses, for a limit that
@@ -28,14 +29,14 @@ class DataSet {
     std::string description() const { return source_.description(); }
     std::size_t classes_met() const;  // how many different labels its inputs have
 
-    std::string name() const;  // of the file or folder, without its path
-    // SHA-256 of the file's bytes, or of the names and bytes of a folder's files, before any of them was read.
+    std::string name() const;  // of the file or folder without its path, and of the part as it was given
+    // SHA-256 of the whole file's bytes, or of the names and bytes of a folder's files, before any of them was read.
     std::string const& sha256() const { return sha256_; }
     // Throws InputError when the hash is another one now: pictures of a folder are read when they are needed.
     void expect_unchanged() const;
 
   private:
-    std::string path_, sha256_;
+    std::string path_, file_, sha256_;
     inputs::InputSource source_;
     std::size_t size_;
 };

@@ -1,5 +1,6 @@
 #include "inputs/input_source.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -116,6 +117,37 @@ BOOST_AUTO_TEST_CASE(are_taken_as_they_are) {
     source.check_labels(4);
     BOOST_TEST(contains(input_error([&] { source.check_labels(3); }),
                         "/labels: input 0 has label 3; the weights tell 3 classes apart, 0 to 2"));
+}
+
+BOOST_AUTO_TEST_CASE(a_part_of_them) {
+    Folder const folder;
+    auto const path = write(folder, {6, 1, 1, 1}, {3, 0, 1, 2, 1, 0});
+    auto const open = [&](std::string const& part) { return InputSource(path + part, form({1, 1, 1, 1})); };
+    auto const middle = open("@1..3"), rest = open("@4..");
+    BOOST_TEST(middle.size() == 3u);
+    BOOST_TEST((loaded(middle, 1, 2) == std::vector<float>{2, 3}));
+    BOOST_TEST(*middle.label(0) == 0);
+    BOOST_TEST(*middle.label(2) == 2);
+    BOOST_TEST(middle.description() == "6 inputs with labels; of them 1 to 3");
+    BOOST_TEST((loaded(rest, 0, rest.size()) == std::vector<float>{4, 5}));
+
+    auto const drawn = open("@0..3~7"), others = open("@4..~7");
+    BOOST_TEST(drawn.description() == "6 inputs with labels; of them 0 to 3 in random order of seed 7");
+    auto all = loaded(drawn, 0, 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+        auto const sample = static_cast<std::size_t>(all[i]);
+        BOOST_TEST(*drawn.label(i) == (std::vector{3, 0, 1, 2, 1, 0}[sample]));
+        BOOST_TEST((loaded(drawn, i, 1) == std::vector{all[i]}));
+    }
+    for (float const value : loaded(others, 0, others.size())) all.push_back(value);
+    std::ranges::sort(all);
+    BOOST_TEST((all == counted(6)));
+
+    BOOST_TEST(
+        contains(input_error([&] { open("@0..6"); }), "the data set has 6 samples, 0 to 5; the part must lie within"));
+    BOOST_TEST(contains(input_error([&] { open("@6.."); }), "the data set has 6 samples"));
+    BOOST_TEST(contains(input_error([&] { open("@3..2"); }), "first sample lies behind its last"));
+    BOOST_TEST(contains(input_error([&] { open("@a"); }), "is no part of a data set"));
 }
 
 BOOST_AUTO_TEST_CASE(of_planes_are_turned_when_they_say_so) {
