@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "emulator/recovery.hpp"
+#include "emulator/verdicts.hpp"
 #include "model/accuracy_table.hpp"
 #include "model/network.hpp"
 #include "model/round_state.hpp"
@@ -24,6 +25,8 @@ struct RoundCourse {
     Seconds charge{};                 // planning time that the requests had to wait
     std::vector<Revision> revisions;  // in the order in which they were made
     std::vector<timeline::Job> jobs;  // of the requests that finish
+    // What came out of them, per job, whose graphs end where they leave. Empty: no exits are open.
+    std::vector<Judgement> judged = {};
     timeline::RoundTimes times;
     std::vector<Event> events;    // canonical order
     Seconds end{};                // last request done or rejected
@@ -58,8 +61,8 @@ class Course {
     // Plans and simulates with so much energy kept back.
     void attempt(RoundCourse& round, std::vector<Joules> const& reserve);
     void set_end(RoundCourse& round) const;
-    // When one of the devices that have energy, or one of their links, which are down at a time, is back; the time itself
-    // where none will be.
+    // When one of the devices that have energy, or one of their links, which are down at a time, is back; the time
+    // itself where none will be.
     Seconds first_back(Seconds time) const;
     // Outages that reach into the round, of devices that have energy, and of links.
     std::vector<Outage> outages_of(RoundFaults const& faults, RoundCourse const& round) const;
