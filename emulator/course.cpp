@@ -91,6 +91,8 @@ Course::Course(Scenario const& scenario, Network const& network)
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
         throw InputError(scenario_.place_of("planner.name"),
                          "there is no planner \"" + name + "\"; " + planner::choice_text(name));
+    if (auto const reason = planner::unfit(scenario_.planner.name, scenario_.objective.goal); !reason.empty())
+        throw InputError(scenario_.place_of("objective.goal"), reason);
     if (double const best = most_accurate(drops_).accuracy; best < scenario_.objective.accuracy_threshold)
         throw InputError({scenario_.file, 0, "objective.accuracy_threshold"},
                          "is " + number(scenario_.objective.accuracy_threshold) + ", and " + scenario_.accuracy.name +

@@ -51,16 +51,15 @@ constexpr std::array entries{
 
 constexpr double bound_work = 2e9;  // elementary operations that a throughput bound may take
 
-void check_goal(Entry const& entry, Goal goal) {
+std::string unfit(Entry const& entry, Goal goal) {
     bool const throughput = goal == Goal::throughput;
-    if (entry.serves == Serves::both || (entry.serves == Serves::throughput) == throughput) return;
+    if (entry.serves == Serves::both || (entry.serves == Serves::throughput) == throughput) return {};
     auto const name = "planner \"" + std::string(entry.name) + "\" ";
-    throw InputError({"", 0, "objective.goal"},
-                     throughput ? "is \"throughput\", but " + name +
-                                      "plans for latency; take \"pipeline\" (or \"balanced\", a greedy baseline, or "
-                                      "\"fixed\", a plan by hand)"
-                                : "is \"latency\", but " + name +
-                                      "plans for throughput; set it to \"throughput\", or take \"contention\"");
+    return throughput ? "is \"throughput\", but " + name +
+                            "plans for latency; take \"pipeline\" (or \"balanced\", a greedy baseline, or \"fixed\", a "
+                            "plan by hand)"
+                      : "is \"latency\", but " + name +
+                            "plans for throughput; set it to \"throughput\", or take \"contention\"";
 }
 
 // What a stream of such rounds reaches, and what none can.
@@ -108,6 +107,11 @@ std::vector<std::string_view> names(Goal goal) {
     return all;
 }
 
+std::string unfit(std::string_view name, Goal goal) {
+    auto const entry = std::ranges::find(entries, name, &Entry::name);
+    return entry == entries.end() ? "" : unfit(*entry, goal);
+}
+
 std::string choice_text(std::string_view name) {
     std::string all;
     for (auto const known : names()) all += (all.empty() ? "" : ", ") + std::string(known);
@@ -120,7 +124,8 @@ PlanResult plan(std::string_view name, Instance const& instance, Options const& 
     auto const entry = std::ranges::find(entries, name, &Entry::name);
     if (entry == entries.end())
         throw InputError("there is no planner \"" + std::string(name) + "\"; " + choice_text(name));
-    check_goal(*entry, instance.goal);
+    if (auto const reason = unfit(*entry, instance.goal); !reason.empty())
+        throw InputError({"", 0, "objective.goal"}, reason);
     auto const begin = std::chrono::steady_clock::now();
     auto result = instance.source_is_off() ? rejected_for_the_source(instance) : entry->plan(instance, options);
     std::chrono::duration<double> const elapsed = std::chrono::steady_clock::now() - begin;

@@ -28,6 +28,9 @@ struct Options {
 std::vector<std::string_view> names();
 // Those that find a plan for this goal; `fixed` finds none.
 std::vector<std::string_view> names(Goal goal);
+// What is to be said of the key objective.goal where this planner finds no plan for it; empty: it does, or there is no
+// such planner.
+std::string unfit(std::string_view name, Goal goal);
 // For messages about a name that none has: the nearest, and all.
 std::string choice_text(std::string_view name);
 

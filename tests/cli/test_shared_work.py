@@ -93,6 +93,10 @@ class Plan(ProgramTest):
         self.assertIn("--goal speed: must be \"latency\" or \"throughput\"", refused.err)
         refused = self.skipstone("plan", self.scenario({"planner.name": "greedy"}), "--goal", "throughput", "--planner", "greedy", code=2)
         self.assertIn("pipeline", refused.err)
+        scenario = self.scenario({"objective.goal": "throughput", "planner.name": "exact"})
+        for command in ("plan", "run"):
+            refused = self.skipstone(command, scenario, code=2)
+            self.assertRegex(refused.err, r"\.toml:\d+: objective\.goal: is \"throughput\", but planner \"exact\" plans for latency")
 
     def test_tables_compare_planners(self):
         changes = {**self.THROUGHPUT, "planner.stages": STAGES}
