@@ -4,6 +4,7 @@
     tests/runs/fuzz_runs.py                            the scenarios 0 to 39
     tests/runs/fuzz_runs.py --seconds 3600 --seed 1000 for an hour, from scenario 1000 on
     tests/runs/fuzz_runs.py --seed 1234 --scenarios 1  one scenario
+    tests/runs/fuzz_runs.py --shared                   of devices that share work, with kernels that compute
 
 A scenario that fails is kept, with its trace and the command that runs it again.
 """
@@ -24,8 +25,10 @@ sys.path += [str(ROOT / "tests" / "cli"), str(pathlib.Path(__file__).resolve().p
 
 from support import PROGRAM, write_weights  # ends with 77 where h5py is missing
 
+import h5py
 import recompute
 import scenarios
+import shared_scenarios
 
 
 def run(folder, limit_s, *arguments):
@@ -41,7 +44,43 @@ def run(folder, limit_s, *arguments):
         return f"no end within {limit_s} s", "", ""
 
 
-def failures(scenario, folder, limit_s):
+def ways_of(profile, blocks, folder):
+    """How each block of a network can be split, {"s2b1": ["outputs/2", …]}; blocks: what network.blocks says."""
+    (folder / "network.toml").write_text("".join(f"{key} = {scenarios.toml(value)}\n" for key, value in profile.items()))
+    status, out, err = run(folder, 60, "networks", "network.toml", "--splits", "--json", "--blocks",
+                           blocks if isinstance(blocks, str) else json.dumps(blocks))
+    if status != 0:
+        raise RuntimeError(f"skipstone networks network.toml: exit {status}: {err}")
+    return {block["name"]: [way["split"] for way in block["splits"]] for block in json.loads(out)["blocks"]}
+
+
+def classes_of(trace):
+    """What each request of a run was taken for, by its number in the run; of requests that ran whole."""
+    with h5py.File(trace) as file:
+        requests, plans = file["requests"][:], file["plans"][:]
+    shortened = {(row["round"], row["request"]) for row in plans if row["mode"] == recompute.SKIP}
+    return {number: int(row["predicted_class"]) for number, row in enumerate(requests)
+            if row["status"] == recompute.DONE and (row["round"], row["request"]) not in shortened}
+
+
+def class_failures(scenario, folder, limit_s):
+    """Requests whose blocks several devices computed in parts are taken for what one device takes them for."""
+    alone = {section: dict(keys) for section, keys in scenario.items() if section not in ("faults", "collaboration", "objective")}
+    alone |= {"fleet": {"devices": [{"profile": "khan2023-high", "battery": "mains", "macs_per_round": "1e6 GMAC", "memory": "1e3 GB"}]},
+              "links": {"profile": "khan2023"}, "accuracy": {"table": "none"}, "planner": {"name": "single-device"}}
+    alone["requests"] = {"count": 1}
+    together = classes_of(folder / "trace.h5")
+    alone["rounds"] = {"count": max(together, default=0) + 1}
+    (folder / "alone.toml").write_text(scenarios.text(alone))
+    status, out, err = run(folder, limit_s, "run", "alone.toml", "-o", "alone.h5")
+    if status != 0:
+        return [f"skipstone run alone.toml: exit {status}", *(out + err).strip().splitlines()[-8:]]
+    expected = classes_of(folder / "alone.h5")
+    return [f"request {number} was taken for {got}; one device takes it for {expected.get(number)}" for number, got in together.items()
+            if got != expected.get(number)]
+
+
+def failures(scenario, folder, limit_s, shared):
     """What is wrong with one scenario's run; empty when nothing is."""
     (folder / "scenario.toml").write_text(scenarios.text(scenario))
     if scenario.pairs_of_file:
@@ -52,12 +91,15 @@ def failures(scenario, folder, limit_s):
         if status != 0:
             return [f"skipstone {' '.join(command)}: exit {status}", *(out + err).strip().splitlines()[-8:]]
     trace = folder / "trace.h5"
+    if shared:
+        return class_failures(scenario, folder, limit_s)
     return recompute.findings(scenario, trace) + recompute.analysis_findings(scenario, trace, json.loads(out))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="number of the first scenario")
+    parser.add_argument("--shared", action="store_true", help="devices share work, and kernels compute")
     parser.add_argument("--scenarios", type=int, help="how many; without it 40, or as many as --seconds allow")
     parser.add_argument("--seconds", type=float, help="how long to go on")
     parser.add_argument("--limit", type=float, default=120, help="seconds for one start of the program")
@@ -74,7 +116,11 @@ def main():
             folder = pathlib.Path(name) / str(seed)
             folder.mkdir()
             os.link(pathlib.Path(name) / "resnet20.h5", folder / "resnet20.h5")
-            found = failures(scenarios.scenario(seed), folder, options.limit)
+            if options.shared:
+                scenario = shared_scenarios.scenario(seed, lambda profile, blocks: ways_of(profile, blocks, folder))
+            else:
+                scenario = scenarios.scenario(seed)
+            found = failures(scenario, folder, options.limit, options.shared)
             done += 1
             if found:
                 failed += 1
@@ -82,7 +128,7 @@ def main():
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 shutil.rmtree(kept, ignore_errors=True)
                 shutil.copytree(folder, kept)
-                print(f"scenario {seed} (kept in {kept}; again: {pathlib.Path(__file__).relative_to(ROOT)} --seed {seed} --scenarios 1):")
+                print(f"scenario {seed} (kept in {kept}; again: {pathlib.Path(__file__).relative_to(ROOT)} --seed {seed} --scenarios 1{' --shared' * options.shared}):")
                 print("".join(f"    {sentence}\n" for sentence in found[:12]), end="", flush=True)
             shutil.rmtree(folder)
     print(f"scenarios {options.seed} to {options.seed + done - 1}: {done} run, {failed} failed")

@@ -22,7 +22,7 @@ KEYS = {
     "faults": {"profile", "survival", "devices", "links", "outages", "detection", "remedies"},
     "emulation": {"clock", "dilation", "kernels"},
 }
-# Keys of work that is shared: tests/cli/test_shared_work.py shows their effects.
+# Keys of work that is shared, which shared_scenarios.py draws; tests/cli/test_shared_work.py shows their effects.
 ELSEWHERE = {
     "requests": {"in_flight"},
     "objective": {"goal"},
