@@ -125,6 +125,25 @@ class RealKernels(ProgramTest):
               {"blocks": "s4b2..s4b3", "devices": ["low-2"]},
               {"blocks": "head", "devices": ["low-0", "big"], "split": "inputs"}]
     RUN = {"accuracy.table": "none", "fleet.devices": FLEET, "requests.count": 8, "rounds.count": 2, "emulation.kernels": True}
+    # Devices that can do much; and all that is split of two other networks at 32 x 32 pixels.
+    LARGE = [dict(device, mac_rate="2 GMAC/s", macs_per_round="100 GMAC", memory="2 GB") for device in FLEET]
+    VGG = [{"blocks": "conv1_1", "devices": ["low-0..2", "big"], "split": "tiles"},
+           {"blocks": "conv1_2", "devices": ["low-0..2", "big"], "split": "rows", "join": "low-1"},
+           {"blocks": "conv2_1..conv2_2", "devices": ["low-1"]},
+           {"blocks": "conv3_1", "devices": ["low-0..2"], "split": "outputs", "join": "big"},
+           {"blocks": "conv3_2", "devices": ["low-2", "big"], "split": "inputs"},
+           {"blocks": "conv3_3..conv5_3", "devices": ["low-0..1"], "take": "turns"},
+           {"blocks": "fc6", "devices": ["low-1", "low-2", "big"], "split": "outputs", "join": "low-0"},
+           {"blocks": "fc7", "devices": ["low-1", "low-2"], "split": "inputs", "join": "low-0"},
+           {"blocks": "fc8", "devices": ["low-0"]}]
+    MOBILENET = [{"blocks": "conv1", "devices": ["low-0", "big"], "split": "rows"},
+                 {"blocks": "conv_dw_1", "devices": ["low-0..2"], "split": "outputs", "join": "big"},
+                 {"blocks": "conv_pw_1", "devices": ["low-1", "big"], "split": "inputs"},
+                 {"blocks": "conv_dw_2", "devices": ["low-0..2", "big"], "split": "tiles"},
+                 {"blocks": "conv_pw_2..conv_pw_12", "devices": ["low-2", "big"], "take": "turns"},
+                 {"blocks": "conv_dw_13", "devices": ["low-0", "low-1"], "split": "outputs"},
+                 {"blocks": "conv_pw_13", "devices": ["low-0", "low-1", "low-2"], "split": "outputs"},
+                 {"blocks": "conv_preds", "devices": ["big"]}]
 
     def classes_of(self, changes, *arguments, **options):
         output = self.new_path(".h5")
@@ -132,19 +151,33 @@ class RealKernels(ProgramTest):
         self.skipstone("check", output)
         return list(Trace(output).requests["predicted_class"]), self.digest(output)
 
-    def test_classes_are_those_of_one_device(self):
-        shared = {"planner.name": "fixed", "planner.stages": self.STAGES}
+    def assert_shared(self, changes, stages, wall=True):
+        """Parts make what one device makes: in one process, a rank per device, fewer ranks, and in real time."""
+        alone, _ = self.classes_of(changes | {"planner.name": "single-device"})
+        shared = changes | {"planner.name": "fixed", "planner.stages": stages}
+        together, digest = self.classes_of(shared)
+        self.assertEqual(together, alone)
+        self.assertEqual(self.classes_of(shared, ranks=3), (alone, digest))
+        self.assertEqual(self.classes_of(shared, ranks=5), (alone, digest))
+        if wall:
+            self.assertEqual(self.classes_of(shared, "--clock", "wall", "--dilation", "1", ranks=5), (alone, digest))
+        self.assertNotIn(-1, alone)
+        return set(alone)
+
+    def test_resnet_in_three_precisions(self):
         seen = set()
-        for seed, precision in ((1, "float32"), (2, "bfloat16"), (3, "float32")):
-            changes = {"seed": seed, "network.precision": precision}
-            alone, _ = self.classes_of(changes | {"planner.name": "single-device"})
-            seen |= set(alone)
-            together, digest = self.classes_of(changes | shared)
-            self.assertEqual(together, alone)
-            self.assertEqual(self.classes_of(changes | shared, ranks=3), (alone, digest))
-            self.assertEqual(self.classes_of(changes | shared, "--clock", "wall", "--dilation", "1", ranks=5), (alone, digest))
+        for seed, precision in ((1, "float32"), (2, "bfloat16"), (3, "float32"), (4, "int8")):
+            seen |= self.assert_shared({"seed": seed, "network.precision": precision}, self.STAGES)
         self.assertGreater(len(seen), 1)
-        self.assertNotIn(-1, seen)
+
+    def test_vgg(self):
+        changes = {"network.profile": "vgg16", "network.input": 32, "network.classes": 10, "fleet.devices": self.LARGE, "requests.count": 2}
+        self.assert_shared(changes, self.VGG, wall=False)
+
+    def test_mobilenet(self):
+        changes = {"network.profile": "mobilenet-v1", "network.input": 32, "network.classes": 10, "fleet.devices": self.LARGE, "requests.count": 4}
+        for precision in ("float32", "int8"):
+            self.assert_shared(changes | {"network.precision": precision}, self.MOBILENET, wall=precision == "float32")
 
 
 if __name__ == "__main__":

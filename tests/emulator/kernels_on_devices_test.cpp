@@ -108,4 +108,42 @@ BOOST_AUTO_TEST_CASE(vanished_blocks_still_reshape) {
     }
 }
 
+// Parts of blocks on several devices: the same logits under both clocks and on any number of nodes, to the last bit.
+BOOST_AUTO_TEST_CASE(logits_of_shared_blocks_do_not_depend_on_the_clock) {
+    auto scenario = spread_scenario();
+    scenario.objective.accuracy_threshold = 0;
+    scenario.planner.name = "fixed";
+    scenario.collaboration.splits = {Split::Kind::outputs, Split::Kind::inputs, Split::Kind::rows, Split::Kind::tiles};
+    for (auto& device : scenario.fleet) device.macs_per_round = Macs(1'000'000'000), device.memory = Bytes(100'000'000);
+    auto const devices = [](std::vector<std::size_t> const& numbers) {
+        std::vector<DeviceId> ids;
+        for (auto const number : numbers) ids.emplace_back(number);
+        return ids;
+    };
+    auto& stages = scenario.planner.stages;
+    auto const add = [&](std::size_t first, std::size_t last, std::vector<std::size_t> const& by, Split split = {}) {
+        stages.push_back({"", BlockId(first), BlockId(last), devices(by), split, DeviceId()});
+        if (!split.is_whole()) stages.back().join = DeviceId(by.back());
+    };
+    add(0, 0, {0, 1, 2}, {Split::Kind::outputs, 3});
+    add(1, 1, {4, 3, 2, 1}, {Split::Kind::tiles, 4});
+    add(2, 4, {0, 1, 2});  // in turn
+    add(5, 5, {3, 4, 0}, {Split::Kind::rows, 3});
+    add(6, 9, {1});
+    add(10, 10, {2, 4}, {Split::Kind::inputs, 2});
+    Network const network(scenario.network.profile);
+    BOOST_REQUIRE(network.size() == 11);
+    auto const packed = pack(scenario, network);
+    auto const alone = run_loopback(scenario, with_kernels(packed, 1));
+    BOOST_REQUIRE(alone.logits.size() == 9);
+    std::size_t parts = 0;
+    for (auto const& result : alone.results)
+        for (auto const& event : result.course.events)
+            parts += event.kind == EventKind::compute && event.part >= 0 ? 1 : 0;
+    BOOST_TEST(parts == 9u * (3 + 4 + 3 + 2));
+    BOOST_TEST((run_loopback(scenario, with_kernels(packed, 5)).logits == alone.logits));
+    scenario.emulation.clock = ClockKind::wall;
+    BOOST_TEST((run_loopback(scenario, with_kernels(packed, 5)).logits == alone.logits));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
