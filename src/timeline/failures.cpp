@@ -129,7 +129,8 @@ void Simulation::adopt(std::size_t j, TaskGraph work, std::size_t kept, double n
     auto const& faults = handling_->faults;
     auto const is_there = [&](DeviceId device) { return !faults.down(device, Seconds(now)); };
     for (Feed const& feed : after.feeds) {
-        if (feed.to.index() < kept || (feed.from && feed.from.index() >= kept)) continue;
+        auto const is_ahead = [&](TaskId task) { return task && task.index() >= kept; };
+        if (feed.to.index() < kept || is_ahead(feed.from) || is_ahead(feed.gate)) continue;
         SKIPSTONE_EXPECT(is_there(after.tasks[feed.to.index()].device));
         if (feed.move < 0) continue;
         Move const& move = after.moves[static_cast<std::size_t>(feed.move)];
@@ -139,15 +140,16 @@ void Simulation::adopt(std::size_t j, TaskGraph work, std::size_t kept, double n
     for (PieceId id = first; id <= first + kept; ++id) go_on_from(id, now);
 }
 
-// The most of a job's first tasks that need not be done again: up to a block's whole output, or to the parts of one
-// that are to be joined; and what tasks behind them need of these, or the image, is still there.
+// The most of a job's first tasks that need not be done again: up to a block's whole output, or to the head that judged
+// it, or to the parts of one that are to be joined; and what tasks behind them need of these, or the image, is still
+// there.
 std::optional<std::size_t> Simulation::kept_of(std::size_t j, double now) const {
     auto const& [tasks, feeds, moves] = job(j).work;
     std::size_t done = 0;
     while (done < tasks.size() && pieces_[piece_of_task(j, done)].phase == Phase::done) ++done;
     for (std::size_t kept = done;; --kept) {
-        bool const is_boundary =
-            kept == 0 || tasks[kept - 1].is_whole() || (kept < tasks.size() && tasks[kept].joins());
+        bool const is_boundary = kept == 0 || tasks[kept - 1].is_whole() || tasks[kept - 1].is_head() ||
+                                 (kept < tasks.size() && tasks[kept].joins());
         auto const needed = [&](Feed const& feed) {
             return feed.to.index() >= kept && (!feed.from || feed.from.index() < kept);
         };

@@ -9,6 +9,12 @@ namespace skipstone::timeline {
 
 namespace {
 
+// A head that lets go what is on its device: an output of a task before it, or the image.
+bool is_gate(TaskGraph const& work, TaskId gate, TaskId from, DeviceId device) {
+    return gate.index() < work.tasks.size() && from < gate && work.tasks[gate.index()].is_head() &&
+           work.tasks[gate.index()].device == device;
+}
+
 void expect_sound_moves(Job const& job) {
     auto const& [tasks, feeds, moves] = job.work;
     Move const* before = nullptr;
@@ -18,6 +24,7 @@ void expect_sound_moves(Job const& job) {
         SKIPSTONE_EXPECT(move.sender == (move.from ? tasks[move.from.index()].device : job.source));
         SKIPSTONE_EXPECT(move.bytes.serialised >= Bytes(0) && move.bytes.shared >= Bytes(0));
         SKIPSTONE_EXPECT(!before || std::tie(before->from, before->receiver) < std::tie(move.from, move.receiver));
+        SKIPSTONE_EXPECT(!move.gate || is_gate(job.work, move.gate, move.from, move.sender));
         before = &move;
     }
 }
@@ -33,14 +40,16 @@ void expect_sound_feeds(Job const& job) {
         fed += is_next;
         before = &feed;
         DeviceId const device = tasks[feed.to.index()].device;
+        SKIPSTONE_EXPECT(!feed.gate || feed.gate < feed.to);
         if (feed.move < 0) {
+            SKIPSTONE_EXPECT(!feed.gate || is_gate(job.work, feed.gate, feed.from, device));
             SKIPSTONE_EXPECT(feed.from ? tasks[feed.from.index()].device == device
                                        : !job.source || job.source == device);
             continue;
         }
         SKIPSTONE_EXPECT(static_cast<std::size_t>(feed.move) < moves.size());
         Move const& move = moves[static_cast<std::size_t>(feed.move)];
-        SKIPSTONE_EXPECT(move.from == feed.from && move.receiver == device);
+        SKIPSTONE_EXPECT(move.from == feed.from && move.receiver == device && move.gate == feed.gate);
     }
     SKIPSTONE_EXPECT(fed == tasks.size());
 }
@@ -84,12 +93,13 @@ void Simulation::prepare_job(std::size_t j, std::size_t kept) {
             std::size_t const radios = std::max(piece.server, piece.receiver) + 1;
             if (radios_.all.size() < radios) radios_.all.resize(radios);
         }
+        piece.missing = move.gate ? 2 : 1;
         pieces_.push_back(piece);
         ++piece.index;
     }
     connect(j);
     for (Feed const& feed : work.feeds) {
-        ++pieces_[piece_of_task(j, feed.to.index())].missing;
+        pieces_[piece_of_task(j, feed.to.index())].missing += feed.gate && feed.move < 0 ? 2 : 1;
         if (feed.move >= 0 && feed.to.index() < kept)
             pieces_[piece_of_move(j, static_cast<std::size_t>(feed.move))].phase = Phase::done;
     }
@@ -106,8 +116,14 @@ void Simulation::connect(std::size_t j) {
     auto const source = [&](Feed const& feed) -> Piece& {
         return feed.move < 0 ? origin(feed.from) : pieces_[piece_of_move(j, static_cast<std::size_t>(feed.move))];
     };
-    for (Move const& move : work.moves) ++origin(move.from).next_end;  // a count, to begin with
-    for (Feed const& feed : work.feeds) ++source(feed).next_end;
+    for (Move const& move : work.moves) {
+        ++origin(move.from).next_end;  // a count, to begin with
+        if (move.gate) ++origin(move.gate).next_end;
+    }
+    for (Feed const& feed : work.feeds) {
+        ++source(feed).next_end;
+        if (feed.gate && feed.move < 0) ++origin(feed.gate).next_end;
+    }
     auto end = static_cast<std::uint32_t>(next_.size());
     for (PieceId id = requests_[j].first; id < pieces_.size(); ++id) {
         Piece& piece = pieces_[id];
@@ -116,9 +132,14 @@ void Simulation::connect(std::size_t j) {
         end += std::exchange(piece.next_end, end);
     }
     next_.resize(end);
-    for (std::size_t m = 0; m < work.moves.size(); ++m)
+    for (std::size_t m = 0; m < work.moves.size(); ++m) {
         next_[origin(work.moves[m].from).next_end++] = piece_of_move(j, m);
-    for (Feed const& feed : work.feeds) next_[source(feed).next_end++] = piece_of_task(j, feed.to.index());
+        if (work.moves[m].gate) next_[origin(work.moves[m].gate).next_end++] = piece_of_move(j, m);
+    }
+    for (Feed const& feed : work.feeds) {
+        next_[source(feed).next_end++] = piece_of_task(j, feed.to.index());
+        if (feed.gate && feed.move < 0) next_[origin(feed.gate).next_end++] = piece_of_task(j, feed.to.index());
+    }
 }
 
 // The server of a device's processor.

@@ -149,9 +149,10 @@ void Simulation::go_on_from(PieceId id, double now) {
     for (std::uint32_t i = pieces_[id].next; i < pieces_[id].next_end; ++i) {
         Piece& next = pieces_[next_[i]];
         if (next.phase != Phase::not_ready) continue;  // it was kept when the request was lost
+        if (--next.missing > 0) continue;
         if (next.kind == Kind::move)
             begin_move(next_[i], now);
-        else if (--next.missing == 0)
+        else
             begin_task(next_[i], now);
     }
 }

@@ -131,7 +131,7 @@ class Simulation {
         std::uint32_t index = 0;  // among the tasks, or moves
         Kind kind = Kind::task;
         Phase phase = Phase::not_ready;
-        std::uint32_t missing = 0;             // of a task: feeds that are not there yet
+        std::uint32_t missing = 0;             // feeds and gates of a task, or a move, that are not there yet
         std::uint32_t next = 0, next_end = 0;  // in next_: the tasks and moves that it brings about
         std::uint32_t server = 0;              // processor or link; on air the sender
         std::uint32_t receiver = 0;            // on air

@@ -21,7 +21,8 @@ namespace skipstone::timeline {
 
 // A request that runs. Its graph: each task has a feed at least; feeds go from a task to a later one, by `to`, then
 // `from`; moves are by `from`, then `receiver`, and each has a feed; the devices of feeds and moves are those of their
-// tasks. (model/task_graph.hpp makes such graphs.)
+// tasks. A gate is a head behind `from` and before `to`, where the output is; a move's is that of all its feeds.
+// (model/task_graph.hpp makes such graphs.)
 struct Job {
     RequestId request;
     Seconds ready{};  // when its image is there (arrival, or the round's start plus charged planning time); not begun
@@ -46,13 +47,14 @@ struct Conditions {
 };
 
 struct TaskTimes {
-    Seconds ready{}, begin{}, end{};  // ready: when the last of its feeds is there
+    Seconds ready{}, begin{}, end{};  // ready: when the last of its feeds is there, and its gate has ended
 };
 
 // Times of a move.
 struct HopTimes {
-    Seconds ready{}, begin{}, end{};  // end of serialisation
-    Seconds arrival{};                // when the tensor is there: end + latency + jitter
+    // ready: when its output is there, and its gate has ended; end of serialisation.
+    Seconds ready{}, begin{}, end{};
+    Seconds arrival{};  // when the tensor is there: end + latency + jitter
     std::int64_t retransmitted_packets = 0;
 };
 
@@ -68,8 +70,9 @@ struct RoundTimes {
 };
 
 // Runs the jobs. Devices: one task at a time, non-preemptive, first come first served by (ready, request, task); so do
-// links and radios with moves, by (ready, request, move). A task is ready when the last of its feeds is there.
-// Deterministic: depends on the arguments alone, not on the order in which simultaneous things are stored.
+// links and radios with moves, by (ready, request, move). A task is ready when the last of its feeds is there. Feeds
+// and moves that have a gate wait for that head. A request that leaves at an exit is a job whose graph ends with the
+// head. Deterministic: depends on the arguments alone, not on the order in which simultaneous things are stored.
 RoundTimes simulate(std::vector<Job> const& jobs, Conditions const& conditions);
 
 // A job that cannot go on as it was meant to.
@@ -77,9 +80,10 @@ struct Loss {
     std::size_t job = 0;  // its place among the jobs given
     Seconds time{};       // when it was noticed
     DeviceId device;      // that was to work next, and does not, or cannot be reached
-    // So many of its tasks, the first ones, need not be done again. They end where a block's output is whole: it is
-    // still on that task's device. Or all parts of a block are among them, each still on its device, and the next task
-    // joins them. 0: the image is still there. None: that is lost, too.
+    // So many of its tasks, the first ones, need not be done again. They end where a block's output is whole, or with
+    // the head of an exit that has judged it: it is still on that task's device. Or all parts of a block are among
+    // them, each still on its device, and the next task joins them. 0: the image is still there. None: that is lost,
+    // too.
     std::optional<std::size_t> kept;
     std::span<Event const> in_vain;  // what was lost so far, of all jobs
 };

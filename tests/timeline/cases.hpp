@@ -24,15 +24,27 @@ inline Task task(int block, int on, double seconds, std::int64_t output = 0) {
             .memory = Bytes(output)};
 }
 
-// Tasks with what they need: (from, to), by `to`; −1: the image, which moves from its source. An output moves to each
-// device that needs it.
-inline TaskGraph graph(std::vector<Task> tasks, std::vector<std::pair<int, int>> needs,
+// The head of an exit behind the task before it; it is a block of its own.
+inline Task head(int block, int on, double seconds) {
+    Task result = task(block, on, seconds);
+    result.exit = block;
+    return result;
+}
+
+struct Need {
+    int from, to;   // -1: the image
+    int gate = -1;  // the head that lets it go
+};
+
+// Tasks with what they need, by `to`; the image moves from its source. An output moves to each device that needs it.
+inline TaskGraph graph(std::vector<Task> tasks, std::vector<Need> const& needs,
                        std::optional<DeviceId> source = std::nullopt, std::int64_t input = 0) {
     TaskGraph result;
     std::map<std::pair<int, DeviceId>, std::int32_t> moves;
     auto const task_of = [&](int t) -> Task const& { return tasks[static_cast<std::size_t>(t)]; };
     auto const holder = [&](int from) { return from < 0 ? source : std::optional(task_of(from).device); };
-    for (auto const& [from, to] : needs)
+    auto const id = [](int t) { return t < 0 ? TaskId() : TaskId(t); };
+    for (auto const& [from, to, gate] : needs)
         if (holder(from) && *holder(from) != task_of(to).device) moves[{from, task_of(to).device}] = 0;
     std::map<int, std::int32_t> streams;
     for (auto& [way, number] : moves) {
@@ -40,18 +52,18 @@ inline TaskGraph graph(std::vector<Task> tasks, std::vector<std::pair<int, int>>
         Bytes const bytes = from < 0 ? Bytes(input) : task_of(from).memory;
         std::int32_t const first = from < 0 ? 0 : 65536 * (task_of(from).part + 1);
         number = static_cast<std::int32_t>(result.moves.size());
-        result.moves.push_back({.from = from < 0 ? TaskId() : TaskId(from),
+        result.moves.push_back({.from = id(from),
                                 .sender = *holder(from),
                                 .receiver = receiver,
                                 .bytes = {bytes, bytes},
                                 .region = {},
                                 .stream = first + streams[from]++});
     }
-    for (auto const& [from, to] : needs) {
+    for (auto const& [from, to, gate] : needs) {
         auto const move = moves.find({from, task_of(to).device});
-        result.feeds.push_back({.from = from < 0 ? TaskId() : TaskId(from),
-                                .to = TaskId(to),
-                                .move = move == moves.end() ? -1 : move->second});
+        std::int32_t const number = move == moves.end() ? -1 : move->second;
+        result.feeds.push_back({.from = id(from), .to = TaskId(to), .move = number, .gate = id(gate)});
+        if (number >= 0) result.moves[static_cast<std::size_t>(number)].gate = id(gate);
     }
     result.tasks = std::move(tasks);
     return result;
@@ -59,25 +71,27 @@ inline TaskGraph graph(std::vector<Task> tasks, std::vector<std::pair<int, int>>
 
 // Each task after the one before it.
 inline TaskGraph chain(std::vector<Task> tasks, std::optional<DeviceId> source = std::nullopt, std::int64_t input = 0) {
-    std::vector<std::pair<int, int>> needs;
-    for (int t = 0; t < static_cast<int>(tasks.size()); ++t) needs.emplace_back(t - 1, t);
-    return graph(std::move(tasks), std::move(needs), source, input);
+    std::vector<Need> needs;
+    for (int t = 0; t < static_cast<int>(tasks.size()); ++t) needs.push_back({t - 1, t});
+    return graph(std::move(tasks), needs, source, input);
 }
 
-// Block by block: the parts of a block, which follow one another, then what joins them.
+// Block by block: the parts of a block, which follow one another, then what joins them, then heads that judge it one
+// after the other.
 inline TaskGraph blocks(std::vector<Task> tasks, std::optional<DeviceId> source = std::nullopt,
                         std::int64_t input = 0) {
-    std::vector<std::pair<int, int>> needs;
-    int whole = -1, first = 0;
+    std::vector<Need> needs;
+    int whole = -1, first = 0, gate = -1;
     for (int t = 0; t < static_cast<int>(tasks.size()); ++t) {
         Task const& task = tasks[static_cast<std::size_t>(t)];
         if (task.joins())
-            for (int p = first; p < t; ++p) needs.emplace_back(p, t);
+            for (int p = first; p < t; ++p) needs.push_back({p, t});
         else
-            needs.emplace_back(whole, t);
-        if (task.is_whole()) whole = t, first = t + 1;
+            needs.push_back({whole, t, gate});
+        if (task.is_head()) gate = t, first = t + 1;
+        if (task.is_whole()) whole = t, first = t + 1, gate = -1;
     }
-    return graph(std::move(tasks), std::move(needs), source, input);
+    return graph(std::move(tasks), needs, source, input);
 }
 
 // Part `part` of a block in `parts` parts; −1: what joins them.

@@ -114,6 +114,31 @@ BOOST_AUTO_TEST_CASE(parts_of_one_request_on_one_device_go_by_their_number) {
     BOOST_TEST(finish(times, 0) == 9, nearly);
 }
 
+// The head is an ordinary task of its device, and what lies behind it waits: the move, and parts that are there
+// already.
+BOOST_AUTO_TEST_CASE(what_lies_behind_an_exit_waits_for_its_head) {
+    auto const tasks = std::vector<Task>{task(0, 0, 1, 4), head(9, 0, 0.5), part(1, 0, 2, 0, 2, 6),
+                                         part(1, 1, 2, 1, 3, 2), part(1, -1, 2, 0, 0.5)};
+    auto const c = conditions(2);
+    std::vector<Job> jobs{work(0, 0, blocks(tasks)), job(1, 1.25, {task(0, 0, 1)})};
+    auto const times = simulate(jobs, c);
+    BOOST_TEST(begin(times, 0, 1) == 1, nearly);
+    BOOST_TEST(hop(times, 0, 0).ready.value() == 1.5, nearly);  // not at 1, when the output is there
+    BOOST_TEST(times.jobs[0].tasks[2].ready.value() == 1.5, nearly);
+    BOOST_TEST(begin(times, 1, 0) == 1.5, nearly);  // it came before the part was ready
+    BOOST_TEST(begin(times, 0, 2) == 2.5, nearly);
+    BOOST_TEST(begin(times, 0, 3) == 5.5, nearly);
+    BOOST_TEST(finish(times, 0) == 5.5 + 3 + 2 + 0.5, nearly);
+    leave_at(jobs[0].work, TaskId(1));
+    auto const early = simulate(jobs, c);
+    BOOST_TEST(finish(early, 0) == 1.5, nearly);
+    BOOST_TEST(begin(early, 1, 0) == 1.5, nearly);
+    auto const events = events_of(jobs, early, c);
+    BOOST_TEST(std::ranges::count(events, EventKind::transmit, &Event::kind) == 0);
+    BOOST_TEST(std::ranges::count(events, 9, &Event::block) == 1);
+    BOOST_TEST(std::ranges::count(events, 1, &Event::device) == 0);  // nobody waits for what never comes
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(streams)
@@ -196,6 +221,30 @@ BOOST_AUTO_TEST_CASE(when_only_the_join_is_lost_the_parts_move_elsewhere) {
     BOOST_TEST(std::ranges::count(round.lost, EventKind::transmit, &Event::kind) == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_head_that_has_judged_need_not_judge_again) {
+    std::vector<Task> const tasks{task(0, 0, 1, 4), head(9, 0, 0.5), task(1, 1, 2)};
+    // 4 bytes arrive at 5.5; device 1 fails at 6.
+    auto const faults = scheduled({Seconds(6), Seconds(1e9), device(1), DeviceId(), ""});
+    std::vector<std::size_t> kept;
+    auto const onto_2 = [&](Job const& job, Loss const& loss) {
+        kept.push_back(*loss.kept);
+        auto elsewhere = job.work.tasks;
+        for (std::size_t t = *loss.kept; t < elsewhere.size(); ++t) elsewhere[t].device = device(2);
+        return blocks(elsewhere);
+    };
+    auto const round =
+        simulate({work(0, 0, blocks(tasks))}, conditions(3), RoundFaults(faults, RoundId(3), Seconds(0)), onto_2);
+    BOOST_TEST(kept == std::vector<std::size_t>{2}, boost::test_tools::per_element());
+    BOOST_TEST(finish(round.times, 0) == 6 + 4 + 2, nearly);
+    // A device that fails while it judges loses the output, too.
+    auto const earlier = scheduled({Seconds(1.25), Seconds(1e9), device(0), DeviceId(), ""});
+    auto const again =
+        simulate({work(0, 0, blocks(tasks))}, conditions(3), RoundFaults(earlier, RoundId(3), Seconds(0)), onto_2);
+    BOOST_TEST(kept.back() == 0u);
+    BOOST_TEST(finish(again.times, 0) == 1.25 + 1 + 0.5 + 2, nearly);
+    BOOST_TEST(std::ranges::count(again.lost, 9, &Event::block) == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(malformed_graphs)
@@ -241,6 +290,18 @@ BOOST_AUTO_TEST_CASE(are_refused) {
         more.receiver = device(3);
         g.moves.push_back(more);
     });
+    auto const spoils_gates = [&](auto const& spoil) {
+        Job spoilt = work(0, 0, blocks({task(0, 0, 1, 4), head(9, 0, 1), head(8, 0, 1), task(1, 1, 1), task(2, 1, 1)}));
+        BOOST_CHECK_NO_THROW(simulate({spoilt}, c));
+        spoil(spoilt.work);
+        BOOST_CHECK_THROW(simulate({spoilt}, c), ContractError);
+    };
+    spoils_gates([](TaskGraph& g) { g.tasks[1].exit = g.tasks[2].exit = -1; });  // gates that are no heads
+    spoils_gates([](TaskGraph& g) { g.feeds[2].gate = TaskId(2); });             // waits for itself
+    spoils_gates([](TaskGraph& g) { g.feeds[3].gate = TaskId(); });              // not as its move
+    spoils_gates([](TaskGraph& g) { g.moves[0].gate = TaskId(); });
+    spoils_gates([](TaskGraph& g) { g.moves[0].gate = g.feeds[3].gate = TaskId(9); });
+    spoils_gates([](TaskGraph& g) { g.feeds[4].gate = TaskId(2); });  // of another block
     auto none = c;
     none.in_flight = -1;
     BOOST_CHECK_THROW(simulate({work(0, 0, blocks(two_parts()))}, none), ContractError);

@@ -10,8 +10,19 @@
 
 namespace skipstone::timeline::cases {
 
-// chains; blocks, some of them in parts; or tasks that need any earlier ones.
-enum class Shape { chain, parts, any };
+// chains; blocks, some of them in parts; tasks that need any earlier ones. And these with heads of exits behind some of
+// the outputs.
+enum class Shape { chain, parts, any, chain_with_exits, parts_with_exits, any_with_exits };
+
+inline bool has_exits(Shape shape) {
+    return shape >= Shape::chain_with_exits;
+}
+inline bool has_parts(Shape shape) {
+    return shape == Shape::parts || shape == Shape::parts_with_exits;
+}
+inline bool has_any_needs(Shape shape) {
+    return shape == Shape::any || shape == Shape::any_with_exits;
+}
 
 struct Case {
     std::vector<Job> jobs;
@@ -39,20 +50,29 @@ inline Case random_case(std::uint64_t seed, Medium medium, bool on_grid, Shape s
     auto const bytes = [&] { return on_grid ? below(4) : 1 + below(9) * (below(4) == 0 ? 1000 : 1); };
     for (int r = 0; r < requests; ++r) {
         std::vector<Task> tasks;
-        std::vector<std::pair<int, int>> needs;
+        std::vector<Need> needs;
+        std::vector<int> outputs{-1},
+            gates{-1};  // the image and the tasks that are no heads; the last head behind each
         int const count = 1 + below(6);
         for (int t = 0; t < count; ++t) {
-            int const parts = shape == Shape::parts && below(2) == 0 ? 2 + below(3) : 0;
+            int const parts = has_parts(shape) && below(2) == 0 ? 2 + below(3) : 0;
             for (int p = 0; p < parts; ++p) tasks.push_back(part(2 * t, p, parts, below(devices), length(), bytes()));
             tasks.push_back(parts > 0 ? part(2 * t, -1, parts, below(devices), length(), bytes())
                                       : task(2 * t, below(devices), length(), bytes()));
-            if (shape != Shape::any) continue;
+            int const last = static_cast<int>(tasks.size()) - 1;
             bool fed = false;
-            for (int from = -1; from < t; ++from)
-                if (below(2) == 0 || (from == t - 1 && !fed)) {
+            for (std::size_t o = 0; has_any_needs(shape) && o < outputs.size(); ++o)
+                if (below(2) == 0 || (o + 1 == outputs.size() && !fed)) {
                     fed = true;
-                    needs.emplace_back(from, t);
+                    needs.push_back({outputs[o], last, gates[o]});
                 }
+            outputs.push_back(last);
+            gates.push_back(-1);
+            for (int heads = has_exits(shape) ? below(3) : 0; heads > 0; --heads) {
+                needs.push_back({last, static_cast<int>(tasks.size()), gates.back()});
+                gates.back() = static_cast<int>(tasks.size());
+                tasks.push_back(head(100 + gates.back(), tasks.back().device.value(), length()));
+            }
         }
         std::optional<DeviceId> source;
         if (below(2) == 0) source = device(below(devices));
@@ -60,10 +80,26 @@ inline Case random_case(std::uint64_t seed, Medium medium, bool on_grid, Shape s
                  .ready = Seconds(10 + (below(2) == 0 ? 0 : length())),
                  .source = source,
                  .work = {}};
-        next.work = shape == Shape::any ? graph(tasks, needs, source, below(4)) : blocks(tasks, source, below(4));
+        next.work = has_any_needs(shape) ? graph(tasks, needs, source, below(4)) : blocks(tasks, source, below(4));
         result.jobs.push_back(std::move(next));
     }
     return result;
+}
+
+// Whether a request leaves at a head: by chance, which depends on request and block alone.
+inline bool leaves(std::uint64_t seed, Job const& job, TaskGraph const& work, TaskId head) {
+    return RandomStream(seed, "leaves", job.request.value(), work.tasks[head.index()].block.value()).below(4) == 0;
+}
+
+// A request's work up to the first head at which it leaves.
+inline TaskGraph leaving_work(std::uint64_t seed, Job const& job, TaskGraph work) {
+    for (std::size_t t = 0; t < work.tasks.size(); ++t)
+        if (work.tasks[t].is_head() && leaves(seed, job, work, TaskId(t))) leave_at(work, TaskId(t));
+    return work;
+}
+inline std::vector<Job> leaving_jobs(std::vector<Job> jobs, std::uint64_t seed) {
+    for (Job& job : jobs) job.work = leaving_work(seed, job, std::move(job.work));
+    return jobs;
 }
 
 template <class Check>

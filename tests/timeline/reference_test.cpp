@@ -19,7 +19,8 @@ using skipstone::timeline::testing::slow_simulation;
 
 namespace {
 
-std::vector<Shape> const all_shapes{Shape::chain, Shape::parts, Shape::any};
+std::vector<Shape> const all_shapes{
+    Shape::chain, Shape::parts, Shape::any, Shape::chain_with_exits, Shape::parts_with_exits, Shape::any_with_exits};
 
 bool is_compute(Event const& e) {
     return e.kind == EventKind::compute;
@@ -47,7 +48,7 @@ bool overlap(std::vector<Event> const& events, Chosen chosen) {
 BOOST_AUTO_TEST_SUITE(simulate_random_cases)
 
 BOOST_AUTO_TEST_CASE(times_are_those_of_a_slow_simulation) {
-    long tasks = 0, queued = 0, hops_queued = 0;
+    long tasks = 0, queued = 0, hops_queued = 0, gated = 0;
     for_random_cases(400, all_shapes, [&](std::uint64_t, Case const& c) {
         auto const fast = simulate(c.jobs, c.conditions);
         auto const slow = slow_simulation(c.jobs, c.conditions);
@@ -56,10 +57,39 @@ BOOST_AUTO_TEST_CASE(times_are_those_of_a_slow_simulation) {
             BOOST_TEST(same(fast.jobs[j], slow.jobs[j]));
             for (TaskTimes const& t : fast.jobs[j].tasks) tasks += 1, queued += t.begin > t.ready;
             for (HopTimes const& h : fast.jobs[j].hops) hops_queued += h.begin > h.ready;
+            gated += std::ranges::count_if(c.jobs[j].work.feeds, [](Feed const& f) { return bool(f.gate); });
         }
     });
     BOOST_TEST(queued > tasks / 10);  // the cases do test queueing
     BOOST_TEST(hops_queued > tasks / 10);
+    BOOST_TEST(gated > tasks / 10);
+}
+
+// A graph that ends with a head gives the times of a simulation that asks, when the head has ended, whether the request
+// leaves.
+BOOST_AUTO_TEST_CASE(requests_leave_as_if_they_were_asked_at_every_head) {
+    long left = 0, stayed = 0;
+    for_random_cases(200, {Shape::chain_with_exits, Shape::parts_with_exits}, [&](std::uint64_t seed, Case const& c) {
+        auto const jobs = leaving_jobs(c.jobs, seed);
+        auto const fast = simulate(jobs, c.conditions);
+        auto const slow = slow_simulation(
+            c.jobs, c.conditions, [&](Job const& job, TaskId head) { return leaves(seed, job, job.work, head); });
+        BOOST_TEST(fast.end.value() == slow.end.value());
+        for (std::size_t j = 0; j < jobs.size(); ++j) {
+            auto const& work = jobs[j].work;
+            auto whole = slow.jobs[j];
+            BOOST_TEST(std::ranges::all_of(whole.tasks.begin() + std::ssize(work.tasks), whole.tasks.end(),
+                                           [](TaskTimes const& t) { return t.end == Seconds(0); }));
+            BOOST_TEST(std::ranges::all_of(whole.hops.begin() + std::ssize(work.moves), whole.hops.end(),
+                                           [](HopTimes const& h) { return h.arrival == Seconds(0); }));
+            whole.tasks.resize(work.tasks.size());
+            whole.hops.resize(work.moves.size());
+            BOOST_TEST(same(fast.jobs[j], whole));
+            ++(work.tasks.size() < c.jobs[j].work.tasks.size() ? left : stayed);
+        }
+    });
+    BOOST_TEST(left > 1000);
+    BOOST_TEST(stayed > 1000);
 }
 
 BOOST_AUTO_TEST_CASE(the_order_of_jobs_changes_nothing) {

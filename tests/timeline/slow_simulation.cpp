@@ -18,9 +18,9 @@ using Resource = std::tuple<char, int, int>;
 
 class Slow {
   public:
-    Slow(std::vector<Job> jobs, Conditions const& conditions, RoundFaults const* faults = nullptr,
+    Slow(std::vector<Job> jobs, Conditions const& conditions, Leaves leaves = {}, RoundFaults const* faults = nullptr,
          Recover const* recover = nullptr)
-        : jobs_(std::move(jobs)), c_(conditions), faults_(faults), recover_(recover) {
+        : jobs_(std::move(jobs)), c_(conditions), leaves_(std::move(leaves)), faults_(faults), recover_(recover) {
         times_.end = c_.start;
         times_.jobs.resize(jobs_.size());
         states_.resize(jobs_.size());
@@ -200,7 +200,9 @@ class Slow {
             if (w.is_move) continue;
             times.finish = Seconds(now);
             times_.end = std::max(times_.end, times.finish);
-            if (std::ranges::all_of(states_[w.job].tasks, [](State const& s) { return s.at == At::done; }))
+            bool const left =
+                leaves_ && jobs_[w.job].work.tasks[w.index].is_head() && leaves_(jobs_[w.job], TaskId(w.index));
+            if (left || std::ranges::all_of(states_[w.job].tasks, [](State const& s) { return s.at == At::done; }))
                 states_[w.job].stage = Stage::done;
         }
         return any;
@@ -313,7 +315,9 @@ class Slow {
         std::optional<std::size_t> most;
         for (std::size_t kept = 0; kept < tasks.size(); ++kept) {
             if (kept > 0 && states_[j].tasks[kept - 1].at != At::done) return most;
-            if (kept > 0 && !tasks[kept - 1].is_whole() && !tasks[kept].joins()) continue;
+            bool const is_boundary =
+                kept == 0 || tasks[kept - 1].is_whole() || tasks[kept - 1].is_head() || tasks[kept].joins();
+            if (!is_boundary) continue;
             bool all_there = true;
             for (Feed const& feed : feeds) {
                 if (feed.to.index() < kept || (feed.from && feed.from.index() >= kept)) continue;
@@ -383,9 +387,11 @@ class Slow {
 
     bool is_ready(Work const& w) const {
         auto const& graph = jobs_[w.job].work;
-        if (w.is_move) return is_done(w.job, graph.moves[w.index].from);
+        auto const may_go = [&](TaskId gate) { return !gate || is_done(w.job, gate); };
+        if (w.is_move) return is_done(w.job, graph.moves[w.index].from) && may_go(graph.moves[w.index].gate);
         return std::ranges::all_of(graph.feeds, [&](Feed const& feed) {
             if (feed.to != TaskId(w.index)) return true;
+            if (!may_go(feed.gate)) return false;
             return feed.move < 0 ? is_done(w.job, feed.from)
                                  : states_[w.job].moves[static_cast<std::size_t>(feed.move)].at == At::done;
         });
@@ -437,6 +443,7 @@ class Slow {
 
     std::vector<Job> jobs_;
     Conditions const& c_;
+    Leaves leaves_;
     RoundFaults const* faults_;
     Recover const* recover_;
     std::vector<Event> lost_;
@@ -451,9 +458,13 @@ RoundTimes slow_simulation(std::vector<Job> const& jobs, Conditions const& condi
     return Slow(jobs, conditions).run();
 }
 
+RoundTimes slow_simulation(std::vector<Job> const& jobs, Conditions const& conditions, Leaves const& leaves) {
+    return Slow(jobs, conditions, leaves).run();
+}
+
 FaultyTimes slow_simulation(std::vector<Job> jobs, Conditions const& conditions, RoundFaults const& faults,
-                            Recover const& recover) {
-    return Slow(std::move(jobs), conditions, &faults, &recover).run_with_faults();
+                            Recover const& recover, Leaves const& leaves) {
+    return Slow(std::move(jobs), conditions, leaves, &faults, &recover).run_with_faults();
 }
 
 }  // namespace skipstone::timeline::testing
