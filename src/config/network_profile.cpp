@@ -8,6 +8,7 @@
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "networks/alexnet.hpp"
+#include "networks/exits_text.hpp"
 #include "networks/graph_family.hpp"
 #include "networks/graph_text.hpp"
 #include "networks/mobilenet.hpp"
@@ -140,6 +141,9 @@ NetworkProfile read_network_profile(TableReader reader) {
         profile.input = {1, size.h, size.w, integer(reader, "channels", 1, 65536, profile.input.c)};
         profile.classes = integer(reader, "classes", 1, 1'000'000, profile.classes);
     }
+    if (auto const exits = reader.text("exits"))
+        profile.exits = networks::read_exits(
+            *exits, {reader.value().origin->name, reader.get("exits")->line, reader.path_of("exits")});
     reader.finish();
     try {
         Network const network(profile);
@@ -152,8 +156,10 @@ NetworkProfile read_network_profile(TableReader reader) {
 std::string network_lines(NetworkProfile const& profile) {
     using networks::line;
     auto const& in = profile.input;
+    // No quote stands in the text of exits, and no backslash means anything between single ones.
     auto const own = line("name", toml_string(profile.name)) + line("family", toml_string(profile.family->name())) +
-                     profile.family->lines();
+                     profile.family->lines() +
+                     (profile.exits.empty() ? "" : line("exits", "'" + networks::exits_text(profile.exits) + "'"));
     if (!profile.family->is_scalable()) return own;
     return own + line("input", in.h == in.w ? std::to_string(in.h) : networks::list({in.h, in.w})) +
            (in.c == 3 ? "" : line("channels", std::to_string(in.c))) + line("classes", std::to_string(profile.classes));

@@ -2,6 +2,7 @@
 
 #include "config/file_kind.hpp"
 #include "hdf5/file.hpp"
+#include "networks/exits_text.hpp"
 #include "networks/graph_family.hpp"
 #include "networks/graph_text.hpp"
 #include "units/input_files.hpp"
@@ -16,6 +17,15 @@ std::optional<NetworkProfile> network_in_weights(std::string const& path) {
         if (!file.has_attribute("graph")) return std::nullopt;
         return networks::profile_of(std::move(name),
                                     networks::read_graph(file.read_string("graph"), {path, 0, "graph"}));
+    });
+}
+
+std::vector<ExitHead> exits_in_weights(std::string const& path) {
+    return read_as(FileKind::weights, path, [&]() -> std::vector<ExitHead> {
+        remember_input(path);
+        auto const file = hdf5::File::open(path, hdf5::Access::read);
+        if (!file.has_attribute("exits")) return {};
+        return networks::read_exits(file.read_string("exits"), {path, 0, "exits"});
     });
 }
 

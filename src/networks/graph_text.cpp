@@ -6,20 +6,18 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "networks/json_reading.hpp"
 #include "networks/operator_fields.hpp"
 
 namespace skipstone::networks {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t longest_block_name = 63;  // bytes, as the names in a trace
 constexpr int most_stages = 1'000'000;
@@ -27,19 +25,6 @@ constexpr int longest_axis = 65536;  // of an input
 constexpr std::size_t most_input_elements = std::size_t{4096} * 4096 * 3;
 
 // ---- writing
-
-std::string quoted_json(std::string const& text) {
-    std::string quoted;
-    try {
-        quoted = Json(text).dump();
-    } catch (Json::exception const&) {
-        throw InputError("the name \"" + text + "\" is not UTF-8");
-    }
-    // So that the whole text can stand between single quotes.
-    for (auto at = quoted.find('\''); at != std::string::npos; at = quoted.find('\'', at))
-        quoted.replace(at, 1, "\\u0027");
-    return quoted;
-}
 
 std::string json_of(int value) {
     return std::to_string(value);
@@ -108,129 +93,6 @@ std::string operator_text(Operator const& op, TensorId before) {
 }
 
 // ---- reading
-
-// Where something is wrong in a text, and what.
-class Reading {
-  public:
-    explicit Reading(InputPlace place) : place_(std::move(place)) {}
-
-    [[noreturn]] void fail(std::string const& message) const { throw InputError(place_, message); }
-
-    // Whole numbers that an int holds; the graph says which are right.
-    int whole(Json const& value, std::string const& what) const {
-        if (!value.is_number_integer()) fail(what + ": must be a whole number");
-        bool const fits = value.is_number_unsigned()
-                              ? value.get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<int>::max()}
-                              : value.get<std::int64_t>() >= std::numeric_limits<int>::min() &&
-                                    value.get<std::int64_t>() <= std::numeric_limits<int>::max();
-        if (!fits) fail(what + ": is out of range");
-        return value.get<int>();
-    }
-
-    std::string text(Json const& value, std::string const& what) const {
-        if (!value.is_string()) fail(what + ": must be a string");
-        return value.get<std::string>();
-    }
-
-    Json const& list(Json const& value, std::size_t least, std::size_t most, std::string const& what) const {
-        if (!value.is_array()) fail(what + ": must be a list");
-        if (value.size() < least || value.size() > most)
-            fail(what + ": has " + std::to_string(value.size()) + " entries, and must have " + std::to_string(least) +
-                 (least == most ? "" : " to " + std::to_string(most)));
-        return value;
-    }
-
-    void read(Json const& value, int& to, std::string const& what) const { to = whole(value, what); }
-    void read(Json const& value, bool& to, std::string const& what) const {
-        if (!value.is_boolean()) fail(what + ": must be true or false");
-        to = value.get<bool>();
-    }
-    void read(Json const& value, double& to, std::string const& what) const {
-        if (value == "inf" || value == "-inf")
-            to = value == "inf" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
-        else if (value.is_number())
-            to = value.get<double>();
-        else
-            fail(what + ": must be a number, or \"inf\" or \"-inf\"");
-    }
-    void read(Json const& value, Extent& to, std::string const& what) const {
-        list(value, 2, 2, what);
-        to = {whole(value[0], what), whole(value[1], what)};
-    }
-    void read(Json const& value, Padding& to, std::string const& what) const {
-        list(value, 4, 4, what);
-        to = {whole(value[0], what), whole(value[1], what), whole(value[2], what), whole(value[3], what)};
-    }
-    template <class E>
-    requires std::is_enum_v<E>
-    void read(Json const& value, E& to, std::string const& what) const {
-        auto const word = text(value, what);
-        std::string known;
-        for (auto const& [name, meant] : words<E>) {
-            if (name == word) {
-                to = meant;
-                return;
-            }
-            known += (known.empty() ? "" : ", ") + std::string(name);
-        }
-        fail(what + ": must be one of " + known + ", and is \"" + word + "\"");
-    }
-    void read(Json const& value, std::array<Axis, 3>& to, std::string const& what) const {
-        list(value, 3, 3, what);
-        for (std::size_t i = 0; i < to.size(); ++i) read(value[i], to[i], what);
-    }
-
-  private:
-    InputPlace place_;
-};
-
-// An object key by key: what nobody asked for is refused.
-class Keys {
-  public:
-    // what: what messages call it.
-    Keys(Reading const& reading, Json const& object, std::string what)
-        : reading_(reading), object_(object), what_(std::move(what)) {
-        if (!object.is_object()) reading_.fail(what_ + "must be an object");
-    }
-
-    Json const* find(std::string_view key) {
-        auto const found = object_.find(key);
-        if (found == object_.end()) return nullptr;
-        ++asked_;
-        return &*found;
-    }
-    Json const& at(std::string_view key) {
-        auto const* found = find(key);
-        if (found == nullptr) reading_.fail(what_ + "\"" + std::string(key) + "\" is missing");
-        return *found;
-    }
-    std::string what(std::string_view key) const { return what_ + std::string(key); }
-
-    // As FieldWriter.
-    template <class Value>
-    void operator()(std::string_view key, Value& value, Value const& usual) {
-        value = usual;
-        if (auto const* found = find(key)) reading_.read(*found, value, what(key));
-    }
-    template <class Value>
-    void needed(std::string_view key, Value& value) {
-        reading_.read(at(key), value, what(key));
-    }
-
-    // known: all keys that were asked for.
-    void finish(std::vector<std::string_view> const& known) const {
-        if (asked_ == object_.size()) return;
-        for (auto const& [key, value] : object_.items())
-            if (std::ranges::find(known, key) == known.end()) reading_.fail(what_ + "unknown key \"" + key + "\"");
-    }
-
-  private:
-    Reading const& reading_;
-    Json const& object_;
-    std::string what_;
-    std::size_t asked_ = 0;
-};
-
 // The keys of an operator's own.
 class KeyList {
   public:
@@ -257,39 +119,6 @@ std::optional<Operation> operation_called(std::string_view name, std::index_sequ
 
 std::optional<Operation> operation_called(std::string_view name) {
     return operation_called(name, std::make_index_sequence<std::variant_size_v<Operation>>());
-}
-
-// The JSON value of a text; at most so many values, none deeper than a graph has them.
-Json parsed(std::string_view text, Reading const& reading) {
-    constexpr int deepest = 4;
-    constexpr std::size_t most_values = 40 * most_operators;
-    if (text.size() > longest_graph)
-        reading.fail("has " + std::to_string(text.size()) + " bytes; a graph has at most " +
-                     std::to_string(longest_graph));
-    std::size_t values = 0;
-    std::vector<std::set<std::string>> keys(deepest + 1);
-    auto const watch = [&](int depth, Json::parse_event_t event, Json& value) {
-        if (depth > deepest || ++values > most_values)
-            reading.fail("is no graph: it is nested deeper, or has more values");
-        auto& here = keys[static_cast<std::size_t>(depth)];
-        if (event == Json::parse_event_t::object_start && depth < deepest)
-            keys[static_cast<std::size_t>(depth) + 1].clear();
-        if (event == Json::parse_event_t::key && !here.insert(value.get<std::string>()).second)
-            reading.fail("is no graph: the key " + value.dump(-1, ' ', true) + " stands twice in one object");
-        return true;
-    };
-    try {
-        return Json::parse(text.begin(), text.end(), watch);
-    } catch (Json::exception const& error) {
-        std::string reason = error.what();
-        if (auto const mark = reason.find("] "); mark != std::string::npos) reason = reason.substr(mark + 2);
-        reading.fail("is no graph, because it is not valid JSON: " + reason);
-    }
-}
-
-bool is_plain_name(std::string const& name, std::size_t longest) {
-    return !name.empty() && name.size() <= longest &&
-           std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 // HDF5 takes '/' as a path's, and a part "." as nothing.
@@ -383,7 +212,7 @@ void read_blocks(Keys& keys, Blueprint& blueprint, Reading const& reading) {
     }
 }
 
-Blueprint blueprint_of(Json const& json, Reading const& reading) {
+Blueprint read_blueprint(Json const& json, Reading const& reading) {
     Keys keys(reading, json, "");
     if (auto const* format = keys.find("format"); format == nullptr || *format != graph_format)
         reading.fail("is no graph: its \"format\" is not \"" + std::string(graph_format) + "\"");
@@ -448,14 +277,18 @@ std::string graph_text(Blueprint const& blueprint) {
     return text + "]}";
 }
 
+Blueprint blueprint_of(Json const& json, Reading const& reading) {
+    try {
+        return read_blueprint(json, reading);
+    } catch (InputError const& error) {  // the graph's own complaints have no place
+        if (error.place().file == reading.place().file && error.place().key == reading.place().key) throw;
+        reading.fail(error.what());
+    }
+}
+
 Blueprint read_graph(std::string_view text, InputPlace const& place) {
     Reading const reading(place);
-    try {
-        return blueprint_of(parsed(text, reading), reading);
-    } catch (InputError const& error) {  // the graph's own complaints have no place
-        if (error.place().file == place.file && error.place().key == place.key) throw;
-        throw InputError(place, error.what());
-    }
+    return blueprint_of(parsed(text, graph_limits, reading), reading);
 }
 
 }  // namespace skipstone::networks
