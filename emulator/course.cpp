@@ -85,7 +85,7 @@ std::vector<Seconds> ready_of(Scenario const& scenario, RoundState const& state)
 Course::Course(Scenario const& scenario, Network const& network)
     : scenario_(scenario),
       network_(network),
-      drops_(drop_options(scenario.accuracy, network)),
+      drops_(known_options(scenario, network)),
       faults_(scenario.faults, scenario.seed) {
     auto const planners = planner::names();
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())

@@ -116,7 +116,7 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
             row.finish_s = times[r]->finish.value();
             row.latency_s = row.finish_s - row.arrival_s;
             row.predicted_latency_s = request.latency.value();
-            row.accuracy = scenario.accuracy.none ? trace::no_value : as_they_went[r].accuracy;
+            row.accuracy = scenario.knows_accuracy() ? as_they_went[r].accuracy : trace::no_value;
         } else if (request.admitted) {
             row.status = trace::RequestStatus::failed;
             row.predicted_latency_s = request.latency.value();

@@ -17,7 +17,7 @@ bool AccuracySummary::planned_is_plausible() const {
 }
 
 RunSummary::RunSummary(Scenario const& scenario, double dilation, std::size_t different_images)
-    : different_images_(different_images), dilation_(dilation), accuracy_known_(!scenario.accuracy.none) {
+    : different_images_(different_images), dilation_(dilation), accuracy_known_(scenario.knows_accuracy()) {
     auto const arrivals = scenario.requests.arrivals;
     if (scenario.objective.goal == Goal::throughput || arrivals == Arrivals::every || arrivals == Arrivals::closed)
         load_.emplace(scenario.links.medium);

@@ -126,7 +126,7 @@ std::optional<trace::Basis> basis_of(trace::Reader const& trace, Invocation cons
     auto scenario = scenario_of(trace, invocation);
     if (!scenario) return std::nullopt;
     auto network = emulator::network_of(*scenario);
-    drop_options(scenario->accuracy, network);
+    known_options(*scenario, network);
     return trace::Basis{*std::move(scenario), std::move(network)};
 } catch (InputError const&) {
     return std::nullopt;

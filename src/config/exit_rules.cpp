@@ -107,10 +107,10 @@ std::string absolute(std::string const& path, fs::path const& folder) {
 
 ExitRules load_exit_rules(fs::path const& path) {
     auto const table = read_toml_file(path);
-    return read_exit_rules(TableReader(table, ""));
+    return read_exit_rules(TableReader(table, ""), path.string());
 }
 
-ExitRules read_exit_rules(TableReader reader) {
+ExitRules read_exit_rules(TableReader reader, std::string const& name) {
     auto const format = reader.required("format", reader.text("format"),
                                         "the kind of file: \"" + std::string(exit_rules_format) + "\"");
     if (format != exit_rules_format)
@@ -122,6 +122,7 @@ ExitRules read_exit_rules(TableReader reader) {
         reader.fail("version", "is " + std::to_string(version) + "; this program reads version " +
                                    std::to_string(exit_rules_version));
     ExitRules rules;
+    rules.name = reader.text("name").value_or(name);
     rules.network = reader.required("network", reader.text("network"), "the network that has the exits");
     rules.weights_sha256 =
         reader.required("weights_sha256", reader.text("weights_sha256"), "of the weights file that has the exits");
@@ -140,6 +141,7 @@ std::string exit_rules_text(ExitRules const& rules, std::string_view path) {
     };
     auto const head = [&](std::string_view key) { return "\n[[" + std::string(path) + std::string(key) + "]]\n"; };
     auto text = line("format", toml_string(exit_rules_format)) + line("version", std::to_string(exit_rules_version)) +
+                (path.empty() ? "" : line("name", toml_string(rules.name))) +
                 line("network", toml_string(rules.network)) +
                 line("weights_sha256", toml_string(rules.weights_sha256)) + line("tables", string_list(rules.tables));
     if (rules.rules.empty()) text += line("rules", "[]");

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "config/table_reader.hpp"
+#include "model/exit_rules.hpp"
 
 namespace skipstone::config {
 
@@ -33,34 +33,8 @@ namespace skipstone::config {
 //     device = "sensor-0"
 //     blocks = ["stem", "s2b1"]         each with the head behind it, if there is a rule for one
 //
-// rules may be an empty list; `promised` has an entry of nothing dropped, and no set of blocks twice.
-struct ExitRules {
-    struct Rule {
-        std::string exit;
-        double threshold = 1;
-        bool operator==(Rule const&) const = default;
-    };
-    struct Promised {
-        std::vector<std::string> dropped;
-        double accuracy = 0, mean_macs = 0;
-        std::vector<double> leaving;
-        bool operator==(Promised const&) const = default;
-    };
-    struct Mapped {
-        std::string device;
-        std::vector<std::string> blocks;
-        bool operator==(Mapped const&) const = default;
-    };
-
-    std::string network, weights_sha256;
-    std::vector<std::string> tables;  // read: absolute paths; written as they are
-    std::vector<Rule> rules;
-    std::vector<Promised> promised;  // one per table
-    std::vector<Mapped> mapping;
-
-    bool operator==(ExitRules const&) const = default;
-};
-
+// weights_sha256 = "" is of weights that nobody knows. rules may be an empty list; `promised` has an entry of nothing
+// dropped, and no set of blocks twice. Inside another file the table has `name`, too: what the rules are called.
 inline constexpr std::string_view exit_rules_format = "skipstone-exit-rules";
 inline constexpr int exit_rules_version = 1;
 
@@ -69,10 +43,10 @@ inline constexpr int exit_rules_version = 1;
 // network and weights have these exits is for whoever uses them.
 ExitRules load_exit_rules(std::filesystem::path const& path);
 // The same as a table in another file.
-ExitRules read_exit_rules(TableReader reader);
+ExitRules read_exit_rules(TableReader reader, std::string const& name);
 
 // What load_exit_rules() takes; read again it gives the same rules. path: of the table in another file, with a dot at
-// its end ("exits.rules."); empty: a file of its own, with format and version.
+// its end ("exits.rules."); empty: a file of its own, which the name is not written into.
 std::string exit_rules_text(ExitRules const& rules, std::string_view path = "");
 
 }  // namespace skipstone::config

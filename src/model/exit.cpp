@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "units/error.hpp"
 
@@ -15,6 +16,40 @@ Verdict verdict_of(std::span<float const> logits, bool is_probability) {
     double sum = 0;
     for (float const logit : logits) sum += std::exp(static_cast<double>(logit) - static_cast<double>(*best));
     return {predicted, static_cast<float>(1 / sum)};
+}
+
+ExitTable narrowed(ExitTable const& table, std::span<std::size_t const> outcomes) {
+    auto const end = table.outcomes() - 1;
+    std::vector<std::size_t> kept(outcomes.begin(), outcomes.end());
+    SKIPSTONE_EXPECT(std::ranges::is_sorted(kept, std::less_equal()) && (kept.empty() || kept.back() < end));
+    kept.push_back(end);
+    ExitTable result;
+    result.network = table.network;
+    result.dataset = table.dataset;
+    result.weights_sha256 = table.weights_sha256;
+    result.dropped = table.dropped;
+    result.samples = table.samples;
+    result.labels = table.labels;
+    double unused = 0;  // MACs of heads that are not there, before an outcome
+    std::size_t next = 0;
+    for (std::size_t outcome = 0; outcome <= end; ++outcome) {
+        if (kept[next] != outcome) {
+            unused += table.head_macs[outcome];
+            continue;
+        }
+        ++next;
+        if (outcome < end) result.exits.push_back(table.exits[outcome]);
+        result.macs.push_back(table.macs[outcome] - unused);
+        result.head_macs.push_back(table.head_macs[outcome]);
+    }
+    result.confidence.reserve(table.samples * kept.size());
+    result.predicted.reserve(table.samples * kept.size());
+    for (std::size_t sample = 0; sample < table.samples; ++sample)
+        for (std::size_t const outcome : kept) {
+            result.confidence.push_back(table.at(sample, outcome).confidence);
+            result.predicted.push_back(table.at(sample, outcome).predicted);
+        }
+    return result;
 }
 
 ExitScore score(ExitTable const& table, std::span<TableRule const> rules) {

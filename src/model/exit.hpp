@@ -60,6 +60,10 @@ struct ExitTable {
     }
 };
 
+// The table of some of the exits, outcomes of the table by index, ascending, as if there were no others: MACs are
+// without the others' heads.
+ExitTable narrowed(ExitTable const& table, std::span<std::size_t const> outcomes);
+
 // What rules give on a table.
 struct ExitScore {
     double accuracy = 0, mean_macs = 0;

@@ -69,6 +69,33 @@ void add_splits(Instance& instance, Scenario const& scenario, Network const& net
     }
 }
 
+// The exits that are open, and what their heads cost.
+void add_exits(Instance& instance, Scenario const& scenario, Network const& network) {
+    for (ExitRule const& rule : scenario.exits.rules) {
+        auto const& exit = network.exits().at(rule.exit.index());
+        instance.exits.push_back({.after = exit.after,
+                                  .head = network.head_of(rule.exit),
+                                  .name = exit.head.name,
+                                  .threshold = rule.threshold,
+                                  .macs = exit.head.macs,
+                                  .memory = exit.head.memory_bytes,
+                                  .weights = exit.head.weight_bytes});
+    }
+    instance.reserve_expected = scenario.exits.reserve_expected;
+}
+
+// Times of heads that do not follow from the device's rate for the network: measured ones, and, since heads compute in
+// float32, those of networks of another precision.
+std::map<BlockId, Seconds> head_times(Device const& device, Instance const& instance, Precision precision) {
+    std::map<BlockId, Seconds> times;
+    for (InstanceExit const& exit : instance.exits)
+        if (auto const found = device.compute_seconds.find(exit.name); found != device.compute_seconds.end())
+            times[exit.head] = found->second;
+        else if (precision != Precision::float32)
+            times[exit.head] = exit.macs / device.mac_rate_in(Precision::float32);
+    return times;
+}
+
 std::optional<DeviceId> source_device(Scenario const& scenario) {
     std::string const& source = scenario.requests.source;
     if (source == "any") return std::nullopt;
@@ -115,13 +142,17 @@ std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId roun
     return pending;
 }
 
-Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
+std::vector<DropOption> known_options(Scenario const& scenario, Network const& network) {
+    return scenario.exits.rules.empty() ? drop_options(scenario.accuracy, network) : scenario.exits.promised;
+}
+
+Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& options,
                        RoundState const& state, std::vector<Joules> const& idle_reserve) {
     Instance instance;
     instance.goal = scenario.objective.goal;
     instance.alpha = scenario.objective.alpha;
     instance.beta = scenario.objective.beta;
-    instance.accuracy_known = !scenario.accuracy.none;
+    instance.accuracy_known = scenario.knows_accuracy();
     instance.accuracy_threshold = instance.accuracy_known ? scenario.objective.accuracy_threshold : 0;
     instance.reference_latency = reference_latency(scenario, network);
     instance.residual = scenario.objective.residual;
@@ -130,7 +161,8 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
     instance.input = network.input_bytes();
     instance.blocks = instance_blocks(network);
     add_splits(instance, scenario, network);
-    instance.accuracy = drops;
+    add_exits(instance, scenario, network);
+    instance.accuracy = options;
     instance.devices.reserve(scenario.fleet.size());
     for (Device const& device : scenario.fleet)
         instance.devices.push_back({.name = device.name,
@@ -139,7 +171,8 @@ Instance make_instance(Scenario const& scenario, Network const& network, std::ve
                                     .power_transmit = device.power.transmit,
                                     .power_receive = device.power.receive,
                                     .compute = measured_times(device, network),
-                                    .part_compute = measured_part_times(device, network)});
+                                    .part_compute = measured_part_times(device, network),
+                                    .head_compute = head_times(device, instance, network.precision())});
     return next_instance(std::move(instance), scenario, state, idle_reserve);
 }
 

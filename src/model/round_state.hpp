@@ -30,9 +30,13 @@ struct RoundState {
 std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start,
                                           std::int64_t first_image);
 
-// The planning problem of a round. idle_reserve: joules per device that are kept back. A device whose battery is empty,
+// What requests may do, and what is known to come of it: what the rules of open exits promise, or else what the accuracy
+// table has. Throws as drop_options() does.
+std::vector<DropOption> known_options(Scenario const& scenario, Network const& network);
+
+// The planning problem of a round. options: known_options(). idle_reserve: joules per device that are kept back. A device whose battery is empty,
 // or kept back whole, is off.
-Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& drops,
+Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& options,
                        RoundState const& state, std::vector<Joules> const& idle_reserve);
 
 // The same from the instance of any other round of the scenario: what rounds have in common is taken over, not made

@@ -13,6 +13,7 @@
 #include "model/convolution_choice.hpp"
 #include "model/device.hpp"
 #include "model/exit.hpp"
+#include "model/exit_rules.hpp"
 #include "model/fault.hpp"
 #include "model/instance.hpp"
 #include "model/link.hpp"
@@ -109,20 +110,26 @@ struct Scenario {
         bool operator==(CollaborationSection const&) const = default;
     } collaboration;
 
-    // Exits that are open, by rules that were found for the network's exits.
+    // Exits that are open, by rules that were found for the network's exits. The scenario's network has no others.
     struct ExitsSection {
         enum class Source { kernels, table, trace };  // who says what comes out at an exit
 
-        std::string file;             // of the rules; empty: no exit is open
-        std::vector<ExitRule> rules;  // in the chain's order
-        // What these rules gave on the data that they were chosen on, for the whole network and, where that was
-        // measured, with blocks dropped: DropOption::reach is set.
+        ExitRules given;              // as the file has them
+        std::vector<ExitRule> rules;  // in the chain's order; rule i is of exit i; empty: no exit is open
+        // What these rules gave on the data that they were chosen on, for the whole network, which is first, and, where
+        // that was measured, with blocks dropped: DropOption::reach is set.
         std::vector<DropOption> promised;
         Source verdicts = Source::kernels;
-        std::vector<std::shared_ptr<ExitTable const>> tables;  // Source::table: one for each of `promised`
-        std::string trace;                                     // Source::trace: an earlier run of the same images
-        bool reserve_expected = false;                         // Instance::reserve_expected
+        // Source::table: one for each of `promised`, of the exits that are open alone, called as the network's blocks,
+        // and where they were read from.
+        std::vector<std::shared_ptr<ExitTable const>> tables;
+        std::vector<std::string> table_files;
+        std::string trace;              // Source::trace: an earlier run of the same images
+        bool reserve_expected = false;  // Instance::reserve_expected
     } exits;
+
+    // False: plans promise no accuracy.
+    bool knows_accuracy() const { return !accuracy.none || !exits.rules.empty(); }
 
     FaultModel faults;
 
