@@ -40,6 +40,8 @@ constexpr std::array descriptions{
     Description{FileKind::sweep, "sweep", "`skipstone sweep run FILE` takes it"},
     Description{FileKind::powers, "table of powers", "`skipstone analyze TRACE --power FILE` takes it"},
     Description{FileKind::link_table, "table of links", "a scenario takes it as links.file"},
+    Description{FileKind::exit_rules, "file of rules for exits",
+                "a scenario takes it as exits.rules, and `skipstone exits score TABLE --rules FILE`"},
     Description{FileKind::instance, "instance", "`skipstone plan --instance FILE` takes it"},
     Description{FileKind::plans, "plan, as `skipstone plan --json` prints it", ""},
     Description{FileKind::study, "study's JSON", "`analysis/plot_study.py FILE` takes it"},
@@ -50,6 +52,8 @@ constexpr std::array descriptions{
     Description{FileKind::data_set, "data set",
                 "`skipstone infer --data FILE` takes it, study, calibrate, and `skipstone run SCENARIO --images FILE`"},
     Description{FileKind::outputs, "file of outputs that `skipstone infer` wrote", ""},
+    Description{FileKind::exit_table, "table of what exits say",
+                "`skipstone exits search FILE` takes it, and `skipstone exits score FILE`"},
     Description{FileKind::sweep_table, "table that `skipstone sweep collect` wrote", ""},
     Description{FileKind::hdf5, "HDF5 file", ""},
     Description{FileKind::picture, "picture", "`skipstone run SCENARIO --images FILE` takes it"},
@@ -109,6 +113,7 @@ FileKind kind_of(Value const& table) {
     if (text_of(table, "format") == "skipstone-accuracy") return FileKind::accuracy_table;
     if (text_of(table, "format") == "skipstone-calibration") return FileKind::calibration;
     if (text_of(table, "format") == "skipstone-sweep") return FileKind::sweep;
+    if (text_of(table, "format") == "skipstone-exit-rules") return FileKind::exit_rules;
     FileKind best = FileKind::unknown;
     std::ptrdiff_t most = 0;
     for (auto const& [kind, words] : words_of_kinds())
@@ -136,6 +141,7 @@ FileKind kind_of_hdf5(fs::path const& path) try {
         return format == "skipstone-trace"         ? FileKind::trace
                : format == "skipstone-sweep-table" ? FileKind::sweep_table
                : format == "skipstone-outputs"     ? FileKind::outputs
+               : format == "skipstone-exit-table"  ? FileKind::exit_table
                                                    : FileKind::hdf5;
     }
     if (file.has_attribute("network") && file.has_attribute("input_mean")) return FileKind::weights;
@@ -262,7 +268,8 @@ void refuse_other_kind(FileKind wanted, fs::path const& path) {
             return;  // whoever reads it says so
         }
     if (wanted == FileKind::onnx && found.kind == FileKind::empty) return;
-    bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights || wanted == FileKind::data_set;
+    bool const hdf5_wanted = wanted == FileKind::trace || wanted == FileKind::weights || wanted == FileKind::data_set ||
+                             wanted == FileKind::exit_table;
     bool const images_wanted = wanted == FileKind::picture;
     if (found.kind == wanted || found.kind == FileKind::unknown || !found.sure) return;
     bool const told = hdf5_wanted || images_wanted || wanted == FileKind::link_table;  // by whoever reads it

@@ -21,6 +21,7 @@ enum class FileKind {
     powers,        // TOML with a table [powers]
     link_table,    // CSV
     instance,      // JSON, "format": "skipstone-instance"
+    exit_rules,    // TOML that `exits search` writes
     plans,         // JSON that `plan --json` prints
     study,         // JSON beside an accuracy table
     host_profile,  // JSON that `bench` writes
@@ -29,6 +30,7 @@ enum class FileKind {
     weights,       // HDF5
     data_set,      // HDF5 with `inputs`
     outputs,       // HDF5 that `infer` writes
+    exit_table,    // HDF5 that `exits measure` writes
     sweep_table,   // HDF5 or CSV that `sweep collect` writes
     hdf5,          // any other
     picture,       // PNG or JPEG
