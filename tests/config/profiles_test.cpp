@@ -83,6 +83,9 @@ BOOST_AUTO_TEST_CASE(every_device_and_link_is_there_and_named_after_its_file) {
                                            "jetson-nano",
                                            "khan2023-high",
                                            "khan2023-low",
+                                           "nrf52840",
+                                           "nucleo-h7a3zi",
+                                           "nucleo-l4r5zi",
                                            "raspberry-pi-3-keras-action",
                                            "raspberry-pi-3-keras-alexnet",
                                            "raspberry-pi-3-keras-vgg16",
@@ -102,7 +105,7 @@ BOOST_AUTO_TEST_CASE(every_device_and_link_is_there_and_named_after_its_file) {
                boost::test_tools::tolerance(1e-3));
     BOOST_TEST(load_device_profile("raspberry-pi-4b", shipped()).mac_rate.value() == 3.856e9 / 0.26283,
                boost::test_tools::tolerance(1e-3));
-    BOOST_TEST(profile_names(ProfileKind::link, shipped()).size() == 10U);
+    BOOST_TEST(profile_names(ProfileKind::link, shipped()).size() == 11U);
     double const rates[] = {7.2e6, 14.4e6, 21.7e6, 28.9e6, 43.3e6, 57.8e6, 65e6, 72.2e6};
     for (int mcs = 0; mcs < 8; ++mcs) {
         LinkModel const links = load_link_profile("ieee80211n-mcs" + std::to_string(mcs), shipped());
