@@ -38,29 +38,66 @@ Joules energy_of(Watts power, Seconds time) {
     return time.value() == 0 ? Joules(0) : power * time;
 }
 
+Joules expected(Joules energy, double reach) {
+    return std::isinf(energy.value()) ? energy : energy * reach;
+}
+
+Bytes expected(Bytes bytes, double reach) {
+    if (reach == 1) return bytes;
+    return Bytes(static_cast<std::int64_t>(std::ceil(reach * static_cast<double>(bytes.value()))));
+}
+
+// The shares of requests that get to the tasks, and to those that moves lead to; 1 where reach is empty.
+class Shares {
+  public:
+    Shares(Instance const& instance, TaskGraph const& graph, std::span<double const> reach)
+        : instance_(instance), graph_(graph), reach_(reach) {
+        if (reach.empty()) return;
+        moves_.resize(graph.moves.size());
+        for (Feed const& feed : graph.feeds)
+            if (feed.move >= 0) moves_[static_cast<std::size_t>(feed.move)] = of_task(feed.to.index());
+    }
+    double of_task(std::size_t task) const { return share_of(instance_, graph_.tasks[task], reach_); }
+    double of_move(std::size_t move) const { return moves_.empty() ? 1 : moves_[move]; }
+
+  private:
+    Instance const& instance_;
+    TaskGraph const& graph_;
+    std::span<double const> reach_;
+    std::vector<double> moves_;
+};
+
 // Adds what the first tasks of a request, and the moves to them, use of each device to loads.
-void add_loads(Instance const& instance, TaskGraph const& graph, std::size_t tasks, std::vector<DeviceLoad>& loads) {
+void add_loads(Instance const& instance, TaskGraph const& graph, std::size_t tasks, Shares const& shares,
+               std::vector<DeviceLoad>& loads) {
     for (std::size_t t = 0; t < tasks; ++t) {
         Task const& task = graph.tasks[t];
+        double const share = shares.of_task(t);
         auto& load = loads.at(task.device.index());
         load.memory = capped_sum(load.memory, task.memory);
-        load.macs = capped_sum(load.macs, task.macs);
-        load.energy += energy_of(instance.devices[task.device.index()].power_compute, task.duration);
+        load.macs = capped_sum(load.macs, expected(task.macs, share));
+        load.energy += expected(energy_of(instance.devices[task.device.index()].power_compute, task.duration), share);
     }
     // Moves are made in the order of the tasks that they lead to.
     std::int32_t moves = 0;
     for (Feed const& feed : graph.feeds)
         if (feed.to.index() < tasks) moves = std::max(moves, feed.move + 1);
-    for (Move const& move : std::span(graph.moves).first(static_cast<std::size_t>(moves))) {
+    for (std::size_t m = 0; m < static_cast<std::size_t>(moves); ++m) {
+        Move const& move = graph.moves[m];
+        double const share = shares.of_move(m);
         auto const time = serialisation(instance, move);
-        loads.at(move.sender.index()).energy += energy_of(instance.devices[move.sender.index()].power_transmit, time);
+        loads.at(move.sender.index()).energy +=
+            expected(energy_of(instance.devices[move.sender.index()].power_transmit, time), share);
         loads.at(move.receiver.index()).energy +=
-            energy_of(instance.devices[move.receiver.index()].power_receive, time);
+            expected(energy_of(instance.devices[move.receiver.index()].power_receive, time), share);
     }
 }
 
-void add_loads(Instance const& instance, TaskGraph const& graph, std::vector<DeviceLoad>& loads) {
-    add_loads(instance, graph, graph.tasks.size(), loads);
+Bytes shared_bytes(TaskGraph const& graph, Shares const& shares) {
+    Bytes sum{};
+    for (std::size_t m = 0; m < graph.moves.size(); ++m)
+        sum = capped_sum(sum, expected(graph.moves[m].bytes.shared, shares.of_move(m)));
+    return sum;
 }
 
 DropOption const* option_of(Instance const& instance, std::vector<BlockId> const& dropped) {
@@ -166,6 +203,15 @@ Seconds head_time(Instance const& instance, InstanceExit const& exit, DeviceId d
     return exit.macs / where.mac_rate;
 }
 
+Seconds expected(Seconds time, double reach) {
+    return std::isinf(time.value()) ? time : time * reach;
+}
+
+Macs expected(Macs macs, double reach) {
+    if (reach == 1) return macs;
+    return Macs(static_cast<std::int64_t>(std::ceil(reach * static_cast<double>(macs.value()))));
+}
+
 HopBytes hop_bytes(Instance const& instance, BlockId block) {
     auto const output = instance.blocks[block.index()].output;
     auto const input = block.index() == 0 ? instance.before : std::optional(instance.blocks[block.index() - 1].output);
@@ -180,17 +226,29 @@ Seconds hop_time(Instance const& instance, Bytes serialised, DeviceId from, Devi
     return serialised / rate + instance.links.latency(from, to);
 }
 
+std::span<double const> reach_of(Instance const& instance, std::vector<BlockId> const& dropped) {
+    auto const* option = option_of(instance, dropped);
+    return option ? std::span<double const>(option->reach) : std::span<double const>();
+}
+
 RequestCost request_cost(Instance const& instance, RequestPlan const& plan) {
     auto const graph = task_graph(instance, plan);
     return request_cost(instance, graph, graph.tasks.size());
 }
 
-RequestCost request_cost(Instance const& instance, TaskGraph const& graph, std::size_t tasks) {
+RequestCost expected_cost(Instance const& instance, RequestPlan const& plan) {
+    auto const graph = task_graph(instance, plan);
+    return request_cost(instance, graph, graph.tasks.size(), reach_of(instance, plan.dropped));
+}
+
+RequestCost request_cost(Instance const& instance, TaskGraph const& graph, std::size_t tasks,
+                         std::span<double const> reach) {
+    Shares const shares(instance, graph, reach);
     RequestCost cost;
-    cost.latency = critical_path(instance, graph);
-    for (Move const& move : graph.moves) cost.shared = capped_sum(cost.shared, move.bytes.shared);
+    cost.latency = expected_latency(instance, graph, reach);
+    cost.shared = shared_bytes(graph, shares);
     cost.loads.resize(instance.devices.size());
-    add_loads(instance, graph, tasks, cost.loads);
+    add_loads(instance, graph, tasks, shares, cost.loads);
     return cost;
 }
 
@@ -199,7 +257,7 @@ double objective_of(Instance const& instance, std::vector<RequestPlan> const& re
     int admitted = 0;
     for (auto const& plan : requests) {
         if (!plan.admitted) continue;
-        latency += critical_path(instance, task_graph(instance, plan)).value();
+        latency += expected_latency(instance, task_graph(instance, plan), reach_of(instance, plan.dropped)).value();
         loss += 1 - accuracy_of(instance, plan);
         ++admitted;
     }
@@ -219,10 +277,12 @@ void evaluate(Instance const& instance, PlanResult& result) {
         plan.accuracy = 0;
         if (!plan.admitted) continue;
         auto const graph = task_graph(instance, plan);
-        plan.latency = critical_path(instance, graph);
+        auto const reach = reach_of(instance, plan.dropped);
+        Shares const shares(instance, graph, reach);
+        plan.latency = expected_latency(instance, graph, reach);
         plan.accuracy = accuracy_of(instance, plan);
-        for (Move const& move : graph.moves) result.shared = capped_sum(result.shared, move.bytes.shared);
-        add_loads(instance, graph, loads);
+        result.shared = capped_sum(result.shared, shared_bytes(graph, shares));
+        add_loads(instance, graph, graph.tasks.size(), shares, loads);
         latency += plan.latency.value();
         accuracy += plan.accuracy;
         ++result.admitted;
@@ -270,7 +330,8 @@ std::vector<std::string> violations(Instance const& instance, PlanResult const& 
             if (!(instance.links.rate(move.sender, move.receiver).value() > 0))
                 found.push_back(who + " moves a tensor from " + instance.devices[move.sender.index()].name + " to " +
                                 instance.devices[move.receiver.index()].name + ", which it cannot reach");
-        add_loads(instance, graph, loads);
+        auto const reach = instance.reserve_expected ? reach_of(instance, plan.dropped) : std::span<double const>();
+        add_loads(instance, graph, graph.tasks.size(), Shares(instance, graph, reach), loads);
         for (Task const& task : graph.tasks) {
             Bytes& most = largest[task.device.index()];
             most = std::max(most, task.memory);

@@ -28,7 +28,7 @@ struct RequestPlan {
     bool admitted = false;
     std::vector<BlockId> dropped;  // ascending
     double accuracy = 0;           // g(y_r); NaN where the instance knows none
-    Seconds latency{};             // of the cost model: no queueing
+    Seconds latency{};             // of the cost model: no queueing; where exits are open, the expected one
     // One per block: who computes it, or joins its parts. None: vanished (or not admitted: empty).
     std::vector<DeviceId> devices;
     std::vector<SplitBlock> splits = {};  // ascending by block; blocks that are not here are computed whole

@@ -1,6 +1,7 @@
 #include "model/task_graph.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "model/cost_model.hpp"
@@ -169,6 +170,28 @@ class Maker {
     TaskId whole_, head_;  // the last block's, and of the last exit behind it
 };
 
+Seconds time_of(Instance const& instance, Move const& move) {
+    return hop_time(instance, move.bytes.serialised, move.sender, move.receiver);
+}
+
+// When each task ends, without queueing.
+std::vector<Seconds> ends_of(Instance const& instance, TaskGraph const& graph) {
+    std::vector<Seconds> ends(graph.tasks.size());
+    auto feed = graph.feeds.begin();
+    for (std::size_t t = 0; t < graph.tasks.size(); ++t) {
+        Seconds ready{};
+        for (; feed != graph.feeds.end() && feed->to.index() == t; ++feed) {
+            // A gate ends behind the output that it lets go.
+            TaskId const from = feed->gate ? feed->gate : feed->from;
+            Seconds there = from ? ends[from.index()] : Seconds(0);
+            if (feed->move >= 0) there += time_of(instance, graph.moves[static_cast<std::size_t>(feed->move)]);
+            ready = std::max(ready, there);
+        }
+        ends[t] = ready + graph.tasks[t].duration;
+    }
+    return ends;
+}
+
 }  // namespace
 
 std::span<Feed const> TaskGraph::feeds_of(TaskId task) const {
@@ -196,25 +219,41 @@ void leave_at(TaskGraph& graph, TaskId head) {
 }
 
 Seconds critical_path(Instance const& instance, TaskGraph const& graph) {
-    auto const time_of = [&](Move const& move) {
-        return hop_time(instance, move.bytes.serialised, move.sender, move.receiver);
-    };
     Seconds latency{};
-    if (graph.is_chain()) {
-        for (Task const& task : graph.tasks) latency += task.duration;
-        for (Move const& move : graph.moves) latency += time_of(move);
+    if (!graph.is_chain()) {
+        for (Seconds const end : ends_of(instance, graph)) latency = std::max(latency, end);
         return latency;
     }
-    std::vector<Seconds> finish(graph.tasks.size());
-    for (Feed const& feed : graph.feeds) {
-        Seconds& end = finish[feed.to.index()];  // when its inputs are there, until the last of them is known
-        Seconds there = feed.from ? finish[feed.from.index()] + graph.tasks[feed.from.index()].duration : Seconds(0);
-        if (feed.move >= 0) there += time_of(graph.moves[static_cast<std::size_t>(feed.move)]);
-        if (feed.gate) there = std::max(there, finish[feed.gate.index()] + graph.tasks[feed.gate.index()].duration);
-        end = std::max(end, there);
+    for (Task const& task : graph.tasks) latency += task.duration;
+    for (Move const& move : graph.moves) latency += time_of(instance, move);
+    return latency;
+}
+
+double share_of(Instance const& instance, Task const& task, std::span<double const> reach) {
+    if (reach.empty()) return 1;
+    BlockId const block = task.is_head() ? instance.exits[static_cast<std::size_t>(task.exit)].after : task.block;
+    return reach[block.index()];
+}
+
+Seconds expected_latency(Instance const& instance, TaskGraph const& graph, std::span<double const> reach) {
+    if (reach.empty()) return critical_path(instance, graph);
+    Seconds latency{};
+    auto const add = [&](double share, Seconds time) { latency += expected(time, share); };
+    if (graph.is_chain()) {
+        for (Task const& task : graph.tasks) add(share_of(instance, task, reach), task.duration);
+        for (Feed const& feed : graph.feeds)
+            if (feed.move >= 0)
+                add(share_of(instance, graph.tasks[feed.to.index()], reach),
+                    time_of(instance, graph.moves[static_cast<std::size_t>(feed.move)]));
+        return latency;
     }
-    for (std::size_t t = 0; t < graph.tasks.size(); ++t)
-        latency = std::max(latency, finish[t] + graph.tasks[t].duration);
+    auto const ends = ends_of(instance, graph);
+    Seconds before{};
+    for (std::size_t t = 0; t < graph.tasks.size() && std::isfinite(before.value()); ++t) {
+        if (graph.tasks[t].part >= 0) continue;
+        add(share_of(instance, graph.tasks[t], reach), ends[t] - before);
+        before = ends[t];
+    }
     return latency;
 }
 

@@ -89,5 +89,14 @@ void leave_at(TaskGraph& graph, TaskId head);
 // Latency without queueing (Eq. 7-11) of a request that leaves at no exit: the longest way through the graph. Of a
 // chain: compute times in order, then the moves' in order, added up.
 Seconds critical_path(Instance const& instance, TaskGraph const& graph);
+// Share of requests that get to a task, of the shares that get to each block (DropOption::reach; empty: all get
+// everywhere): that of its block; of an exit's head, that of the block before the exit.
+double share_of(Instance const& instance, Task const& task, std::span<double const> reach);
+// Mean latency without queueing of requests of which so many get to each block. With w_t the share that gets to task t,
+//     sum of w_t (end_t - end of the one before)
+// over the tasks that all later ones wait for: blocks' wholes, and heads. Of a chain that is
+//     sum over tasks of w_t compute_t + sum over moves of w_(task that the move leads to) hop,
+// added up in this order; where all get everywhere, it is the critical path.
+Seconds expected_latency(Instance const& instance, TaskGraph const& graph, std::span<double const> reach);
 
 }  // namespace skipstone
