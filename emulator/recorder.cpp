@@ -46,6 +46,23 @@ void record_plan(RequestPlan const& plan, std::int32_t round, int revision, std:
     std::ranges::copy(trace::plan_rows(plan, round, revision, request), std::back_inserter(record.plans));
 }
 
+// What came out of a request that is done.
+void record_judgement(Network const& network, RequestId request, Judgement const& judgement,
+                      trace::RoundRecord& record) {
+    auto const after = [&](std::size_t head) { return network.exits().at(head).after.value(); };
+    auto& row = record.requests[request.index()];
+    for (std::size_t h = 0; h < judgement.heads.size(); ++h) {
+        auto const& [predicted, confidence] = judgement.heads[h];
+        bool const left = judgement.leaves && h + 1 == judgement.heads.size();
+        record.exits.push_back({row.round, row.request, after(h), predicted, static_cast<double>(confidence),
+                                left ? trace::Left::yes : trace::Left::no});
+    }
+    if (judgement.leaves) row.exit = after(judgement.heads.size() - 1);
+    row.confidence = static_cast<double>(judgement.outcome().confidence);
+    row.verdict = judgement.outcome().predicted;
+    if (judgement.label >= 0) row.label = judgement.label;
+}
+
 }  // namespace
 
 std::vector<trace::DeviceRow> device_rows(Scenario const& scenario) {
@@ -58,17 +75,25 @@ std::vector<trace::DeviceRow> device_rows(Scenario const& scenario) {
     return rows;
 }
 
-std::vector<trace::BlockRow> block_rows(Network const& network) {
+std::vector<trace::BlockRow> block_rows(Network const& network, std::span<ExitRule const> rules) {
     std::vector<trace::BlockRow> rows;
     for (auto const& block : network.blocks())
         rows.push_back({static_cast<std::int32_t>(rows.size()), block.name, block.macs.value(),
                         block.memory_bytes.value(), block.output_bytes.value(), block.weight_bytes.value(),
                         block.skip_macs.value(), block.skip_memory_bytes.value(), block.stage,
                         rows.empty() ? network.input_bytes().value() : rows.back().output_bytes});
+    for (auto const& rule : rules) {
+        auto const& [after, graph, head] = network.exits().at(rule.exit.index());
+        rows.push_back({static_cast<std::int32_t>(rows.size()), head.name, head.macs.value(), head.memory_bytes.value(),
+                        head.output_bytes.value(), head.weight_bytes.value(), head.skip_macs.value(),
+                        head.skip_memory_bytes.value(), head.stage, network.block(after).output_bytes.value(),
+                        after.value(), rule.threshold});
+    }
     return rows;
 }
 
-trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result, LabelOf const& label_of) {
+trace::RoundRecord record_of(Scenario const& scenario, Network const& network, RoundResult const& result,
+                             LabelOf const& label_of) {
     auto const& course = result.course;
     auto const& plan = course.plan;
     auto const round = course.state.round.value();
@@ -124,6 +149,8 @@ trace::RoundRecord record_of(Scenario const& scenario, RoundResult const& result
         if (request.admitted) record_plan(request, round, 0, row.request, record);
         record.requests.push_back(row);
     }
+    for (std::size_t j = 0; j < course.judged.size(); ++j)
+        record_judgement(network, course.jobs[j].request, course.judged[j], record);
     for (auto const& revision : course.revisions)
         record_plan(revision.plan, round, revision.number, revision.request.value(), record);
     record.events = course.events;

@@ -120,7 +120,7 @@ trace::Header header_of(Stage const& stage, RunRequest const& request, ImageSupp
     provenance.labels = images.labels();
     provenance.scenario_name = std::filesystem::path(stage.scenario.file).stem().string();
     header.devices = device_rows(stage.scenario);
-    header.blocks = block_rows(stage.network);
+    header.blocks = block_rows(stage.network, stage.scenario.exits.rules);
     return header;
 }
 
@@ -183,13 +183,16 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
     RunSummary summary(scenario, dilation, images.different());
     Standstill standstill(clock);
     LabelOf const label_of = [&](std::int64_t image) { return images.label(image); };
+    bool const knows_labels =
+        scenario.network.weights || scenario.exits.verdicts == Scenario::ExitsSection::Source::table;
     auto take = [&](RoundResult&& result) {
         result.stalled_s = standstill.take();
-        auto const record = record_of(scenario, result, label_of);
+        auto const record = record_of(scenario, stage.network, result, label_of);
         writer.append(record);
         for (auto const& row : record.requests)
-            if (scenario.network.weights && row.label >= 0 && row.predicted_class >= 0)
-                summary.add_prediction(row.label, row.predicted_class, row.accuracy);
+            if (auto const predicted = row.verdict >= 0 ? row.verdict : row.predicted_class;
+                knows_labels && row.label >= 0 && predicted >= 0)
+                summary.add_prediction(row.label, predicted, row.accuracy);
         report.round(summary.add(result));
     };
     std::optional<double> start_up_s;

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "config/file_kind.hpp"
 #include "config/profile_tables.hpp"
 #include "config/toml_reader.hpp"
 #include "config/units_text.hpp"
@@ -106,8 +107,10 @@ std::string absolute(std::string const& path, fs::path const& folder) {
 }  // namespace
 
 ExitRules load_exit_rules(fs::path const& path) {
-    auto const table = read_toml_file(path);
-    return read_exit_rules(TableReader(table, ""), path.string());
+    return read_as(FileKind::exit_rules, path, [&] {
+        auto const table = read_toml_file(path);
+        return read_exit_rules(TableReader(table, ""), path.string());
+    });
 }
 
 ExitRules read_exit_rules(TableReader reader, std::string const& name) {

@@ -106,8 +106,8 @@ std::string trace_file(TableReader const& reader, Value const& value) {
             .lexically_normal()
             .string();
     } catch (InputError const&) {
-        reader.fail("verdicts", "is \"" + value.text +
-                                    "\"; write \"kernels\", \"table\", or the file of an earlier run's trace");
+        reader.fail("verdicts",
+                    "is \"" + value.text + "\"; write \"kernels\", \"table\", or the file of an earlier run's trace");
     }
 }
 
@@ -150,8 +150,7 @@ ExitTable fitted(ExitTable const& table, std::string const& file, ExitRules cons
     }
     if (table.samples == 0) fail("has no samples");
     auto few = narrowed(table, outcomes);
-    for (std::size_t e = 0; e < few.exits.size(); ++e)
-        few.exits[e] = network.block(network.exits()[e].after).name;
+    for (std::size_t e = 0; e < few.exits.size(); ++e) few.exits[e] = network.block(network.exits()[e].after).name;
     return few;
 }
 
@@ -164,9 +163,9 @@ std::string braced(std::vector<std::string> const& names) {
 }  // namespace
 
 std::optional<ExitRules> open_exits(TableReader& reader, Scenario::NetworkSection& network) {
-    if (!reader.has("rules")) {
+    if (!reader.get("rules")) {
         for (auto const* const key : {"verdicts", "table", "reserve"})
-            if (reader.has(key)) reader.fail(key, "has no effect without exits.rules, which opens exits; leave it out");
+            if (reader.get(key)) reader.fail(key, "has no effect without exits.rules, which opens exits; leave it out");
         network.profile.exits.clear();
         return std::nullopt;
     }
@@ -223,7 +222,7 @@ Scenario::ExitsSection read_exits_section(TableReader reader, std::optional<Exit
         reader.fail("table", "has no effect but with verdicts = \"table\"; leave it out");
     if (section.verdicts == Source::table) {
         section.table_files = read_table_files(reader, section.given);
-        if (section.table_files.empty())
+        if (section.table_files.empty() && !section.rules.empty())
             reader.fail("verdicts", "\"table\" needs a table of what the exits say; name one as exits.table");
     }
     section.reserve_expected =
@@ -263,10 +262,9 @@ std::string exits_section_text(Scenario::ExitsSection const& exits) {
     auto const line = [](std::string_view key, std::string const& value) {
         return std::string(key) + " = " + value + "\n";
     };
-    auto text = "\n[exits]\n" +
-                line("verdicts", toml_string(exits.verdicts == Source::kernels ? "kernels"
-                                             : exits.verdicts == Source::table ? "table"
-                                                                               : exits.trace));
+    auto text = "\n[exits]\n" + line("verdicts", toml_string(exits.verdicts == Source::kernels ? "kernels"
+                                                             : exits.verdicts == Source::table ? "table"
+                                                                                               : exits.trace));
     if (exits.verdicts == Source::table) text += line("table", string_list(exits.table_files));
     return text + line("reserve", toml_string(exits.reserve_expected ? "expected" : "worst")) + "[exits.rules]\n" +
            exit_rules_text(exits.given, "exits.rules.");

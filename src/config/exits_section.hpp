@@ -20,9 +20,9 @@ std::optional<ExitRules> open_exits(TableReader& reader, Scenario::NetworkSectio
 Scenario::ExitsSection read_exits_section(TableReader reader, std::optional<ExitRules> rules, Network const& network,
                                           Scenario::EmulationSection const& emulation);
 
-// The scenario with the tables that it draws verdicts from, if it does. Throws InputError when one cannot be read, is of
-// other weights, another network or other exits, or is of dropped blocks that another one is of; or when a promise has
-// no table.
+// The scenario with the tables that it draws verdicts from, if it does. Throws InputError when one cannot be read, is
+// of other weights, another network or other exits, or is of dropped blocks that another one is of; or when a promise
+// has no table.
 Scenario with_exit_tables(Scenario scenario);
 
 // The section in TOML; empty when no rules are given.

@@ -87,10 +87,10 @@ std::vector<std::pair<FileKind, Words>> const& words_of_kinds() {
     static const std::vector<std::pair<FileKind, Words>> kinds{
         {FileKind::scenario,
          {"seed", "network", "accuracy", "fleet", "links", "requests", "rounds", "objective", "planner",
-          "collaboration", "faults", "emulation"}},
+          "collaboration", "exits", "faults", "emulation"}},
         {FileKind::network_profile,
          {"family", "input", "channels", "classes", "stages", "width", "expansion", "block", "shortcut", "stem",
-          "variant", "year", "depth", "batch_norm", "hidden", "middle", "layer", "graph"}},
+          "variant", "year", "depth", "batch_norm", "hidden", "middle", "layer", "graph", "exits"}},
         {FileKind::device_profile, {"mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds"}},
         {FileKind::link_profile,
          {"model", "min", "max", "rate", "symmetric", "redraw", "latency", "jitter", "loss", "efficiency", "medium"}},

@@ -114,13 +114,14 @@ Network network_of_section(Scenario::NetworkSection const& section, TableReader 
     }
 }
 
-AccuracyTable read_accuracy_section(TableReader reader, ProfileFolders const& folders, Network const& network) {
+AccuracyTable read_accuracy_section(TableReader reader, ProfileFolders const& folders, Network const& network,
+                                    bool promised) {
     std::string given;
     if (Value const* value = reader.get("table"); value && value->type == Value::Type::text) given = value->text;
-    if (given == no_table) {
+    if (given == no_table || (promised && !reader.has("table"))) {
         reader.finish();
         AccuracyTable none;
-        none.name = given;
+        none.name = no_table;
         none.network = network.name();
         none.precision = network.precision();
         none.none = true;

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "config/exits_section.hpp"
 #include "config/fault_section.hpp"
 #include "config/file_kind.hpp"
 #include "config/link_section.hpp"
@@ -79,7 +80,8 @@ class DeviceNames {
     std::set<std::string> taken_;
 };
 
-// That measured times are of the network's blocks, and of ways in which they can be split.
+// That measured times are of the network's blocks, of heads of exits behind them, open or not, and of ways in which
+// they can be split.
 void check_times(TableReader const& entry, Device const& device, Network const& network) {
     auto const block_of = [&](std::string const& name) {
         auto const block = network.find(name);
@@ -88,7 +90,9 @@ void check_times(TableReader const& entry, Device const& device, Network const& 
                                               "; measured times of another network do not apply");
         return *block;
     };
-    for (auto const& [name, time] : device.compute_seconds) block_of(name);
+    constexpr std::string_view head = "exit.";
+    for (auto const& [name, time] : device.compute_seconds)
+        block_of(name.starts_with(head) ? name.substr(head.size()) : name);
     for (auto const& [part, time] : device.part_seconds) {
         auto const& [name, split] = part;
         BlockId const block = block_of(name);
@@ -304,6 +308,7 @@ void refuse_key_without_section(Value const& root) {
         {"objective", {"goal", "alpha", "beta", "accuracy_threshold", "latency_reference", "residual", "memory"}},
         {"planner", {"name", "gap", "charge", "stages"}},
         {"collaboration", {"splits", "most_parts"}},
+        {"exits", {"rules", "verdicts", "reserve"}},
         {"faults", {"survival", "detection", "remedies", "outages"}},
         {"emulation", {"clock", "dilation", "kernels"}}};
     for (std::size_t i = 0; i < root.keys.size(); ++i) {
@@ -342,6 +347,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     auto objective_section = sections.section("objective");
     auto planner_section = sections.section("planner");
     auto collaboration_section = sections.section("collaboration");
+    auto exits_section = sections.section("exits");
     auto faults_section = sections.section("faults");
     auto emulation_section = sections.section("emulation");
     refuse_key_without_section(root);
@@ -349,8 +355,14 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
 
     TableReader const network_place = network_section;
     scenario.network = read_network_section(std::move(network_section), folders);
+    auto rules = open_exits(exits_section, scenario.network);
+    bool const promised = rules && !rules->rules.empty();
     auto const network = network_of_section(scenario.network, network_place);
-    scenario.accuracy = read_accuracy_section(std::move(accuracy_section), folders, network);
+    scenario.accuracy = read_accuracy_section(std::move(accuracy_section), folders, network, promised);
+    if (promised && !scenario.accuracy.none) {  // what the rules promise takes its place
+        scenario.accuracy = {};
+        scenario.accuracy.none = true;
+    }
     scenario.fleet = read_fleet(std::move(fleet_section), folders, network);
     scenario.links = read_links(std::move(links_section), folders, scenario.fleet);
     scenario.rounds = read_rounds(rounds_section);
@@ -358,7 +370,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     bool const has_threshold = objective_section.has("accuracy_threshold");
     TableReader const objective_place = objective_section;
     scenario.objective = read_objective(std::move(objective_section));
-    if (scenario.accuracy.none) {
+    if (scenario.accuracy.none && !promised) {
         scenario.objective.accuracy_threshold = 0;
         scenario.objective.threshold_without_table = has_threshold;
     }
@@ -371,6 +383,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
                              "no block be split");
     scenario.faults = read_faults(std::move(faults_section), folders, scenario.fleet);
     scenario.emulation = read_emulation(std::move(emulation_section));
+    scenario.exits = read_exits_section(std::move(exits_section), std::move(rules), network, scenario.emulation);
     return scenario;
 }
 
@@ -387,7 +400,7 @@ Scenario load_scenario(std::string const& name_or_path, std::vector<Override> co
     return read_as(FileKind::scenario, path, [&] {
         Value root = read_toml_file(path);
         auto const origin = root.origin;
-        return scenario_of(std::move(root), origin, overrides, folders);
+        return with_exit_tables(scenario_of(std::move(root), origin, overrides, folders));
     });
 }
 
@@ -404,7 +417,7 @@ Value read_scenario_table(std::string const& name_or_path, ProfileFolders const&
 }
 
 Scenario scenario_of_table(Value const& table, ProfileFolders const& folders) {
-    return read_scenario(table, table.origin, folders);
+    return with_exit_tables(read_scenario(table, table.origin, folders));
 }
 
 }  // namespace skipstone::config

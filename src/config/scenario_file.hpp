@@ -51,7 +51,8 @@ Override parse_override(std::string const& text);
 // Throws InputError with file, line, key and what would be right.
 Scenario load_scenario(std::string const& name_or_path, std::vector<Override> const& overrides,
                        ProfileFolders const& folders);
-// The same from a text; file: what messages call it; folder: what relative paths in it refer to first.
+// The same from a text, but for Scenario::exits.tables (with_exit_tables() in config/exits_section.hpp); file: what
+// messages call it; folder: what relative paths in it refer to first.
 Scenario parse_scenario(std::string_view text, std::string const& file, std::filesystem::path const& folder,
                         std::vector<Override> const& overrides, ProfileFolders const& folders);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "config/calibration_table.hpp"
+#include "config/exits_section.hpp"
 #include "config/fault_section.hpp"
 #include "config/link_section.hpp"
 #include "config/network_profile.hpp"
@@ -163,7 +164,7 @@ std::string scenario_text(Scenario const& scenario) {
     text += "\n[objective]\n";
     if (objective.goal == Goal::throughput) text += line("goal", "\"throughput\"");
     text += line("alpha", number_text(objective.alpha)) + line("beta", number_text(objective.beta)) +
-            (has_accuracy ? line("accuracy_threshold", number_text(objective.accuracy_threshold)) : "") +
+            (scenario.knows_accuracy() ? line("accuracy_threshold", number_text(objective.accuracy_threshold)) : "") +
             line("latency_reference", toml_string(reference_text(objective))) +
             line("residual", toml_string(word(objective.residual))) +
             line("memory", toml_string(word(objective.memory)));
@@ -175,6 +176,8 @@ std::string scenario_text(Scenario const& scenario) {
             plan_stages_text(planner.stages, scenario.fleet);
 
     text += collaboration_text(scenario.collaboration);
+
+    text += exits_section_text(scenario.exits);
 
     text += fault_section_text(scenario.faults, scenario.fleet);
 

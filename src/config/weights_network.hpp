@@ -17,4 +17,10 @@ std::optional<NetworkProfile> network_in_weights(std::string const& path);
 // Network to say.
 std::vector<ExitHead> exits_in_weights(std::string const& path);
 
+// Rows, which are as many as columns, and classes of the network that a weights file is of, where the file says so.
+struct WeightsShapes {
+    std::optional<int> side, classes;
+};
+WeightsShapes shapes_in_weights(std::string const& path);
+
 }  // namespace skipstone::config

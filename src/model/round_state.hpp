@@ -30,12 +30,12 @@ struct RoundState {
 std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId round, Seconds start,
                                           std::int64_t first_image);
 
-// What requests may do, and what is known to come of it: what the rules of open exits promise, or else what the accuracy
-// table has. Throws as drop_options() does.
+// What requests may do, and what is known to come of it: what the rules of open exits promise, or else what the
+// accuracy table has. Throws as drop_options() does.
 std::vector<DropOption> known_options(Scenario const& scenario, Network const& network);
 
-// The planning problem of a round. options: known_options(). idle_reserve: joules per device that are kept back. A device whose battery is empty,
-// or kept back whole, is off.
+// The planning problem of a round. options: known_options(). idle_reserve: joules per device that are kept back. A
+// device whose battery is empty, or kept back whole, is off.
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& options,
                        RoundState const& state, std::vector<Joules> const& idle_reserve);
 

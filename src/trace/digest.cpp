@@ -130,6 +130,7 @@ std::string digest(Reader const& trace) {
     add_table<PlanRow>(lines, trace);
     if (trace.rows<PriceRow>() > 0) add_table<PriceRow>(lines, trace);
     add_table<RequestRow>(lines, trace);
+    if (trace.rows<ExitRow>() > 0) add_table<ExitRow>(lines, trace);
     add_table<Event>(lines, trace);
     add_table<BatteryRow>(lines, trace);
     add_table<OutageRow>(lines, trace);

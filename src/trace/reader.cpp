@@ -299,6 +299,8 @@ struct Reader::State {
             header.goal = Goal::throughput;
             tables.emplace(prices.path, open_table(file, prices));
         }
+        require_chain();
+        if (header.has_exits()) tables.emplace(table_of<ExitRow>().path, open_table(file, table_of<ExitRow>()));
         bool const dense = header.devices.size() <= dense_rates_limit;
         if (dense && !header.links) {
             rates = file.dataset(std::string(rates_path));
@@ -316,6 +318,19 @@ struct Reader::State {
     template <class Row>
     Store const& store() const {
         return tables.at(table_of<Row>().path);
+    }
+
+    // That heads stand behind the chain.
+    void require_chain() const {
+        auto const chain = header.chain();
+        for (std::size_t b = 0; b < header.blocks.size(); ++b) {
+            auto const after = header.blocks[b].after;
+            if (b < chain ? after != -1 : after < 0 || static_cast<std::size_t>(after) >= chain)
+                throw InputError({file.path(), 0, "/blocks.after"},
+                                 "row " + std::to_string(b) + " has " + std::to_string(after) +
+                                     "; it must be -1 for the blocks of the chain, which come first, and one of them "
+                                     "for the head of an exit");
+        }
     }
 
     // Counts the committed rounds, and cuts every table to them.
@@ -469,6 +484,7 @@ INSTANTIATE(UsedLinkRow)
 INSTANTIATE(PlanRow)
 INSTANTIATE(PriceRow)
 INSTANTIATE(RequestRow)
+INSTANTIATE(ExitRow)
 INSTANTIATE(Event)
 INSTANTIATE(BatteryRow)
 INSTANTIATE(ClockRow)

@@ -120,6 +120,8 @@ Table const& table_of<BlockRow>() {
                                  COLUMN(BlockRow, skip_memory_bytes, "B"),
                                  added(COLUMN(BlockRow, stage, "")),
                                  added(COLUMN(BlockRow, input_bytes, "B")),
+                                 told(COLUMN(BlockRow, after, "")),
+                                 told(COLUMN(BlockRow, threshold, "1")),
                              }};
     return table;
 }
@@ -216,6 +218,24 @@ Table const& table_of<RequestRow>() {
                                  COLUMN(RequestRow, predicted_class, ""),
                                  COLUMN(RequestRow, status, "", model, {{"done", 1}, {"rejected", 2}, {"failed", 3}}),
                                  COLUMN(RequestRow, attempt, ""),
+                                 told(COLUMN(RequestRow, exit, "")),
+                                 told(COLUMN(RequestRow, confidence, "1")),
+                                 told(COLUMN(RequestRow, verdict, "")),
+                             }};
+    return table;
+}
+
+template <>
+Table const& table_of<ExitRow>() {
+    static Table const table{"exits",
+                             sizeof(ExitRow),
+                             {
+                                 COLUMN(ExitRow, round, ""),
+                                 COLUMN(ExitRow, request, ""),
+                                 COLUMN(ExitRow, exit, ""),
+                                 COLUMN(ExitRow, predicted, ""),
+                                 COLUMN(ExitRow, confidence, "1"),
+                                 COLUMN(ExitRow, left, "", model, {{"no", 0}, {"yes", 1}}),
                              }};
     return table;
 }

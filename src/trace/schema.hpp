@@ -66,6 +66,7 @@ struct DeviceRow {
     double power_compute_w = no_value, power_transmit_w = no_value, power_receive_w = no_value, power_idle_w = no_value;
 };
 
+// The chain's blocks, then the heads of the exits that are open, in the chain's order: events of a head name its row.
 struct BlockRow {
     std::int32_t block = -1;
     Text name;
@@ -73,6 +74,9 @@ struct BlockRow {
     std::int64_t skip_macs = -1, skip_memory_bytes = -1;
     std::int32_t stage = -1;        // Block::stage
     std::int64_t input_bytes = -1;  // what the block reads: the image, or the output of the block before it
+    // Of a head: the block whose output it reads, and the confidence that requests leave with; −1: of the chain.
+    std::int32_t after = -1;
+    double threshold = no_value;
 };
 
 struct RoundRow {
@@ -119,6 +123,22 @@ struct RequestRow {
     std::int32_t label = -1, predicted_class = -1;
     RequestStatus status = RequestStatus::rejected;
     std::int32_t attempt = 1;
+    // Where exits are open, of a request that is done: the block behind which it left (−1: at the network's end), and
+    // what came out there.
+    std::int32_t exit = -1;
+    double confidence = no_value;
+    std::int32_t verdict = -1;
+};
+
+enum class Left : std::uint8_t { no = 0, yes = 1 };
+
+// What the head of an exit said of a request that is done; by request, in the chain's order.
+struct ExitRow {
+    std::int32_t round = -1, request = -1;
+    std::int32_t exit = -1;  // the block behind which it is
+    std::int32_t predicted = -1;
+    double confidence = no_value;
+    Left left = Left::no;
 };
 
 struct BatteryRow {
@@ -182,6 +202,11 @@ struct Header {
     std::vector<DeviceRow> devices;
     std::vector<BlockRow> blocks;
     Goal goal = Goal::latency;  // throughput: the trace has a table of prices
+
+    // Blocks of the chain; those behind them in `blocks` are heads, and where there are some the trace has a table of
+    // what they said.
+    std::size_t chain() const { return static_cast<std::size_t>(std::ranges::count(blocks, -1, &BlockRow::after)); }
+    bool has_exits() const { return chain() < blocks.size(); }
 };
 
 // One round's rows of all tables; every row carries the round of `round`.
@@ -192,6 +217,7 @@ struct RoundRecord {
     std::vector<PlanRow> plans;
     std::vector<PriceRow> prices;  // none where Header::goal is latency
     std::vector<RequestRow> requests;
+    std::vector<ExitRow> exits;  // none where Header::has_exits() does not hold
     std::vector<Event> events;
     std::vector<BatteryRow> battery;  // one per device
     std::vector<ClockRow> clocks;
@@ -240,6 +266,8 @@ template <>
 Table const& table_of<PriceRow>();
 template <>
 Table const& table_of<RequestRow>();
+template <>
+Table const& table_of<ExitRow>();
 template <>
 Table const& table_of<Event>();
 template <>

@@ -138,6 +138,9 @@ void create_trace(std::string const& path, Header const& header) {
         create(static_cast<PlanRow const*>(nullptr), steps);
         if (header.goal == Goal::throughput) create(static_cast<PriceRow const*>(nullptr), rounds);
         create(static_cast<RequestRow const*>(nullptr), requests);
+        if (header.has_exits())
+            create(static_cast<ExitRow const*>(nullptr),
+                   requests * static_cast<double>(header.blocks.size() - header.chain()));
         create(static_cast<Event const*>(nullptr), 2 * steps);
         // A round has a row per device: no more than a few chunks.
         auto const ledger = chunk_rows_of(table_of<BatteryRow>(), rounds * static_cast<double>(devices));
@@ -184,6 +187,7 @@ void pack_trace(std::string const& from, std::string const& to, Header const& he
                         copy(static_cast<PlanRow const*>(nullptr));
                         if (header.goal == Goal::throughput) copy(static_cast<PriceRow const*>(nullptr));
                         copy(static_cast<RequestRow const*>(nullptr));
+                        if (header.has_exits()) copy(static_cast<ExitRow const*>(nullptr));
                         copy(static_cast<Event const*>(nullptr));
                         copy(static_cast<BatteryRow const*>(nullptr));
                         copy(static_cast<ClockRow const*>(nullptr));

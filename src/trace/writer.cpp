@@ -48,7 +48,7 @@ bool all_of_round(std::vector<Row> const& rows, std::int32_t round) {
 struct Writer::State {
     struct Tables {
         Store rounds, plans, requests, events, battery, clocks, outages;
-        std::optional<Store> prices, used_links;
+        std::optional<Store> prices, exits, used_links;
         std::optional<hdf5::Dataset> rates;
     };
     enum class Phase { writing, broken, finished };
@@ -99,8 +99,10 @@ struct Writer::State {
                         store(row.operator()<OutageRow>()),
                         {},
                         {},
+                        {},
                         {}};
         if (header.goal == Goal::throughput) tables->prices = store(row.operator()<PriceRow>());
+        if (header.has_exits()) tables->exits = store(row.operator()<ExitRow>());
         if (devices <= dense_rates_limit)
             tables->rates = file->dataset(std::string(rates_path));
         else
@@ -258,10 +260,11 @@ void Writer::append(RoundRecord const& record) {
                                          : record.rate_bit_s.empty());
     SKIPSTONE_EXPECT(state.tables->used_links || record.used_links.empty());
     SKIPSTONE_EXPECT(state.tables->prices || record.prices.empty());
+    SKIPSTONE_EXPECT(state.tables->exits || record.exits.empty());
     SKIPSTONE_EXPECT(all_of_round(record.used_links, round) && all_of_round(record.plans, round) &&
                      all_of_round(record.prices, round) && all_of_round(record.requests, round) &&
-                     all_of_round(record.events, round) && all_of_round(record.battery, round) &&
-                     all_of_round(record.clocks, round));
+                     all_of_round(record.exits, round) && all_of_round(record.events, round) &&
+                     all_of_round(record.battery, round) && all_of_round(record.clocks, round));
     state.attempt([&] {
         auto& tables = *state.tables;
         if (tables.rates) {
@@ -276,6 +279,7 @@ void Writer::append(RoundRecord const& record) {
         tables.plans.append(record.plans);
         if (tables.prices) tables.prices->append(record.prices);
         tables.requests.append(record.requests);
+        if (tables.exits) tables.exits->append(record.exits);
         tables.events.append(record.events);
         tables.battery.append(record.battery);
         tables.clocks.append(record.clocks);

@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(a_round_becomes_rows) {
     auto const& result = run.results.at(0);
     auto const& course = result.course;
     Network const network(scenario.network.profile);
-    auto const record = emulator::record_of(scenario, result, label_of);
+    auto const record = emulator::record_of(scenario, network, result, label_of);
     BOOST_TEST(record.round.requests == 4);
     BOOST_TEST(record.round.admitted == course.plan.admitted);
     BOOST_TEST(record.round.end_s == course.end.value());
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(rates_are_those_that_were_drawn) {
     scenario.links.min = scenario.links.max = BitRate(2e7);
     scenario.links.efficiency = 0.5;
     auto const run = run_loopback(scenario, {.nodes = 1});
-    auto const record = emulator::record_of(scenario, run.results.at(0), label_of);
+    auto const record = emulator::record_of(scenario, Network(scenario.network.profile), run.results.at(0), label_of);
     BOOST_TEST(std::isnan(record.rate_bit_s[0]));
     BOOST_TEST(record.rate_bit_s[1] == 2e7, boost::test_tools::tolerance(1e-12));
 }
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(devices_and_blocks_are_listed_in_order) {
     BOOST_TEST(devices[2].name.str() == "d2");
     BOOST_TEST(devices[2].mac_rate == 6e8);
     Network const network(scenario.network.profile);
-    auto const blocks = emulator::block_rows(network);
+    auto const blocks = emulator::block_rows(network, {});
     BOOST_REQUIRE(blocks.size() == network.size());
     BOOST_TEST(blocks[0].name.str() == "stem");
     BOOST_TEST(blocks[1].macs == network.blocks()[1].macs.value());

@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(without_a_remedy_the_request_fails_and_the_trace_says_so) {
     result.predicted = {-1};
     BOOST_TEST(result.course.jobs.empty());
     BOOST_TEST(result.course.plan.admitted == 1);
-    auto const record = emulator::record_of(faulty, result, [](std::int64_t) { return std::nullopt; });
+    auto const record = emulator::record_of(faulty, network, result, [](std::int64_t) { return std::nullopt; });
     BOOST_TEST((record.requests.at(0).status == trace::RequestStatus::failed));
     BOOST_TEST(std::isnan(record.requests[0].finish_s));
     BOOST_REQUIRE(record.outages.size() == 1u);
