@@ -9,6 +9,7 @@
 #include "trace/check_capacity.hpp"
 #include "trace/check_course.hpp"
 #include "trace/check_events.hpp"
+#include "trace/check_exits.hpp"
 #include "trace/check_ledger.hpp"
 #include "trace/check_requests.hpp"
 #include "trace/check_throughput.hpp"
@@ -52,16 +53,29 @@ void check_all_units(Reader const& trace, Findings& findings) {
     check_units<PlanRow>(trace, findings);
     if (trace.header().goal == Goal::throughput) check_units<PriceRow>(trace, findings);
     check_units<RequestRow>(trace, findings);
+    if (trace.header().has_exits()) check_units<ExitRow>(trace, findings);
     check_units<Event>(trace, findings);
     check_units<BatteryRow>(trace, findings);
     check_units<ClockRow>(trace, findings);
     check_units<OutageRow>(trace, findings);
 }
 
-// By the resolved scenario.
-bool had_accuracy_table(Reader const& trace) {
+// By the resolved scenario: there was a table, or rules of exits.
+bool knew_accuracy(Reader const& trace) {
     constexpr std::string_view none = "\n[accuracy]\ntable = \"none\"\n";
-    return trace.header().provenance.scenario.find(none) == std::string::npos;
+    return trace.header().has_exits() || trace.header().provenance.scenario.find(none) == std::string::npos;
+}
+
+void check_head(Header const& header, std::size_t row, Findings& findings) {
+    auto const& head = header.blocks[row];
+    auto const& block = header.blocks[static_cast<std::size_t>(head.after)];
+    if (!(head.threshold >= 0 && head.threshold <= 1))
+        findings.add("an exit's threshold is not in 0…1", ": block ", row, ": ", head.threshold);
+    if (row > header.chain() && head.after <= header.blocks[row - 1].after)
+        findings.add("exits are not in the order of the blocks", ": block ", row, " is behind block ", head.after);
+    if (head.input_bytes != block.output_bytes)
+        findings.add("a head does not read what its block gives", ": block ", row, " reads ", head.input_bytes,
+                     " bytes instead of ", block.output_bytes);
 }
 
 void check_header(Reader const& trace, Findings& findings) {
@@ -88,7 +102,9 @@ void check_header(Reader const& trace, Findings& findings) {
                       block.skip_memory_bytes}) < 0)
             findings.add("a block lacks what it costs", ": block ", i);
         if (block.stage < 1) findings.add("a block's stage is not 1 or more", ": block ", i);
-        if (block.input_bytes < 0)
+        if (block.after >= 0)
+            check_head(header, i, findings);
+        else if (block.input_bytes < 0)
             findings.add("a block lacks what it reads", ": block ", i);
         else if (i > 0 && block.input_bytes != header.blocks[i - 1].output_bytes)
             findings.add("a block does not read what the block before it gives", ": block ", i, " reads ",
@@ -149,7 +165,7 @@ std::vector<std::string> check(std::string const& path, BasisOf const& basis_of)
     trace.read<ClockRow>();  // nothing follows from it, but it must be readable
     Ledger ledger(header.devices, outages);
     bool const weights = weights_take_memory(header.provenance);
-    bool const knows_accuracy = had_accuracy_table(trace);
+    bool const knows_accuracy = knew_accuracy(trace);
     auto const basis = basis_of ? basis_of(trace) : std::nullopt;
     std::optional<BasisCheck> basis_check;
     if (basis) basis_check.emplace(*basis, header, findings);
@@ -163,12 +179,14 @@ std::vector<std::string> check(std::string const& path, BasisOf const& basis_of)
                     trace.read<RequestRow>(trace.rows_of<RequestRow>(id)),
                     trace.read<Event>(trace.rows_of<Event>(id)),
                     trace.read<BatteryRow>(trace.rows_of<BatteryRow>(id)),
-                    trace.read<PriceRow>(trace.rows_of<PriceRow>(id))};
-        round.planned = plans_of(round.plans, round.requests.size(), header.devices.size(), header.blocks.size());
+                    trace.read<PriceRow>(trace.rows_of<PriceRow>(id)),
+                    trace.read<ExitRow>(trace.rows_of<ExitRow>(id))};
+        round.planned = plans_of(round.plans, round.requests.size(), header.devices.size(), header.chain());
         check_times(trace, rows, i, findings);
         check_rates(trace, rows[i], findings);
         check_requests(round, knows_accuracy, findings);
-        check_plans(round, header.devices.size(), header.blocks.size(), findings);
+        check_plans(round, header.devices.size(), header.chain(), findings);
+        check_exits(round, header, findings);
         check_capacity(round, header, work, weights, findings);
         check_throughput(round, header, basis_check && basis_check->loses_nothing(), findings);
         check_events(round, header, findings);

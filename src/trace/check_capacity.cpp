@@ -85,7 +85,7 @@ bool weights_take_memory(Provenance const& provenance) {
 
 void check_capacity(Round const& round, Header const& header, PlannedWork& work, bool weights, Findings& findings) {
     bool const stream = round.row.goal == Goal::throughput;
-    auto const devices = header.devices.size(), blocks = header.blocks.size();
+    auto const devices = header.devices.size(), blocks = header.chain();
     Needs needs(header, weights, stream);
     std::map<std::int32_t, TaskGraph> latest;  // by request
     for (std::size_t r = 0; r < round.planned.size(); ++r) {

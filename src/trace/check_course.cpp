@@ -101,6 +101,10 @@ class CourseOfRequest {
         for (auto const* event : deeds_.sent)
             if (event->block < 0) source = DeviceId(event->device);
         graph_ = work_.graph(*plan_, source);
+        if (!work_.leave(graph_, row_.exit)) {
+            findings_.add("/requests: exit names a block without one", where_, ": ", row_.exit);
+            return;
+        }
         if (!check_blocks()) return;
         check_moves();
         auto const& first = *deeds_.computed.front();
@@ -131,14 +135,12 @@ class CourseOfRequest {
             return false;
         }
         computed_ = deeds_.computed;
-        if (!graph_.is_chain()) {  // in the order of the tasks
-            auto const order = [](Event const* event) { return std::pair(event->block, order_of(event->part)); };
-            std::ranges::sort(computed_, {}, order);
-        }
+        if (!graph_.is_chain())  // in the order of the tasks
+            std::ranges::sort(computed_, {}, [&](Event const* event) { return order_of(*event); });
         for (std::size_t i = 0; i < tasks.size(); ++i) {
             auto const& event = *computed_[i];
             auto const& task = tasks[i];
-            auto const of_part = task.is_whole() ? "" : ", part " + std::to_string(task.part);
+            auto const of_part = task.part < 0 ? "" : ", part " + std::to_string(task.part);
             if (output_of(event) != Output(task.block.value(), task.part) || event.device != task.device.value()) {
                 findings_.add("/events: a block is not computed where and when its plan says", ": ", named(event),
                               "; by /plans it would be block ", task.block.value(), of_part, " on device ",
@@ -148,6 +150,7 @@ class CourseOfRequest {
             check_macs(event, task);
         }
         for (auto const& feed : graph_.feeds) {
+            check_gate(feed.gate, *computed_[feed.to.index()]);
             if (!feed.from) continue;
             auto const &before = *computed_[feed.from.index()], &after = *computed_[feed.to.index()];
             if (!not_after(before.end_s, after.begin_s))
@@ -156,8 +159,20 @@ class CourseOfRequest {
         return true;
     }
 
-    // The parts of a block in their order, then the whole.
-    static int order_of(std::int16_t part) { return part < 0 ? std::numeric_limits<std::int16_t>::max() : part; }
+    // What waits for an exit's head begins when that has said that the request goes on.
+    void check_gate(TaskId gate, Event const& event) {
+        if (gate && !not_after(computed_[gate.index()]->end_s, event.begin_s))
+            findings_.add("/events: something behind an exit begins before its head ends", ": ", named(event));
+    }
+
+    // The parts of a block in their order, then the whole, then the head of the exit behind it.
+    std::tuple<std::int32_t, bool, int> order_of(Event const& event) const {
+        auto const after = is_index(event.block, header_.blocks.size())
+                               ? header_.blocks[static_cast<std::size_t>(event.block)].after
+                               : -1;
+        int const part = event.part < 0 ? std::numeric_limits<std::int16_t>::max() : event.part;
+        return {after < 0 ? event.block : after, after >= 0, part};
+    }
 
     void check_macs(Event const& event, Task const& task) {
         std::int64_t macs = task.macs.value();
@@ -221,6 +236,7 @@ class CourseOfRequest {
                           " to device ", sent.peer);
         if (move.from && !not_after(computed_[move.from.index()]->end_s, sent.begin_s))
             findings_.add("/events: a tensor is transmitted before it is computed", ": ", named(sent));
+        check_gate(move.gate, sent);
         if (auto const arrived = received.find({output_of(sent), sent.peer}); arrived != received.end())
             for (auto const& feed : graph_.feeds)
                 if (feed.move == static_cast<std::int32_t>(index) &&
@@ -255,10 +271,23 @@ void check_failed(Round const& round, Header const& header, Findings& findings) 
     using Key = std::tuple<std::int32_t, std::int32_t, std::int16_t, std::int32_t>;  // request, block, part, device
     std::set<Key> planned;
     for (auto const& plan : round.plans) planned.emplace(plan.request, plan.block, plan.part, plan.device);
+    // A head runs where its block's output is whole: on the block's device, or, where that vanished, on one before it.
+    auto const is_planned = [&](Event const& event) {
+        auto const after = header.blocks[static_cast<std::size_t>(event.block)].after;
+        auto const at = [&](std::int32_t block, std::int16_t part, std::int32_t device) {
+            return planned.contains({event.request, block, part, device});
+        };
+        if (after < 0) return at(event.block, event.part, event.device);
+        for (auto block = after; block >= 0; --block) {
+            if (at(block, -1, event.device)) return true;
+            if (!at(block, -1, -1)) return false;
+        }
+        return true;  // all before it vanished: where the image is
+    };
     for (auto const& event : round.events) {
         if (!is_failed(event) || event.kind != EventKind::compute || !is_index(event.block, header.blocks.size()))
             continue;
-        if (!planned.contains({event.request, event.block, event.part, event.device}))
+        if (!is_planned(event))
             findings.add("/events: a block that failed was not planned there", ": ", named(event));
         else if (event.macs > header.blocks[static_cast<std::size_t>(event.block)].macs)
             findings.add("/events: macs of a block that failed are more than it costs", ": ", named(event));

@@ -9,8 +9,13 @@ namespace {
 Instance instance_of(Header const& header) {
     Instance instance;
     for (auto const& row : header.blocks)
-        instance.blocks.push_back({row.name.str(), Macs(row.macs), Bytes(row.memory_bytes), Bytes(row.output_bytes),
-                                   Bytes(row.weight_bytes), Macs(row.skip_macs), Bytes(row.skip_memory_bytes)});
+        if (row.after < 0)
+            instance.blocks.push_back({row.name.str(), Macs(row.macs), Bytes(row.memory_bytes),
+                                       Bytes(row.output_bytes), Bytes(row.weight_bytes), Macs(row.skip_macs),
+                                       Bytes(row.skip_memory_bytes)});
+        else
+            instance.exits.push_back({BlockId(row.after), BlockId(row.block), row.name.str(), row.threshold,
+                                      Macs(row.macs), Bytes(row.memory_bytes), Bytes(row.weight_bytes)});
     for (auto const& row : header.devices)
         instance.devices.push_back({.name = row.name.str(), .mac_rate = MacRate(row.mac_rate), .compute = {}});
     return instance;
@@ -44,6 +49,16 @@ TaskGraph PlannedWork::graph(RequestPlan const& plan, std::optional<DeviceId> so
     for (std::size_t i = 0; i < plan.dropped.size(); ++i)
         instance_.blocks[plan.dropped[i].index()].skip_macs = skip_macs[i];
     return graph;
+}
+
+bool PlannedWork::leave(TaskGraph& graph, std::int32_t exit) const {
+    if (exit < 0) return exit == -1;
+    auto const head = std::ranges::find_if(graph.tasks, [&](Task const& task) {
+        return task.is_head() && instance_.exits[static_cast<std::size_t>(task.exit)].after == BlockId(exit);
+    });
+    if (head == graph.tasks.end()) return false;
+    leave_at(graph, TaskId(static_cast<std::size_t>(head - graph.tasks.begin())));
+    return true;
 }
 
 }  // namespace skipstone::trace

@@ -2,6 +2,7 @@
 
 // Private to this room.
 
+#include <cstdint>
 #include <optional>
 
 #include "model/instance.hpp"
@@ -20,6 +21,8 @@ class PlannedWork {
 
     // A dropped block vanishes where the plan has no device for it. source: where the image is; none: everywhere.
     TaskGraph graph(RequestPlan const& plan, std::optional<DeviceId> source);
+    // What remains of it for a request that left behind a block (−1: at no exit). False: there is no exit.
+    bool leave(TaskGraph& graph, std::int32_t exit) const;
     // The bytes and MACs of parts in graphs are those of the run.
     bool knows_parts() const { return knows_parts_; }
 

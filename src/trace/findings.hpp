@@ -58,6 +58,7 @@ struct Round {
     std::vector<Event> events;
     std::vector<BatteryRow> battery;
     std::vector<PriceRow> prices;
+    std::vector<ExitRow> exits;
 };
 
 std::string in_round(RoundRow const& row);
