@@ -19,7 +19,7 @@ namespace {
 
 // What the names of an operator's weights begin with.
 std::string const& weights_of(Piece const& piece, OperatorId id) {
-    return piece.network().graph().at(piece.whole(id)).weights;
+    return piece.whole_graph().at(piece.whole(id)).weights;
 }
 
 std::optional<Range> channels_of(Piece const& piece, OperatorId id) {

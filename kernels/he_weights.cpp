@@ -42,19 +42,23 @@ std::size_t product(std::vector<std::size_t> const& shape) {
 }  // namespace
 
 HeWeights::HeWeights(Network const& network, std::uint64_t seed) : seed_(seed) {
-    auto const& graph = network.graph();
-    for (std::size_t o = 0; o < graph.operators().size(); ++o) {
-        auto const& op = graph.operators()[o];
-        for (auto const& [name, shape] : graph.weight_tensors(OperatorId(o))) {
-            auto& tensor = tensors_[name] = {shape, 0, 1, false};
-            bool const multiplies = name == op.weights + ".weight";
-            tensor.random = multiplies && op.is_weighted();
-            if (op.as<op::Prelu>())
-                tensor.constant = usual_slope;
-            else if (multiplies || name == op.weights + ".running_var")
-                tensor.constant = 1;
+    auto const add = [&](Graph const& graph) {
+        for (std::size_t o = 0; o < graph.operators().size(); ++o) {
+            auto const& op = graph.operators()[o];
+            for (auto const& [name, shape] : graph.weight_tensors(OperatorId(o))) {
+                auto& tensor = tensors_[name] = {shape, 0, 1, false};
+                bool const multiplies = name == op.weights + ".weight";
+                tensor.random = multiplies && op.is_weighted();
+                if (op.as<op::Prelu>())
+                    tensor.constant = usual_slope;
+                else if (multiplies || name == op.weights + ".running_var")
+                    tensor.constant = 1;
+            }
         }
-    }
+    };
+    auto const& graph = network.graph();
+    add(graph);
+    for (auto const& exit : network.exits()) add(exit.graph);
     // What ends F(x): a batch norm, or a convolution alone.
     for (auto const& block : network.blocks()) {
         if (!block.shortcut) continue;

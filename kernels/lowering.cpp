@@ -29,7 +29,7 @@ std::string text_of(Operator const& op) {
 class Lowering {
   public:
     Lowering(Piece const& piece, BlockMode mode) : piece_(piece), graph_(piece.graph()), operators_(piece.operators()) {
-        if (piece.network().precision() == Precision::int8) ranges_.emplace(piece.network());
+        if (piece.precision() == Precision::int8) ranges_.emplace(piece.network());
         for (auto& c : convolutions(piece)) {
             auto const op = c.op;
             convolutions_.emplace(op, std::move(c));
@@ -98,7 +98,7 @@ class Lowering {
 
     // How a tensor lies for kernels of the network's precision.
     Value in_precision(TensorId tensor) const {
-        if (!ranges_) return {tensor, activation_type(piece_.network().precision())};
+        if (!ranges_) return {tensor, activation_type(piece_.precision())};
         // What stands in a sum's place is in the sum's units, if it is computed for that.
         bool const replaces = tensor == replaced_.second && tensor != piece_.reads();
         return {tensor, piece_.eight_bits(tensor), ranges_->of(piece_.whole(replaces ? replaced_.first : tensor))};
@@ -305,7 +305,7 @@ class Lowering {
 Value input_of(Piece const& piece) {
     auto const tensor = piece.reads();
     if (size_of(piece.input_type()) > 1) return {tensor, piece.input_type()};
-    return {tensor, piece.input_type(), Ranges(piece.network()).of(piece.whole(tensor))};
+    return {tensor, piece.input_type(), Ranges(piece.network()).of(piece.reads_range_of())};
 }
 
 std::vector<Step> lower(Piece const& piece, BlockMode mode) {

@@ -43,7 +43,7 @@ struct NetworkKernels::Impl {
         if (found == programs.end())
             found = programs
                         .emplace(key, Program(Piece::block(network, id), mode, batch, {layout, packed}, factory,
-                                              convolutions, ranges ? &*ranges : nullptr))
+                                              convolutions, ranges && !network.is_head(id) ? &*ranges : nullptr))
                         .first;
         return found->second;
     }

@@ -21,10 +21,11 @@ namespace skipstone::kernels {
 // Opens the weights that were packed.
 using WeightSupply = std::function<std::unique_ptr<WeightSource>()>;
 
-// Computes a network's blocks on the host, in its precision. Activations go in and out as [N,H,W,C] (model/tensor.hpp),
-// any batch size: the image and the logits float32, between blocks Network::output_type(). Kernels are compiled when a
-// shape is first needed, and kept; buffers between a block's convolutions are kept, too. Move-only. One instance
-// belongs to one thread at a time; several instances may use the same packed weights at once, and give the same bits.
+// Computes a network's blocks on the host, in its precision, and the heads of its exits in float32. Activations go in
+// and out as [N,H,W,C] (model/tensor.hpp), any batch size: the image and the logits float32, between blocks
+// Network::output_type(). Kernels are compiled when a shape is first needed, and kept; buffers between a block's
+// convolutions are kept, too. Move-only. One instance belongs to one thread at a time; several instances may use the
+// same packed weights at once, and give the same bits.
 class NetworkKernels {
   public:
     // packed: layout.bytes() that pack_block() filled, aligned to 64; never written; must outlive this object.

@@ -40,10 +40,10 @@ void keep(CachedWeights const& cache, SharedMemory const& memory, WeightsOrigin 
 void pack_share(Network const& network, PackLayout const& layout, WeightsOrigin const& origin,
                 std::string const& identity, SharedMemory const& memory, std::size_t first, std::size_t step) {
     auto const pack = [&](WeightSource& source) {
-        for (std::size_t block = first; block < network.size(); block += step)
+        for (std::size_t block = first; block < network.all_blocks(); block += step)
             pack_block(network, layout, source, BlockId(block), memory.bytes());
     };
-    if (first >= network.size()) return;
+    if (first >= network.all_blocks()) return;
     if (!origin.file) {
         HeWeights source(network, origin.seed);
         pack(source);

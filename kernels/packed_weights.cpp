@@ -185,11 +185,18 @@ struct PackLayout::Impl {
             entry.bias = op.is_prelu ? bytes : room(channels);
             entry.scales = bytes;
             add_to_digest(op.name + "\n");
-            items.emplace(op.name, Item{entry, std::nullopt});
+            put(op.name, Item{entry, std::nullopt});
         }
     }
 
   private:
+    // Names are unique within a graph; heads have graphs of their own.
+    void put(std::string const& name, Item item) {
+        if (!items.emplace(name, std::move(item)).second)
+            throw InputError("two operators are called \"" + name +
+                             "\"; those of an exit's head need names that the network and other heads do not have");
+    }
+
     static std::string text(std::optional<Range> const& range) {
         return range ? " " + std::to_string(range->begin) + ":" + std::to_string(range->end) : "";
     }
@@ -212,7 +219,7 @@ struct PackLayout::Impl {
             item.entry = at(first->second).entry;
         }
         add_to_digest(c.name + " " + description + "\n");
-        items.emplace(c.name, std::move(item));
+        put(c.name, std::move(item));
     }
 };
 
@@ -234,7 +241,7 @@ PackLayout::PackLayout(Network const& network, ConvolutionChoices const& choices
         auto const found = choices.find(c.name);
         return found == choices.end() ? ConvolutionAlgorithm::direct : found->second;
     };
-    for (std::size_t b = 0; b < network.size(); ++b) impl->add(Piece::block(network, BlockId(b)), ranges, chosen);
+    for (std::size_t b = 0; b < network.all_blocks(); ++b) impl->add(Piece::block(network, BlockId(b)), ranges, chosen);
 }
 
 PackLayout::PackLayout(PackLayout const& whole, Piece const& part) {
@@ -242,7 +249,7 @@ PackLayout::PackLayout(PackLayout const& whole, Piece const& part) {
     impl_ = impl;
     impl->ranges = whole.impl_->ranges;
     std::optional<Ranges> ranges;
-    if (part.network().precision() == Precision::int8) ranges.emplace(part.network());
+    if (part.precision() == Precision::int8) ranges.emplace(part.network());
     impl->add(part, ranges, [&](Convolution const& c) {
         auto const algorithm = whole.format(c.name).algorithm();
         return is_available(c, algorithm) ? algorithm : ConvolutionAlgorithm::direct;
@@ -329,7 +336,7 @@ void pack_block(Network const& network, PackLayout const& layout, WeightSource& 
 }
 
 void pack(Network const& network, PackLayout const& layout, WeightSource& source, std::span<std::byte> memory) {
-    for (std::size_t b = 0; b < network.size(); ++b) pack_block(network, layout, source, BlockId(b), memory);
+    for (std::size_t b = 0; b < network.all_blocks(); ++b) pack_block(network, layout, source, BlockId(b), memory);
 }
 
 }  // namespace skipstone::kernels

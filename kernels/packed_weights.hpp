@@ -17,10 +17,10 @@ namespace skipstone::kernels {
 
 class WeightFormat;
 
-// Where every convolution's packed weights lie in one block of memory: batch norm folded in, in the formats that oneDNN
-// wants on this host. Depends on the network, the choices, the calibration (int8), the host's instruction set and the
-// number of OpenMP threads alone, so that the ranks of a host compute the same one without talking. A value; copies
-// share their immutable contents.
+// Where the packed weights of every convolution, those of heads included, lie in one block of memory: batch norm folded
+// in, in the formats that oneDNN wants on this host. Depends on the network, the choices, the calibration (int8), the
+// host's instruction set and the number of OpenMP threads alone, so that the ranks of a host compute the same one
+// without talking. A value; copies share their immutable contents.
 class PackLayout {
   public:
     struct Entry {
@@ -30,9 +30,9 @@ class PackLayout {
     };
 
     // choices: of a float32 network; others are computed directly. calibration: of an int8 network; others need none.
-    // Throws InputError when the calibration is not for this network (see check_calibration) or this processor cannot
-    // compute in the network's precision, EnvironmentError when oneDNN cannot run one of the convolutions, or not by
-    // the algorithm chosen for it.
+    // Throws InputError when two operators have one name, when the calibration is not for this network (see
+    // check_calibration) or this processor cannot compute in the network's precision, EnvironmentError when oneDNN
+    // cannot run one of the convolutions, or not by the algorithm chosen for it.
     explicit PackLayout(Network const& network, ConvolutionChoices const& choices = {},
                         Calibration const& calibration = {});
 
@@ -75,7 +75,7 @@ void pack_block(Network const& network, PackLayout const& layout, WeightSource& 
 // channel, so that the shares of its inputs add up to it.
 void pack(Piece const& piece, PackLayout const& layout, WeightSource& source, std::span<std::byte> memory);
 
-// All blocks.
+// All blocks and heads.
 void pack(Network const& network, PackLayout const& layout, WeightSource& source, std::span<std::byte> memory);
 
 }  // namespace skipstone::kernels

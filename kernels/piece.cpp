@@ -5,14 +5,18 @@
 namespace skipstone::kernels {
 
 ElementType input_type(Network const& network, BlockId block) {
+    if (network.is_head(block)) return network.output_type(network.exit_of(block).after);
     return block.index() == 0 ? ElementType::float32 : network.output_type(BlockId(block.index() - 1));
 }
 
 Piece Piece::block(Network const& network, BlockId id) {
     auto const& block = network.block(id);
-    Piece piece(network, network.graph());
+    Piece piece(network, network.graph_of(id));
+    bool const is_head = network.is_head(id);
+    if (is_head) piece.precision_ = Precision::float32;
     piece.operators_ = block.operators;
     piece.reads_ = block.reads;
+    piece.range_of_ = is_head ? network.block(network.exit_of(id).after).gives : block.reads;
     piece.gives_ = block.gives;
     piece.shortcut_ = block.shortcut;
     piece.input_type_ = skipstone::kernels::input_type(network, id);
@@ -27,6 +31,7 @@ Piece Piece::of_graph(Network const& network, BlockId block, PartGraph const& pa
     piece.gives_ = part.graph.output();
     piece.wholes_ = part.operators;
     piece.tensors_ = part.tensors;
+    piece.range_of_ = piece.whole(piece.reads_);
     piece.output_type_ = network.output_type(block);
     return piece;
 }
@@ -53,13 +58,13 @@ std::optional<PartOperator> Piece::share(OperatorId op) const {
 }
 
 bool Piece::is_exact(TensorId tensor) const {
-    return (gives_sums_ && tensor == gives_) || network_->precision() == Precision::float32 ||
-           network_->graph().at(whole(tensor)).is_exact;
+    return (gives_sums_ && tensor == gives_) || precision_ == Precision::float32 ||
+           whole_graph().at(whole(tensor)).is_exact;
 }
 
 Precision Piece::precision_of(OperatorId op) const {
-    auto const& all = network_->graph();
-    return all.precision_of(all.at(whole(op)), network_->precision());
+    auto const& all = whole_graph();
+    return all.precision_of(all.at(whole(op)), precision_);
 }
 
 }  // namespace skipstone::kernels

@@ -9,7 +9,7 @@
 
 namespace skipstone::kernels {
 
-// What a block is given: the image is float32.
+// What a block is given: the image is float32; a head gets what the block hands on behind which it is.
 ElementType input_type(Network const& network, BlockId block);
 
 // Operators that are lowered, packed and compiled as one, between one tensor in and one out: a block, a part of a split
@@ -25,6 +25,8 @@ class Piece {
     static Piece rest(Network const& network, BlockId block, JoinGraph const& join);
 
     Network const& network() const { return *network_; }
+    // What it computes in, but for what is always exact: the network's precision, of heads float32.
+    Precision precision() const { return precision_; }
     Graph const& graph() const { return graph_; }
     std::vector<OperatorId> const& operators() const { return operators_; }  // in the graph's order
     bool has(OperatorId id) const;
@@ -35,23 +37,29 @@ class Piece {
     ElementType output_type() const { return output_type_; }
 
     bool is_whole() const { return wholes_.empty() && tensors_.empty(); }
+    // The graph that it is a piece of: the network's, or the head's own.
+    Graph const& whole_graph() const { return is_whole() ? graph_ : network_->graph(); }
     TensorId whole(TensorId tensor) const { return is_whole() ? tensor : tensors_.at(tensor.index()).whole; }
     OperatorId whole(OperatorId op) const { return is_whole() ? op : wholes_.at(op.index()).whole; }
+    // int8: the network's tensor, in whose range (Ranges::of) the piece reads.
+    TensorId reads_range_of() const { return range_of_; }
     // What a part's operator reads of its weights; of a whole block's: all.
     std::optional<PartOperator> share(OperatorId op) const;
 
     bool is_exact(TensorId tensor) const;
     Precision precision_of(OperatorId op) const;
-    ElementType eight_bits(TensorId tensor) const { return skipstone::eight_bits(network_->graph(), whole(tensor)); }
+    ElementType eight_bits(TensorId tensor) const { return skipstone::eight_bits(whole_graph(), whole(tensor)); }
 
   private:
-    explicit Piece(Network const& network, Graph graph) : network_(&network), graph_(std::move(graph)) {}
+    explicit Piece(Network const& network, Graph graph)
+        : network_(&network), graph_(std::move(graph)), precision_(network.precision()) {}
     static Piece of_graph(Network const& network, BlockId block, PartGraph const& part);
 
     Network const* network_;
     Graph graph_;
     std::vector<OperatorId> operators_;
-    TensorId reads_, gives_;
+    Precision precision_ = Precision::float32;
+    TensorId reads_, gives_, range_of_;
     std::optional<Shortcut> shortcut_;
     ElementType input_type_ = ElementType::float32, output_type_ = ElementType::float32;
     std::vector<PartOperator> wholes_;  // by operator of the graph; empty: it is the network's

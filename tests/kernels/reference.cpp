@@ -352,10 +352,10 @@ Tensor reference_block(Network const& network, BlockId id, BlockMode mode, Weigh
     auto const& block = network.block(id);
     Image image(input.shape());
     std::ranges::copy(input.values(), image.pixels.data());
-    Evaluation evaluation(network.graph(), source);
+    Evaluation evaluation(network.graph_of(id), source);
     evaluation.set(block.reads, std::move(image));
     for (auto const op_id : block.operators) {
-        auto const& op = network.graph().at(op_id);
+        auto const& op = network.graph_of(id).at(op_id);
         if (mode != BlockMode::full && op_id == block.shortcut->sum) {  // one side alone
             auto const direct = block.shortcut->output == op.inputs[0] ? op.inputs[1] : op.inputs[0];
             evaluation.set(op.output, evaluation.at(mode == BlockMode::skip ? block.shortcut->output : direct));
