@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "emulator/leaving.hpp"
+#include "emulator/table_verdicts.hpp"
 #include "planner/planner.hpp"
 #include "trace/schema.hpp"
 #include "units/error.hpp"
@@ -82,10 +84,11 @@ std::vector<Seconds> ready_of(Scenario const& scenario, RoundState const& state)
     return ready;
 }
 
-Course::Course(Scenario const& scenario, Network const& network)
+Course::Course(Scenario const& scenario, Network const& network, std::shared_ptr<Verdicts> verdicts)
     : scenario_(scenario),
       network_(network),
       drops_(known_options(scenario, network)),
+      verdicts_(std::move(verdicts)),
       faults_(scenario.faults, scenario.seed) {
     auto const planners = planner::names();
     if (auto const& name = scenario_.planner.name; std::ranges::find(planners, name) == planners.end())
@@ -109,6 +112,7 @@ Course::Course(Scenario const& scenario, Network const& network)
         battery_.push_back(device.battery);
     }
     off_.assign(battery_.size(), false);
+    if (!scenario_.exits.tables.empty()) verdicts_ = std::make_shared<TableVerdicts>(scenario_);
     last_length_ = reference_latency(scenario_, network_);
 }
 
@@ -176,8 +180,14 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) {
     std::vector<Seconds> arrivals;
     for (auto const& request : state.requests) arrivals.push_back(request.arrival);
     auto jobs = timeline::jobs_of(*instance_, round.plan, arrivals, state.start + round.charge);
+    SKIPSTONE_EXPECT(verdicts_ || scenario_.exits.rules.empty() ||
+                     scenario_.exits.verdicts != Scenario::ExitsSection::Source::table);
+    std::optional<Leaving> leaving;
+    if (verdicts_ && !instance_->exits.empty()) leaving.emplace(*verdicts_, state, *instance_);
+    if (leaving) leaving->end(jobs, round.plan.requests);
     if (scenario_.faults.none()) {
         round.jobs = std::move(jobs);
+        if (leaving) round.judged = leaving->judged(round.jobs);
         round.times = timeline::simulate(round.jobs, conditions);
         set_end(round);
         round.outages.clear();
@@ -185,13 +195,19 @@ void Course::attempt(RoundCourse& round, std::vector<Joules> const& reserve) {
         return;
     }
     Recovery recovery(scenario_, *instance_, round.plan, faults, options);
-    auto carried_out = timeline::simulate(std::move(jobs), conditions, faults, std::ref(recovery));
+    timeline::Recover const recover = [&](timeline::Job const& job, timeline::Loss const& loss) {
+        auto work = recovery(job, loss);
+        if (work.tasks.empty() || !leaving) return work;
+        return leaving->end(job, *loss.kept, std::move(work), recovery.revisions().back().plan);
+    };
+    auto carried_out = timeline::simulate(std::move(jobs), conditions, faults, recover);
     round.revisions = recovery.revisions();
     round.times.end = carried_out.times.end;
     set_end(round);
     round.outages = outages_of(faults, round);
     round.events = timeline::events_of(carried_out, DownTimes(round.outages), conditions);
     round.jobs = std::move(carried_out.jobs);
+    if (leaving) round.judged = leaving->judged(round.jobs);
     round.times = std::move(carried_out.times);
 }
 

@@ -49,8 +49,10 @@ std::vector<Seconds> ready_of(Scenario const& scenario, RoundState const& state)
 // adds measured planning times).
 class Course {
   public:
-    // Throws InputError where the scenario does not fit its network or its accuracy table.
-    Course(Scenario const& scenario, Network const& network);
+    // verdicts: of the kernels, where these are to say at which exits requests leave; the course takes tables and
+    // traces by itself. Without (who only plans, for one): requests leave nowhere. Throws InputError where the scenario
+    // does not fit its network or its accuracy table.
+    Course(Scenario const& scenario, Network const& network, std::shared_ptr<Verdicts> verdicts = {});
 
     // The next round; call it scenario.rounds.count times at most.
     RoundCourse next();
@@ -75,6 +77,7 @@ class Course {
     Scenario scenario_;
     Network network_;
     std::vector<DropOption> drops_;
+    std::shared_ptr<Verdicts> verdicts_;  // none: requests leave nowhere
     std::vector<Powers> powers_;
     std::optional<Instance> instance_;  // of the last round; the next is made from it
     RoundId next_{std::int32_t{0}};

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -36,6 +37,14 @@ std::vector<BlockId> from_block(std::vector<BlockId> const& blocks, std::size_t 
     std::vector<BlockId> result;
     for (BlockId const block : blocks)
         if (block.index() >= first) result.push_back(BlockId(block.index() - first));
+    return result;
+}
+
+// Of the requests that get to block `first`, the share that gets to each block from there on.
+std::vector<double> reach_from(std::vector<double> const& reach, std::size_t first) {
+    if (reach.empty() || reach[first] == 0) return {};  // 0: this one did, and nobody knows more of such requests
+    std::vector<double> result(reach.begin() + static_cast<std::ptrdiff_t>(first), reach.end());
+    for (double& share : result) share /= reach[first];
     return result;
 }
 
@@ -92,16 +101,30 @@ TaskGraph Recovery::operator()(timeline::Job const& job, timeline::Loss const& l
     return {};
 }
 
-// From where the request can go on, the best first: where a tensor is whole; or each device that could join the parts
-// that are kept.
+// How many of a plan's tasks, the first ones, there are with the heads of exits that judge the last one's block.
+std::size_t Recovery::with_heads(RequestPlan const& plan, std::size_t tasks) const {
+    if (instance_.exits.empty()) return tasks;
+    auto const graph = task_graph(instance_, plan);
+    BlockId const block = graph.tasks[tasks - 1].block;
+    while (tasks < graph.tasks.size() && graph.tasks[tasks].is_head() && exit_of(graph.tasks[tasks]).after == block)
+        ++tasks;
+    return tasks;
+}
+
+// From where the request can go on, the best first: where a tensor is whole, and judged; or each device that could join
+// the parts that are kept.
 std::vector<Recovery::Start> Recovery::starts(timeline::Job const& job, timeline::Loss const& loss) const {
     Start start{plans_[job.request.index()], *loss.kept, 0, job.source};
     if (start.tasks == 0) return {start};
     Task const& last = job.work.tasks[start.tasks - 1];
-    start.first = last.block.index() + 1;
+    start.first = (last.is_head() ? exit_of(last).after : last.block).index() + 1;
     start.holder = last.device;
-    if (last.is_whole()) return {start};
-    ++start.tasks;  // the parts of the block, and joining them
+    if (last.is_head()) return {start};
+    if (last.part < 0) {
+        start.tasks = with_heads(start.plan, start.tasks);
+        return {start};
+    }
+    start.tasks = with_heads(start.plan, start.tasks + 1);  // the parts of the block, joining them, and judging that
     std::vector<std::pair<Seconds, Start>> ranked;
     for (std::size_t d = 0; d < instance_.devices.size(); ++d) {
         DeviceId const device(d);
@@ -117,6 +140,8 @@ std::vector<Recovery::Start> Recovery::starts(timeline::Job const& job, timeline
                                               : hop_time(instance_, bytes, part, device));
         }
         whole_at += join_time(instance_, last.block, last.split, device);
+        for (InstanceExit const& exit : instance_.exits)
+            if (exit.after == last.block) whole_at += head_time(instance_, exit, device);
         if (std::isfinite(whole_at.value()) && can_join(start, job, loss)) ranked.emplace_back(whole_at, start);
     }
     std::ranges::stable_sort(ranked, {}, &std::pair<Seconds, Start>::first);
@@ -180,8 +205,8 @@ Instance Recovery::left_over(RequestPlan const& plan, std::size_t tasks, timelin
     Instance rest = instance_;
     std::set<std::tuple<DeviceId, BlockId, Split, int>> parts;  // whose weights are there
     // What the first tasks of a graph use.
-    auto const use = [&](TaskGraph const& graph, std::size_t first_tasks) {
-        auto const cost = request_cost(instance_, graph, first_tasks);
+    auto const use = [&](TaskGraph const& graph, std::size_t first_tasks, std::span<double const> reach) {
+        auto const cost = request_cost(instance_, graph, first_tasks, reach);
         for (std::size_t i = 0; i < cost.loads.size(); ++i) take(rest.devices[i], cost.loads[i]);
         if (rest.memory == MemoryModel::paper) return;
         for (std::size_t t = 0; t < first_tasks; ++t) {
@@ -196,19 +221,20 @@ Instance Recovery::left_over(RequestPlan const& plan, std::size_t tasks, timelin
     for (std::size_t r = 0; r < plans_.size(); ++r) {
         if (!plans_[r].admitted || r == job.request.index()) continue;
         auto const graph = task_graph(instance_, plans_[r]);
-        use(graph, graph.tasks.size());
+        auto const reach = reach_of(instance_, plans_[r].dropped);
+        use(graph, graph.tasks.size(), instance_.reserve_expected ? reach : std::span<double const>());
     }
-    use(task_graph(instance_, plan), tasks);
+    use(task_graph(instance_, plan), tasks, {});
     for (Event const& event : vain_work(job, loss)) take(rest.devices[static_cast<std::size_t>(event.device)], event);
     return rest;
 }
 
-// Whether the devices have what moving the parts to the holder, and joining them there, takes.
+// Whether the devices have what moving the parts to the holder, and joining and judging them there, takes.
 bool Recovery::can_join(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const {
     auto const graph = task_graph(instance_, start.plan);
     auto const with = request_cost(instance_, graph, start.tasks).loads;
-    auto const without = request_cost(instance_, graph, start.tasks - 1).loads;
-    auto const left = left_over(start.plan, start.tasks - 1, job, loss);
+    auto const without = request_cost(instance_, graph, *loss.kept).loads;
+    auto const left = left_over(start.plan, *loss.kept, job, loss);
     for (std::size_t i = 0; i < left.devices.size(); ++i)
         if (with[i].macs - without[i].macs > left.devices[i].macs ||
             with[i].energy - without[i].energy > left.devices[i].energy)
@@ -225,16 +251,25 @@ Instance Recovery::rest_of(Start const& start, timeline::Job const& job, timelin
     rest.requests = 1;
     rest.source = start.holder;
     if (first > 0) {
-        BlockId const whole = task_graph(instance_, plan).tasks[start.tasks - 1].block;
-        rest.input = hop_bytes(instance_, whole).serialised;
+        auto const graph = task_graph(instance_, plan);
+        std::size_t whole = start.tasks - 1;
+        while (!graph.tasks[whole].is_whole()) --whole;
+        rest.input = hop_bytes(instance_, graph.tasks[whole].block).serialised;
         rest.before = instance_.blocks[first - 1].output;
     }
     rest.blocks.erase(rest.blocks.begin(), rest.blocks.begin() + static_cast<std::ptrdiff_t>(first));
+    std::erase_if(rest.exits, [&](InstanceExit const& exit) { return exit.after.index() < first; });
+    for (InstanceExit& exit : rest.exits) exit.after = BlockId(exit.after.index() - first);
     for (InstanceDevice& device : rest.devices) {
         if (!device.compute.empty())
             device.compute.erase(device.compute.begin(), device.compute.begin() + static_cast<std::ptrdiff_t>(first));
-        auto const ahead = from_block({device.holds.begin(), device.holds.end()}, first);
-        device.holds = {ahead.begin(), ahead.end()};
+        std::set<BlockId> holds;  // heads keep their numbers
+        for (BlockId const block : device.holds)
+            if (block.index() >= instance_.blocks.size())
+                holds.insert(block);
+            else if (block.index() >= first)
+                holds.insert(BlockId(block.index() - first));
+        device.holds = std::move(holds);
         std::map<std::pair<BlockId, Split>, Seconds> parts;
         for (auto const& [key, time] : device.part_compute)
             if (key.first.index() >= first) parts[{BlockId(key.first.index() - first), key.second}] = time;
@@ -249,7 +284,7 @@ Instance Recovery::rest_of(Start const& start, timeline::Job const& job, timelin
         if (!std::ranges::equal(behind, std::vector<BlockId>(option.dropped.begin(),
                                                              std::ranges::lower_bound(option.dropped, BlockId(first)))))
             continue;
-        DropOption ahead{from_block(option.dropped, first), option.accuracy};
+        DropOption ahead{from_block(option.dropped, first), option.accuracy, reach_from(option.reach, first)};
         if (ahead.dropped.empty())
             rest.accuracy.front() = ahead;
         else

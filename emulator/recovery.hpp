@@ -20,9 +20,9 @@ struct Revision {
 
 // Decides how a request goes on that lost a device or a link: a timeline::Recover. Remedies in the order of the fault
 // model: `skip` drops the blocks that were to run on devices that are down or cut off, where the table knows the
-// accuracy of that, it is not below the threshold, and what is left of the devices suffices; `replan` plans what is left of the path with what the other plans
-// leave of the devices that are there, starting where the tensor is kept; where it is kept in parts, these are joined on
-// another device first. Where neither helps, the request fails.
+// accuracy of that, it is not below the threshold, and what is left of the devices suffices; `replan` plans what is
+// left of the path with what the other plans leave of the devices that are there, starting where the tensor is kept;
+// where it is kept in parts, these are joined on another device first. Where neither helps, the request fails.
 class Recovery {
   public:
     // The round's instance and plan; options and name of the planner. References must outlive this object.
@@ -34,7 +34,8 @@ class Recovery {
     std::vector<Revision> const& revisions() const { return revisions_; }
 
   private:
-    // What of a request is there to go on from: the first `tasks` tasks of its plan, behind which comes block `first`.
+    // What of a request is there to go on from: the first `tasks` tasks of its plan, those that are kept and those that
+    // only what is kept can go on with (a join, heads of exits), behind which comes block `first`.
     // The tensor is whole, on `holder`; none: it is the image, and every device has it.
     struct Start {
         RequestPlan plan;
@@ -42,6 +43,8 @@ class Recovery {
         std::optional<DeviceId> holder;
     };
 
+    InstanceExit const& exit_of(Task const& head) const { return instance_.exits[static_cast<std::size_t>(head.exit)]; }
+    std::size_t with_heads(RequestPlan const& plan, std::size_t tasks) const;
     std::vector<Start> starts(timeline::Job const& job, timeline::Loss const& loss) const;
     std::optional<RequestPlan> skip(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const;
     std::optional<RequestPlan> replan(Start const& start, timeline::Job const& job, timeline::Loss const& loss) const;

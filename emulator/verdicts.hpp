@@ -29,6 +29,8 @@ struct Question {
     std::int64_t image = 0;  // as in PendingRequest
     RequestPlan const* plan = nullptr;
     timeline::Job const* job = nullptr;  // with the whole of its graph
+    // Of the heads that its graph begins with: it has passed them, and they judge no more.
+    std::span<Verdict const> passed = {};
 };
 
 // Who says what comes out at exits, and so where requests leave. A course asks before it simulates, on the thread that
@@ -38,8 +40,8 @@ class Verdicts {
     virtual ~Verdicts() = default;
 
     // An answer for each question, which all are of one round of the run. exits: those that are open, to which
-    // Task::exit of the jobs' heads refers. The same question has the same answer, whenever in the round it is asked;
-    // and heads that a changed plan's graph begins with judge as before.
+    // Task::exit of the jobs' heads refers. The same question has the same answer, whenever in the round it is asked.
+    // Answers begin with the verdicts that were passed, of a changed plan's graph.
     virtual std::vector<Judgement> judge(RoundId round, std::span<InstanceExit const> exits,
                                          std::span<Question const> questions) = 0;
 };
