@@ -1,9 +1,12 @@
 #include "emulator/coordinator.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <future>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "units/error.hpp"
@@ -106,6 +109,109 @@ std::optional<RoundCourse> Coordinator::next_round(NextRound const& next) {
     return next();
 }
 
+// ---- where requests leave ----
+
+std::optional<RoundCourse> Coordinator::next_of(Planning const& planning,
+                                                std::shared_ptr<KernelVerdicts> const& verdicts,
+                                                ImageSupply const& images, LogitsSink const& logits) {
+    constexpr double longest_wait_s = 20e-3;
+    struct Desk {  // the course's thread may outlive this coordinator, unless it is told that nobody is here
+        KernelVerdicts& verdicts;
+        bool stays = false;
+        ~Desk() { stays ? verdicts.pause() : verdicts.close(); }
+    } desk{*verdicts};
+    verdicts->open([this] { waker_.notify(); });
+    auto round = start(planning, [verdicts] { verdicts->wake(); });
+    while (round.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+        if (stop_) return std::nullopt;
+        if (auto const asked = verdicts->asked()) {
+            auto judgements = judge(*asked, images, logits);
+            if (!judgements) return std::nullopt;
+            verdicts->answer(*std::move(judgements));
+        }
+        waker_.wait_until(clock_.now() + longest_wait_s);
+    }
+    auto planned = round.get();
+    desk.stays = true;
+    return planned;
+}
+
+std::optional<std::vector<Judgement>> Coordinator::judge(KernelVerdicts::Asked const& asked, ImageSupply const& images,
+                                                         LogitsSink const& logits) {
+    if (!judging_ || judging_->round != asked.round)
+        judging_ = Judging{.round = asked.round, .host_start_s = since_start(), .stamps = {}};
+    auto const number = --next_untimed_;
+    auto& flight = flights_[number];
+    auto& course = flight.result.course;
+    course.state.round = RoundId(number);
+    for (Question const& question : asked.questions) {
+        auto const request = question.job->request.index();
+        if (course.state.requests.size() <= request) course.state.requests.resize(request + 1);
+        course.state.requests[request].image = question.image;
+        course.jobs.push_back(*question.job);
+        auto& times = course.times.jobs.emplace_back();
+        times.tasks.resize(question.job->work.tasks.size());
+        times.hops.resize(question.job->work.moves.size());
+    }
+    SKIPSTONE_EXPECT(std::ranges::is_sorted(course.jobs, {}, &timeline::Job::request));
+    flight.result.predicted.assign(course.state.requests.size(), -1);
+    flight.judged.resize(course.state.requests.size());
+    flight.of_round = asked.round.value();
+    order(flight, Requests::whole, ClockKind::virtual_time, Heads::Role::judge);
+    dispatch(flight);
+    if (!wait_for(
+            [&] {
+                send_images(flight, images, tensors_in_flight);
+                return flight.complete();
+            },
+            logits))
+        return std::nullopt;
+    std::vector<Judgement> judgements;
+    for (std::size_t j = 0; j < course.jobs.size(); ++j) judgements.push_back(judgement_of(flight, j));
+    judging_->kernel_s += flight.result.kernel_s;
+    flights_.erase(number);
+    return judgements;
+}
+
+// Its heads may be on several nodes, whose words need not come in order.
+Judgement Coordinator::judgement_of(Flight const& flight, std::size_t job) const {
+    auto const request = flight.result.course.jobs[job].request.index();
+    auto said = flight.judged[request];
+    std::ranges::sort(said, {}, &Judged::task);
+    Judgement judgement;
+    for (Judged const& head : said) judgement.heads.push_back(head.verdict);
+    judgement.leaves = !said.empty() && said.back().leaves != 0;
+    if (!judgement.leaves) judgement.end = flight.ends[request];
+    return judgement;
+}
+
+void Coordinator::take_judged(Judged const& judged) {
+    auto& flight = flights_.at(judged.round);
+    auto const request = static_cast<std::size_t>(judged.request);
+    flight.judged.at(request).push_back(judged);
+    if (!judged.leaves) return;
+    auto const job =
+        std::ranges::lower_bound(flight.result.course.jobs, RequestId(judged.request), {}, &timeline::Job::request);
+    std::set<int> nodes;
+    for (auto const& task : std::span(job->work.tasks).subspan(static_cast<std::size_t>(judged.task) + 1))
+        nodes.insert(flight.node_of[task.device.index()]);
+    for (int const node : nodes)
+        transport_.send(node, Tag::call_off, pack(CallOff{judged.round, judged.request, judged.task}));
+}
+
+// Under the virtual clock what was computed to judge requests is what the round computed.
+void Coordinator::add_judging(Flight& flight) {
+    auto& result = flight.result;
+    if (judging_ && judging_->round == result.course.state.round) {
+        result.host_start_s = judging_->host_start_s;
+        result.kernel_s = judging_->kernel_s;
+        StampedEvents const stamped(result.course.events);
+        for (auto const& [stamp, shift] : judging_->stamps) stamped.set(result.course.events, stamp, shift);
+    }
+    for (std::size_t j = 0; j < result.course.judged.size(); ++j)
+        result.predicted[result.course.jobs[j].request.index()] = result.course.judged[j].outcome().predicted;
+}
+
 // ---- before a round ----
 
 // Which node hosts which device. With a node for every device it is always the same one. With fewer (virtual clock) the
@@ -138,18 +244,29 @@ Coordinator::Flight Coordinator::prepare(RoundCourse course, Requests requests) 
     result.host_start_s = result.host_end_s = since_start();
     result.predicted.assign(course.state.requests.size(), -1);
     result.course = std::move(course);
-    if (!nodes_have_work()) return flight;
-    auto const& round = result.course;
+    flight.of_round = result.course.state.round.value();
+    if (!nodes_have_work()) {
+        if (settings_.judges) add_judging(flight);
+        return flight;
+    }
+    order(flight, requests, settings_.clock, settings_.judges ? Heads::Role::check : Heads::Role::follow);
+    return flight;
+}
+
+void Coordinator::order(Flight& flight, Requests requests, ClockKind clock, Heads::Role role) {
+    auto const& round = flight.result.course;
     flight.stamped = StampedEvents(round.events);
+    flight.node_of = share_devices(round);
     flight.orders =
-        orders_of(round, share_devices(round), transport_.size(), settings_.blocks, requests, settings_.clock);
+        orders_of(round, flight.node_of, transport_.size(), settings_.blocks, requests, clock, {role, settings_.exits});
+    for (auto& orders : flight.orders.nodes) orders.of_round = flight.of_round;
     flight.tensors.assign(round.state.requests.size(), 0);
     for (std::size_t j = 0; j < round.jobs.size(); ++j) {
         flight.tensors.at(round.jobs[j].request.index()) = flight.orders.tensors[j];
         flight.images_to_send.push_back(j);
     }
     flight.logits_left = round.jobs.size();
-    return flight;
+    flight.ends.assign(round.state.requests.size(), {});
 }
 
 void Coordinator::send_images(Flight& flight, ImageSupply const& images, std::size_t most_tensors) {
@@ -245,9 +362,14 @@ bool Coordinator::pump(LogitsSink const& logits) {
                 --flight.logits_left;
                 outstanding_ -= flight.tensors.at(request);
                 flight.result.predicted.at(request) = largest(values_of(tensor));
-                if (logits) logits(header.name.round, header.name.request, values_of(tensor));
+                if (is_untimed(header.name.round))
+                    flight.ends.at(request) = verdict_of(values_of(tensor), settings_.is_probability);
+                if (logits) logits(flight.of_round, header.name.request, values_of(tensor));
                 break;
             }
+            case Tag::judged:
+                take_judged(unpack<Judged>(message->payload));
+                break;
             case Tag::measured:
                 measured_ =
                     Speed{unpack_items<std::int32_t, double>(message->payload), unpack<std::int32_t>(message->payload)};
@@ -279,8 +401,10 @@ void Coordinator::take_report(int peer, Buffer payload) {
     auto const header = unpack<ReportHeader>(payload);
     auto& flight = flights_.at(header.round);
     double const shift = -offsets_[static_cast<std::size_t>(peer)] - run_start_;
-    for (Stamp const& stamp : unpack_items<ReportHeader, Stamp>(payload))
+    for (Stamp const& stamp : unpack_items<ReportHeader, Stamp>(payload)) {
         flight.stamped.set(flight.result.course.events, stamp, shift);
+        if (is_untimed(header.round)) judging_->stamps.emplace_back(stamp, shift);
+    }
     flight.result.kernel_s += header.kernel_s;
     --flight.reports_left;
     if (auto const handed = handed_over_.find({header.round, peer}); handed != handed_over_.end()) {

@@ -308,10 +308,18 @@ std::vector<Outage> Course::news(std::vector<Outage> const& outages) {
     return untold;
 }
 
-std::optional<RoundCourse> next_unless(std::shared_ptr<Course> course, std::atomic<bool> const& stop) {
-    std::packaged_task<RoundCourse()> task([course = std::move(course)] { return course->next(); });
+std::future<RoundCourse> start(Planning planning, std::function<void()> done) {
+    std::packaged_task<RoundCourse()> task(std::move(planning));
     auto round = task.get_future();
-    std::thread(std::move(task)).detach();
+    std::thread([task = std::move(task), done = std::move(done)]() mutable {
+        task();
+        if (done) done();
+    }).detach();
+    return round;
+}
+
+std::optional<RoundCourse> next_unless(std::shared_ptr<Course> course, std::atomic<bool> const& stop) {
+    auto round = start([course = std::move(course)] { return course->next(); });
     while (round.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready)
         if (stop) return std::nullopt;
     return round.get();

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -91,9 +93,14 @@ class Course {
     std::int64_t drawn_ = 0;
 };
 
-// The course's next round, or nothing when stop is set meanwhile: a planner that takes long is left to itself then, on
-// a thread that ends with the process (by std::_Exit, which lets it keep what it uses), and the course is of no more
-// use.
+// Plans a round: Course::next(), and what it uses.
+using Planning = std::function<RoundCourse()>;
+
+// Plans on a thread of its own; done: called there, at the end. A planner that takes long may be left to itself: the
+// thread ends with the process then (by std::_Exit, which lets it keep what it uses), and the course is of no more use.
+std::future<RoundCourse> start(Planning planning, std::function<void()> done = {});
+
+// The course's next round, or nothing when stop is set meanwhile: its planner is left to itself then.
 std::optional<RoundCourse> next_unless(std::shared_ptr<Course> course, std::atomic<bool> const& stop);
 
 }  // namespace skipstone::emulator

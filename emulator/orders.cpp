@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "model/probability.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::emulator {
@@ -25,11 +26,15 @@ Box box_in(Region const& region, std::optional<Region> const& piece) {
 // The orders for one request.
 class JobOrders {
   public:
-    JobOrders(timeline::Job const& job, timeline::JobTimes const& times, std::vector<int> const& node_of,
-              std::size_t blocks, Requests requests, ClockKind clock, RoundOrders& all)
+    // judged: null: nobody has.
+    JobOrders(timeline::Job const& job, timeline::JobTimes const& times, Judgement const* judged,
+              std::vector<int> const& node_of, std::size_t blocks, Requests requests, ClockKind clock,
+              Heads const& heads, RoundOrders& all)
         : job_(job),
           work_(job.work),
           times_(times),
+          judged_(judged),
+          heads_(heads),
           node_of_(node_of),
           blocks_(static_cast<std::int32_t>(blocks)),
           requests_(requests),
@@ -49,9 +54,15 @@ class JobOrders {
     Orders& orders(int node) { return all_.nodes[static_cast<std::size_t>(node)]; }
     Task const& task(std::size_t t) const { return work_.tasks[t]; }
 
+    // Who hands on what a feed or a move takes: a head does that with the output that it read.
+    template <class Way>
+    static TaskId hands_on(Way const& way) {
+        return way.gate ? way.gate : way.from;
+    }
+
     // The first task that reads an output, or the image; null: nobody does.
     Task const* reader_of(TaskId from) const {
-        auto const feed = std::ranges::find(work_.feeds, from, &Feed::from);
+        auto const feed = std::ranges::find_if(work_.feeds, [&](Feed const& f) { return hands_on(f) == from; });
         return feed == work_.feeds.end() ? nullptr : &work_.tasks[feed->to.index()];
     }
 
@@ -100,16 +111,45 @@ class JobOrders {
         if (what.split.is_whole()) {
             TaskId const before = feeds.front().from;
             order.before_begin = before ? task(before.index()).block.value() + 1 : 0;
-            order.before_end = order.block;
+            order.before_end = what.is_head() ? exit_of(what).after.value() + 1 : order.block;
         }
-        if (what.is_whole()) apply_after(order, order.block + 1, reader_of(TaskId(t)));
+        if (what.is_head()) order.head = head_order(t);
+        if (order.head.asks == HeadOrder::Asks::to_leave)
+            order.after_begin = order.after_end = 0;
+        else if (what.is_head())
+            apply_after(order, order.before_begin, reader_of(TaskId(t)));
+        else if (what.is_whole())
+            apply_after(order, order.block + 1, reader_of(TaskId(t)));
         std::vector<InputOrder> inputs;
         for (Feed const& feed : feeds) inputs.push_back(input(feed));
         add_order(order, node(what.device), inputs, TaskId(t));
     }
 
+    OpenExit const& exit_of(Task const& head) const {
+        SKIPSTONE_EXPECT(static_cast<std::size_t>(head.exit) < heads_.exits.size());
+        return heads_.exits[static_cast<std::size_t>(head.exit)];
+    }
+
+    HeadOrder head_order(std::size_t t) const {
+        auto const& exit = exit_of(task(t));
+        HeadOrder order{.asks = HeadOrder::Asks::to_judge,
+                        .exit = task(t).exit,
+                        .is_probability = exit.is_probability ? 1 : 0,
+                        .threshold = exit.threshold};
+        if (heads_.role == Heads::Role::judge) return order;
+        SKIPSTONE_EXPECT(judged_ != nullptr);
+        auto const before = std::ranges::count_if(work_.tasks.begin(),
+                                                  work_.tasks.begin() + static_cast<std::ptrdiff_t>(t), &Task::is_head);
+        bool const last = judged_->leaves && t + 1 == work_.tasks.size();
+        order.asks = last ? HeadOrder::Asks::to_leave : HeadOrder::Asks::to_go_on;
+        order.checks = heads_.role == Heads::Role::check ? 1 : 0;
+        order.predicted = judged_->heads.at(static_cast<std::size_t>(before)).predicted;
+        return order;
+    }
+
     InputOrder input(Feed const& feed) const {
-        InputOrder order{.from_task = feed.from ? feed.from.value() : image_task, .piece = {}, .read = {}};
+        auto const from = hands_on(feed);
+        InputOrder order{.from_task = from ? from.value() : image_task, .piece = {}, .read = {}};
         std::optional<Region> piece;
         if (feed.move >= 0) {
             Move const& move = work_.moves[static_cast<std::size_t>(feed.move)];
@@ -128,7 +168,10 @@ class JobOrders {
         to.inputs.insert(to.inputs.end(), inputs.begin(), inputs.end());
         order.first_output = static_cast<std::int32_t>(to.outputs.size());
         std::set<std::pair<int, Box>> sent;
-        for (Move const& move : std::ranges::equal_range(work_.moves, from, {}, &Move::from)) {
+        bool const is_head = from && task(from.index()).is_head();
+        TaskId const read = is_head ? work_.feeds_of(from).front().from : from;
+        for (Move const& move : std::ranges::equal_range(work_.moves, read, {}, &Move::from)) {
+            if (hands_on(move) != from) continue;
             auto const m = static_cast<std::size_t>(&move - work_.moves.data());
             int const receiver = node(move.receiver);
             if (receiver == at || !sent.emplace(receiver, box_of(move.region)).second) continue;
@@ -146,7 +189,7 @@ class JobOrders {
         TransferOrder order;
         order.request = job_.request.value();
         if (move.from) {
-            order.from_task = move.from.value();
+            order.from_task = hands_on(move).value();
             order.block = task(move.from.index()).block.value();
             order.part = task(move.from.index()).part;
         }
@@ -182,6 +225,8 @@ class JobOrders {
     timeline::Job const& job_;
     TaskGraph const& work_;
     timeline::JobTimes const& times_;
+    Judgement const* judged_;
+    Heads const& heads_;
     std::vector<int> const& node_of_;
     std::int32_t blocks_;
     Requests requests_;
@@ -191,13 +236,24 @@ class JobOrders {
 
 }  // namespace
 
+std::vector<OpenExit> open_exits(Scenario const& scenario, Network const& network) {
+    std::vector<OpenExit> exits;
+    for (auto const& rule : scenario.exits.rules) {
+        auto const& exit = network.exits().at(rule.exit.index());
+        exits.push_back({exit.after, rule.threshold, gives_probabilities(exit.graph)});
+    }
+    return exits;
+}
+
 RoundOrders orders_of(RoundCourse const& course, std::vector<int> const& node_of, int ranks, std::size_t blocks,
-                      Requests requests, ClockKind clock) {
+                      Requests requests, ClockKind clock, Heads const& heads) {
     RoundOrders all;
     all.nodes.resize(static_cast<std::size_t>(ranks));
-    for (auto& orders : all.nodes) orders.round = course.state.round.value();
+    for (auto& orders : all.nodes) orders.round = orders.of_round = course.state.round.value();
     for (std::size_t j = 0; j < course.jobs.size(); ++j)
-        JobOrders(course.jobs[j], course.times.jobs[j], node_of, blocks, requests, clock, all).add();
+        JobOrders(course.jobs[j], course.times.jobs[j], course.judged.empty() ? nullptr : &course.judged[j], node_of,
+                  blocks, requests, clock, heads, all)
+            .add();
     return all;
 }
 
@@ -205,6 +261,7 @@ RoundCourse beginning_of(RoundCourse round, Seconds longest) {
     Seconds const end = round.state.start + longest;
     std::vector<timeline::Job> jobs;
     std::vector<timeline::JobTimes> times;
+    std::vector<Judgement> judged;
     for (std::size_t j = 0; j < round.jobs.size(); ++j) {
         auto& work = round.jobs[j].work;
         auto& played = round.times.jobs[j];
@@ -221,9 +278,11 @@ RoundCourse beginning_of(RoundCourse round, Seconds longest) {
         played.hops.resize(work.moves.size());
         jobs.push_back(std::move(round.jobs[j]));
         times.push_back(std::move(played));
+        if (!round.judged.empty()) judged.push_back(std::move(round.judged[j]));
     }
     round.jobs = std::move(jobs);
     round.times.jobs = std::move(times);
+    round.judged = std::move(judged);
     return round;
 }
 

@@ -40,10 +40,11 @@ struct Measured {
     std::vector<double> block_seconds;
 };
 
-// What the processor hands to the radio, in this order.
+// What the processor hands to the radio, in this order. (Judged: by a head that decides; the logits of a request that
+// leaves come behind.)
 class Outbox {
   public:
-    using Item = std::variant<Outgoing, Finished, Prepared, Measured>;
+    using Item = std::variant<Outgoing, Finished, Judged, Prepared, Measured>;
 
     explicit Outbox(Waker& radio) : radio_(radio) {}
 

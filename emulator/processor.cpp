@@ -37,7 +37,7 @@ void Processor::offer(std::vector<Work*> const& works) {
     {
         std::lock_guard const lock(mutex_);
         for (Work* const work : works)
-            if (!pace_.keeps_times() || !work->order.computes()) ready_.insert(work);
+            if (!pace_.keeps_times() || work->is_untimed() || !work->order.computes()) ready_.insert(work);
     }
     waker_.notify();
 }
@@ -140,6 +140,14 @@ void Processor::run(Work& work) {
         finish(work, std::nullopt);
         return;
     }
+    if (work.is_untimed()) {
+        Stamp stamp{.device = order.device, .request = order.request, .block = order.block, .part = order.part};
+        stamp.host_begin_s = clock_.now();
+        compute(work);
+        stamp.host_end_s = clock_.now();
+        finish(work, stamp);
+        return;
+    }
     double const begin = pace_.deadline(order.begin_s), end = pace_.deadline(order.end_s);
     if (pace_.keeps_times()) priority_.wait_for_deadlines();
     if (!work.computed && pace_.is_short(order) && wait_for_inputs(work, begin)) compute(work);
@@ -188,13 +196,25 @@ void Processor::compute(Work& work) {
     work.computed = true;
     auto inputs = bench_.take(work);
     Tensor outcome;
+    bool left = false;
     if (executor_) {
-        bool const make_way = pace_.keeps_times() && order.computes() && !pace_.is_short(order);
+        bool const make_way = pace_.keeps_times() && !work.is_untimed() && order.computes() && !pace_.is_short(order);
         if (make_way) priority_.compute();
         double const begin = clock_.now();
-        outcome = outcome_of(order, std::move(inputs));
+        if (order.is_head()) {
+            auto heard = judge(work, std::move(inputs.front()));
+            outcome = std::move(heard.outcome);
+            left = heard.leaves;
+        } else {
+            outcome = outcome_of(order, std::move(inputs));
+        }
         work.kernel_s = clock_.now() - begin;
         if (make_way) priority_.wait_for_deadlines();
+    }
+    if (left && order.head.asks == HeadOrder::Asks::to_judge) {  // nobody behind it gets anything
+        outbox_.put(Outgoing{work.outcome(), -1, -1, std::move(outcome)});
+        outbox_.wake();
+        return;
     }
     auto routed = route(work, std::move(outcome), bench_);
     bool const leaves = !routed.leaving.empty();
@@ -203,15 +223,43 @@ void Processor::compute(Work& work) {
     offer(routed.complete);
 }
 
+// Blocks that vanished cost nothing in the model, but what is left of them (zero-padding, an activation) is applied
+// where the next block runs, or where the tensor is cut into boxes; behind the last one that ran, with it.
+Tensor Processor::apply_vanished(Tensor tensor, int first, int end) {
+    for (int block = first; block < end; ++block)
+        tensor = executor_->run(BlockId(block), BlockMode::skip, std::move(tensor));
+    return tensor;
+}
+
+Processor::Heard Processor::judge(Work const& work, Tensor input) {
+    using enum HeadOrder::Asks;
+    auto const& order = work.order;
+    auto const& head = order.head;
+    auto logits = executor_->run(BlockId(order.block), BlockMode::full,
+                                 apply_vanished(input.clone(), order.before_begin, order.before_end));
+    auto const verdict = verdict_of(logits.values(), head.is_probability != 0);
+    bool leaves = skipstone::leaves({ExitId(), head.threshold}, verdict);
+    if (head.asks == to_judge) {
+        outbox_.put(Judged{work.round, order.request, order.task, leaves ? 1 : 0, verdict});
+    } else {
+        bool const foretold = head.asks == to_leave;
+        if (head.checks && (leaves != foretold || verdict.predicted != head.predicted))
+            throw EnvironmentError(
+                "exit " + std::to_string(head.exit),
+                "request " + std::to_string(order.request) + " of round " + std::to_string(work.round) + " was to " +
+                    (foretold ? "leave" : "go on") + " with class " + std::to_string(head.predicted) +
+                    ", and now has class " + std::to_string(verdict.predicted) + " with confidence " +
+                    std::to_string(verdict.confidence) +
+                    ": kernels on this host did not compute the same twice. Run without [exits], or with the verdicts "
+                    "of a table or an earlier trace");
+        leaves = foretold;
+    }
+    if (leaves) return {std::move(logits), true};
+    return {apply_vanished(std::move(input), order.after_begin, order.after_end), false};
+}
+
 Tensor Processor::outcome_of(TaskOrder const& order, std::vector<Tensor> inputs) {
     SKIPSTONE_EXPECT(!inputs.empty());
-    // Blocks that vanished cost nothing in the model, but what is left of them (zero-padding, an activation) is applied
-    // where the next block runs, or where the tensor is cut into boxes; behind the last one that ran, with it.
-    auto const apply_vanished = [&](Tensor tensor, int first, int end) {
-        for (int block = first; block < end; ++block)
-            tensor = executor_->run(BlockId(block), BlockMode::skip, std::move(tensor));
-        return tensor;
-    };
     BlockId const block(order.block);
     Tensor tensor;
     if (!order.computes())

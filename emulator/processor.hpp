@@ -68,7 +68,14 @@ class Processor {
     void run_ahead();
     bool wait_for_inputs(Work const& work, double until);
     void compute(Work& work);
+    Tensor apply_vanished(Tensor tensor, int first, int end);
     Tensor outcome_of(TaskOrder const& order, std::vector<Tensor> inputs);
+    // What a head hands on; where the request leaves, its logits.
+    struct Heard {
+        Tensor outcome;
+        bool leaves = false;
+    };
+    Heard judge(Work const& work, Tensor input);
     void finish(Work& work, std::optional<Stamp> stamp);
 
     HostClock const& clock_;

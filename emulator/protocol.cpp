@@ -7,7 +7,7 @@ namespace skipstone::emulator {
 namespace {
 
 struct OrdersHeader {
-    std::int32_t round = 0, tasks = 0, inputs = 0, outputs = 0, transfers = 0, unused = 0;
+    std::int32_t round = 0, tasks = 0, inputs = 0, outputs = 0, transfers = 0, of_round = 0;
 };
 
 template <class Item>
@@ -37,7 +37,7 @@ std::int32_t count(std::vector<Item> const& items) {
 
 Buffer pack_orders(Orders const& orders) {
     OrdersHeader const header{orders.round, count(orders.tasks), count(orders.inputs), count(orders.outputs),
-                              count(orders.transfers)};
+                              count(orders.transfers), orders.of_round};
     Buffer buffer(sizeof header + orders.tasks.size() * sizeof(TaskOrder) + orders.inputs.size() * sizeof(InputOrder) +
                   orders.outputs.size() * sizeof(OutputOrder) + orders.transfers.size() * sizeof(TransferOrder));
     std::memcpy(buffer.data(), &header, sizeof header);
@@ -54,6 +54,7 @@ Orders unpack_orders(Buffer const& buffer) {
     std::size_t at = sizeof header;
     Orders orders;
     orders.round = header.round;
+    orders.of_round = header.of_round;
     orders.tasks = extract<TaskOrder>(buffer, at, header.tasks);
     orders.inputs = extract<InputOrder>(buffer, at, header.inputs);
     orders.outputs = extract<OutputOrder>(buffer, at, header.outputs);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/event.hpp"
+#include "model/exit.hpp"
 #include "model/split.hpp"
 #include "model/tensor.hpp"
 #include "units/buffer.hpp"
@@ -20,6 +21,12 @@
 // What the coordinator and the nodes say to each other: plain values behind one header each. Ranks run the same program
 // on the same kind of machine, so values travel as they lie in memory.
 namespace skipstone::emulator {
+
+// Rounds that are carried out untimed, to find out where requests leave, have negative numbers of their own: their
+// works run as soon as they can, under the wall clock, too.
+inline bool is_untimed(std::int32_t round) {
+    return round < 0;
+}
 
 // A box of a tensor [1,H,W,C], half open; all zero: the whole tensor.
 struct Box {
@@ -47,6 +54,23 @@ struct TensorName {
     auto operator<=>(TensorName const&) const = default;
 };
 
+// What is asked of a head. It reads the output behind which the exit is, judges, and hands that output on to all who
+// read it behind the exit; or the request leaves, and its logits are what comes out.
+struct HeadOrder {
+    enum class Asks : std::int32_t {
+        nothing,   // it is no head
+        to_judge,  // it decides, and says so to the coordinator
+        to_go_on,  // the request is known to go on
+        to_leave   // or to leave here
+    };
+    Asks asks = Asks::nothing;
+    std::int32_t exit = -1;           // of those that are open
+    std::int32_t is_probability = 0;  // verdict_of()
+    std::int32_t checks = 0;          // where it is known: whether it judges likewise, with this class
+    std::int32_t predicted = -1;
+    double threshold = 1;
+};
+
 // One thing that a device is to do for a request: a task of its graph, or (task `image_task`) handing on the image.
 // What it reads and where its outcome goes is in the arrays of inputs and outputs.
 struct TaskOrder {
@@ -57,9 +81,11 @@ struct TaskOrder {
     std::int32_t before_begin = 0, before_end = 0, after_begin = 0, after_end = 0;
     std::int32_t first_input = 0, inputs = 0, first_output = 0, outputs = 0;
     double begin_s = 0, end_s = 0;  // model time
+    HeadOrder head = {};
 
     Split way() const { return {static_cast<Split::Kind>(split), parts}; }
     bool computes() const { return block >= 0; }
+    bool is_head() const { return head.asks != HeadOrder::Asks::nothing; }
     // It only passes on what it reads.
     bool passes_on() const { return !computes() && after_begin == after_end; }
 };
@@ -87,9 +113,10 @@ struct TransferOrder {
     double begin_s = 0, end_s = 0;  // model time
 };
 
-// What a node is to do in a round.
+// What a node is to do in a round. Tasks: by request.
 struct Orders {
     std::int32_t round = 0;
+    std::int32_t of_round = 0;  // of an untimed one: the run's round that it is for; else itself
     std::vector<TaskOrder> tasks;
     std::vector<InputOrder> inputs;
     std::vector<OutputOrder> outputs;
@@ -113,6 +140,18 @@ struct Go {
     double host_start_s = 0;
     double model_start_s = 0;
     double dilation = 1;
+};
+
+// What a head says that was asked to judge.
+struct Judged {
+    std::int32_t round = 0, request = 0, task = 0;
+    std::int32_t leaves = 0;
+    Verdict verdict;
+};
+
+// The request left at this task: nothing behind it is to be done.
+struct CallOff {
+    std::int32_t round = 0, request = 0, task = 0;
 };
 
 inline constexpr int pings_per_sync = 8;

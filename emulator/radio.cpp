@@ -64,6 +64,7 @@ void Radio::wait(bool progress) {
 
 Pace::Expects Radio::expects() const {
     if (!pace_.keeps_times()) return rounds_.empty() ? Pace::Expects::nothing : Pace::Expects::tensors;
+    if (!rounds_.empty() && is_untimed(rounds_.begin()->first)) return Pace::Expects::tensor_on_way;
     if (scheduled_ < 0) return Pace::Expects::nothing;
     bool const on_way = std::ranges::any_of(rounds_.at(scheduled_).transfers, [](Transfer const& transfer) {
         return transfer.order.kind == EventKind::receive && transfer.has_begun && !transfer.is_here;
@@ -93,6 +94,9 @@ bool Radio::handle_messages() {
                 take(header.name, std::move(tensor));
                 break;
             }
+            case Tag::call_off:
+                call_off(unpack<CallOff>(message->payload));
+                break;
             case Tag::go:
                 begin_round(unpack<Go>(message->payload));
                 break;
@@ -115,7 +119,7 @@ bool Radio::handle_messages() {
 
 void Radio::accept(Orders orders) {
     auto const number = orders.round;
-    round_ = number;
+    round_ = orders.of_round;
     Round& round = rounds_[number];
     round.works_left = orders.tasks.size();
     round.transfers_left = orders.transfers.size();
@@ -134,11 +138,11 @@ void Radio::accept(Orders orders) {
     }
     std::ranges::stable_sort(round.timers, {}, &Timer::model_s);
     dispatch(bench_.add(std::move(orders)));
-    if (pace_.keeps_times()) processor_.prepare(number, bench_.schedule(number));
+    if (pace_.keeps_times() && !is_untimed(number)) processor_.prepare(number, bench_.schedule(number));
 }
 
 void Radio::take(TensorName const& name, Tensor tensor) {
-    if (pace_.keeps_times()) {
+    if (pace_.keeps_times() && !is_untimed(name.round)) {
         auto const round = rounds_.find(name.round);
         if (round == rounds_.end())
             early_.insert(name);
@@ -164,6 +168,13 @@ void Radio::dispatch(std::vector<Work*> const& works) {
         handle(Finished{work->round, std::nullopt, 0});
     }
     processor_.offer(to_run);
+}
+
+void Radio::call_off(CallOff const& what) {
+    auto const found = rounds_.find(what.round);
+    if (found == rounds_.end()) return;
+    found->second.works_left -= bench_.call_off(what);
+    report_if_over(what.round);
 }
 
 void Radio::begin_round(Go const& go) {
@@ -214,6 +225,10 @@ void Radio::handle(Finished const& finished) {
     round.kernel_s += finished.kernel_s;
     --round.works_left;
     report_if_over(finished.round);
+}
+
+void Radio::handle(Judged const& judged) {
+    transport_.send(0, Tag::judged, pack(judged));
 }
 
 void Radio::handle(Prepared const& prepared) {

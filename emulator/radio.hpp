@@ -28,7 +28,7 @@ class Radio {
 
     // Until the coordinator says stop. Rethrows the processor's failure.
     void serve();
-    // The round in work; −1 before the first. Any thread may ask.
+    // The round in work, or carried out untimed before it; −1 before the first. Any thread may ask.
     int round() const { return round_; }
 
   private:
@@ -61,11 +61,13 @@ class Radio {
     std::optional<Message> next_message();
     void accept(Orders orders);
     void take(TensorName const& name, Tensor tensor);
+    void call_off(CallOff const& what);
     void begin_round(Go const& go);
     void answer_ping(int peer);
     bool handle_outbox();
     void handle(Outgoing output);
     void handle(Finished const& finished);
+    void handle(Judged const& judged);
     void handle(Prepared const& prepared);
     void handle(Measured const& measured);
     bool handle_timers();

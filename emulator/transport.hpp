@@ -7,7 +7,22 @@
 
 namespace skipstone::emulator {
 
-enum class Tag : int { orders = 1, tensor, ready, ping, pong, go, report, logits, measure, measured, stop, failed };
+enum class Tag : int {
+    orders = 1,
+    tensor,
+    ready,
+    ping,
+    pong,
+    go,
+    report,
+    logits,
+    measure,
+    measured,
+    stop,
+    failed,
+    judged,
+    call_off
+};
 
 struct Message {
     int peer = -1;  // who sent it

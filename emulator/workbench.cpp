@@ -114,6 +114,29 @@ bool Workbench::finish(Work const& work) {
     return --rounds_.at(work.round).unfinished == 0;
 }
 
+std::size_t Workbench::call_off(CallOff const& what) {
+    std::lock_guard const lock(mutex_);
+    auto const found = rounds_.find(what.round);
+    if (found == rounds_.end()) return 0;  // all that was to be done here came before
+    Round& round = found->second;
+    std::size_t called_off = 0;
+    auto const request = [](auto const& work) { return work->order.request; };
+    for (auto const& work : std::ranges::equal_range(round.works, what.request, {}, request)) {
+        if (work->order.task <= what.task) continue;
+        SKIPSTONE_EXPECT(work->missing > 0);
+        ++called_off;
+        for (InputOrder const& input : work->inputs) {
+            auto const slot = slots_.find(name_of(*work, input));
+            SKIPSTONE_EXPECT(slot != slots_.end());
+            std::erase(slot->second.readers, work.get());
+            --slot->second.left;
+            if (slot->second.left == 0) slots_.erase(slot);
+        }
+    }
+    round.unfinished -= called_off;
+    return called_off;
+}
+
 std::vector<Work*> Workbench::schedule(std::int32_t round) {
     std::vector<Work*> works;
     {

@@ -24,6 +24,8 @@ struct Work {
     bool computed = false;
     double kernel_s = 0;
 
+    // It has no time of its own.
+    bool is_untimed() const { return emulator::is_untimed(round); }
     // The whole of its outcome.
     TensorName outcome() const { return {round, order.request, order.task, {}}; }
 };
@@ -45,6 +47,9 @@ class Workbench {
     std::vector<Tensor> take(Work const& work);
     // The work is done. True: that was the last one of its round.
     bool finish(Work const& work);
+    // The request left at a task: forgets the works behind it, which lack what that would have handed on. Returns how
+    // many these were.
+    std::size_t call_off(CallOff const& what);
     // All works of a round, those that compute in the order in which they are to run.
     std::vector<Work*> schedule(std::int32_t round);
     // Forgets a round; its works are gone.

@@ -74,6 +74,10 @@ struct ClusterOptions {
     std::optional<Seconds> rehearse = {};        // so many emulated seconds, before the run
     std::vector<double>* late = nullptr;         // what the rehearsal said
     emulator::Coordinator::NextRound next = {};  // in place of a course's rounds
+    // Likewise, where exits are open: plans a round, and asks `verdicts`.
+    emulator::Planning plan = {};
+    std::vector<emulator::OpenExit> exits = {};
+    std::shared_ptr<emulator::KernelVerdicts> verdicts = {};
     ExecutorMaker executor = [](Network const& network) { return std::make_unique<HashExecutor>(network); };
 };
 
@@ -104,26 +108,30 @@ inline ClusterRun run_loopback(Scenario const& scenario, ClusterOptions const& o
         });
     std::atomic<bool> const never{false};
     ClusterRun run;
-    Coordinator coordinator(
-        *transport, clock, waker,
-        {scenario.emulation.clock, options.dilation, scenario.emulation.kernels, scenario.fleet.size(), network.size()},
-        clock.now(), options.stop ? *options.stop : never);
-    auto const course = std::make_shared<Course>(scenario, network);
-    Coordinator::NextRound const next =
-        options.next ? options.next : [&, course] { return next_unless(course, options.stop ? *options.stop : never); };
+    Coordinator coordinator(*transport, clock, waker,
+                            {scenario.emulation.clock, options.dilation, scenario.emulation.kernels,
+                             scenario.fleet.size(), network.size(), options.exits, options.verdicts != nullptr, false},
+                            clock.now(), options.stop ? *options.stop : never);
     auto join = [&] {
         coordinator.stop_nodes();
         for (auto& thread : threads) thread.join();
     };
     auto const images = [&](std::int64_t image) { return numbered_image(network, image); };
+    auto const take_logits = [&](int round, int request, std::span<float const> logits) {
+        run.logits[{round, request}].assign(logits.begin(), logits.end());
+    };
+    Coordinator::NextRound next = options.next;
+    if (!next && options.plan)
+        next = [&] { return coordinator.next_of(options.plan, options.verdicts, images, take_logits); };
+    if (!next) {
+        auto const course = std::make_shared<Course>(scenario, network);
+        next = [&, course] { return next_unless(course, options.stop ? *options.stop : never); };
+    }
     try {
         if (options.rehearse) *options.late = coordinator.rehearse(next, images, *options.rehearse);
         run.outcome = coordinator.run(
             next, scenario.rounds.count, images,
-            [&](RoundResult&& result) { run.results.push_back(std::move(result)); },
-            [&](int round, int request, std::span<float const> logits) {
-                run.logits[{round, request}].assign(logits.begin(), logits.end());
-            });
+            [&](RoundResult&& result) { run.results.push_back(std::move(result)); }, take_logits);
     } catch (...) {
         join();
         throw;

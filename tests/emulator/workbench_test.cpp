@@ -76,6 +76,27 @@ BOOST_AUTO_TEST_CASE(a_work_lacks_nothing_when_the_last_of_its_inputs_is_there) 
     BOOST_TEST(bench.tensors() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_called_off_leaves_nothing) {
+    Sheet sheet;
+    sheet.task(4, {reads(image_task)});
+    sheet.task(5, {reads(4)});
+    sheet.task(6, {reads(5)});
+    sheet.task(7, {reads(5, upper), reads(6)});
+    Workbench bench;
+    BOOST_TEST(bench.add(sheet.orders()).empty());
+    auto const first = bench.put(name(image_task), numbered({1, 1, 1, 1}));
+    BOOST_REQUIRE((tasks(first) == std::vector{4}));
+    bench.take(*first[0]);
+    BOOST_TEST(bench.call_off({3, 7, 4}) == 3u);
+    BOOST_TEST(bench.finish(*first[0]));  // the last one of its round
+    BOOST_TEST(!bench.is_read(name(4)));
+    BOOST_TEST(!bench.is_read(name(5, upper)));
+    BOOST_TEST(!bench.is_read(name(6)));
+    BOOST_TEST(bench.tensors() == 0u);
+    bench.release(3);
+    BOOST_TEST(bench.call_off({3, 7, 4}) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(tensors_that_come_before_their_orders_are_kept_for_them) {
     Sheet sheet;
     sheet.task(1, {reads(0, upper)});
