@@ -28,6 +28,7 @@ double emulated_seconds(Block const& block, Device const& device, Precision prec
 // The finest way in which a block may be split; none: it runs whole.
 std::optional<Split> finest_way(Scenario const& scenario, Network const& network, BlockId block) {
     std::optional<Split> finest;
+    if (network.is_head(block)) return finest;
     auto const consider = [&](Split way) {
         if (!way.is_whole() && (!finest || way.parts > finest->parts)) finest = way;
     };

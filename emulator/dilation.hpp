@@ -12,7 +12,7 @@ namespace skipstone::emulator {
 // cores and with a quarter to spare, the whole network's kernels, their hand-overs and the transfer of every block's
 // output fit into its emulated time, and every block's kernel into the block's emulated time and half of the tolerated
 // lateness. Where blocks may be split ([collaboration]), likewise with each in the largest number of parts. block_seconds:
-// host time of each block alone; empty (kernels off): 1.
+// host time of each block alone, and of each head behind them where heads run; empty (kernels off): 1.
 double automatic_dilation(Scenario const& scenario, Network const& network, std::vector<double> const& block_seconds,
                           int devices_per_host, int cores);
 

@@ -40,6 +40,7 @@
 #include "kernels/host.hpp"
 #include "kernels/packed_network.hpp"
 #include "kernels/weights.hpp"
+#include "model/probability.hpp"
 #include "mpi/communicator.hpp"
 #include "trace/writer.hpp"
 #include "units/error.hpp"
@@ -147,19 +148,32 @@ std::optional<std::vector<double>> profiled_blocks(Stage const& stage) {
 int coordinate(Stage const& stage, RunRequest const& request, Transport& transport, HostClock const& clock,
                Waker& waker, ImageSupply const& images, double run_start) {
     auto const& scenario = stage.scenario;
-    Coordinator coordinator(transport, clock, waker,
-                            {scenario.emulation.clock, scenario.emulation.dilation.value_or(1),
-                             scenario.emulation.kernels, scenario.fleet.size(), stage.network.size()},
-                            run_start, stop_requested());
+    auto const exits = open_exits(scenario, stage.network);
+    bool const judges = !exits.empty() && scenario.exits.verdicts == Scenario::ExitsSection::Source::kernels;
+    Coordinator coordinator(
+        transport, clock, waker,
+        {scenario.emulation.clock, scenario.emulation.dilation.value_or(1), scenario.emulation.kernels,
+         scenario.fleet.size(), stage.network.size(), exits, judges, gives_probabilities(stage.network.graph())},
+        run_start, stop_requested());
     struct StopNodes {  // whatever happens, the nodes are told to end
         Coordinator& coordinator;
         ~StopNodes() { coordinator.stop_nodes(); }
     } const stop_nodes{coordinator};
-    auto const course = std::make_shared<Course>(scenario, stage.network);
-    auto const next = [&] { return next_unless(course, stop_requested()); };
+    std::optional<double> start_up_s;
+    auto notice_first = [&](int, int, std::span<float const>) {
+        if (!start_up_s) start_up_s = process_age_s();
+    };
+    Coordinator::LogitsSink const logits = scenario.emulation.kernels ? Coordinator::LogitsSink(notice_first) : nullptr;
+    auto const supply = [&](std::int64_t image) { return images.image(image); };
+    auto const verdicts = judges ? std::make_shared<KernelVerdicts>() : nullptr;
+    auto const course = std::make_shared<Course>(scenario, stage.network, verdicts);
+    auto const next = [&] {
+        return judges ? coordinator.next_of([course] { return course->next(); }, verdicts, supply, logits)
+                      : next_unless(course, stop_requested());
+    };
     double dilation = scenario.emulation.clock == ClockKind::wall ? scenario.emulation.dilation.value_or(1) : 1;
     if (scenario.emulation.clock == ClockKind::wall && !scenario.emulation.dilation) {
-        auto const known = profiled_blocks(stage);
+        auto const known = exits.empty() ? profiled_blocks(stage) : std::nullopt;  // it has no times of heads
         auto const speed = known ? Coordinator::Speed{*known, usable_cores()} : coordinator.measure_blocks();
         if (known && !request.quiet) std::printf("dilation: from this host's profile (skipstone bench)\n");
         int const ranks = most_ranks_of_a_host(stage.hosts);
@@ -171,8 +185,7 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
             std::fflush(stdout);
             dilation = rehearsed_dilation(dilation, [&](double tried) {
                 coordinator.set_dilation(tried);
-                return coordinator.rehearse(
-                    next, [&](std::int64_t image) { return images.image(image); }, Seconds(rehearsal_s / tried));
+                return coordinator.rehearse(next, supply, Seconds(rehearsal_s / tried));
             });
         }
         coordinator.set_dilation(dilation);
@@ -195,15 +208,9 @@ int coordinate(Stage const& stage, RunRequest const& request, Transport& transpo
                 summary.add_prediction(row.label, predicted, row.accuracy);
         report.round(summary.add(result));
     };
-    std::optional<double> start_up_s;
-    auto notice_first = [&](int, int, std::span<float const>) {
-        if (!start_up_s) start_up_s = process_age_s();
-    };
     Coordinator::Outcome outcome{};
     try {
-        outcome = coordinator.run(
-            next, scenario.rounds.count, [&](std::int64_t image) { return images.image(image); }, take,
-            scenario.emulation.kernels ? Coordinator::LogitsSink(notice_first) : nullptr);
+        outcome = coordinator.run(next, scenario.rounds.count, supply, take, logits);
     } catch (...) {
         writer.finish(trace::Ended::failed);
         throw;
@@ -291,10 +298,16 @@ ImageSupply images_of(Stage const& stage, RunRequest const& request) {
     return images;
 }
 
+// Where exits are open, heads count.
+std::size_t blocks_to_measure(Scenario const& scenario, Network const& network) {
+    return scenario.exits.rules.empty() ? network.size() : network.all_blocks();
+}
+
 // Any other rank's part. A failure goes to rank 0, which ends the run.
 void serve(Transport& transport, HostClock const& clock, Waker& waker, Scenario const& scenario, Network const& network,
            std::unique_ptr<BlockExecutor> executor, double ranks_per_core) {
-    Node node(transport, clock, waker, std::move(executor), network.size(), scenario.emulation.clock, ranks_per_core);
+    Node node(transport, clock, waker, std::move(executor), blocks_to_measure(scenario, network),
+              scenario.emulation.clock, ranks_per_core);
     try {
         node.serve();
     } catch (std::exception const& error) {
