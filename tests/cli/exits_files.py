@@ -23,7 +23,7 @@ def head(after, classes=10):
 def head_tensors():
     random = numpy.random.default_rng(5)
     return {name: values for after in AFTER for name, values in (
-        (f"exit.{after}.fc.weight", (4 * random.normal(size=(10, 8))).astype("float32")),
+        (f"exit.{after}.fc.weight", (2 * random.normal(size=(10, 8))).astype("float32")),
         (f"exit.{after}.fc.bias", random.normal(size=10).astype("float32")))}
 
 
@@ -60,6 +60,16 @@ def verdicts(image):
         outcomes.append(tensors[f"exit.{after}.fc.weight"] @ features + tensors[f"exit.{after}.fc.bias"])
     outcomes.append(graph_weights.logits(graph, image))
     return [(int(numpy.argmax(x)), float(1 / numpy.exp(x - x.max()).sum())) for x in outcomes]
+
+
+def cifar_batch():
+    """A CIFAR-10 batch of ten images that differ much, with the labels 0 to 9."""
+    random = numpy.random.default_rng(17)
+    records = b""
+    for label in range(10):
+        image = random.uniform(0, 255, (3, 1, 1)) + random.uniform(10, 120) * random.normal(size=(3, 32, 32))
+        records += bytes([label]) + numpy.clip(image, 0, 255).astype(numpy.uint8).tobytes()
+    return records
 
 
 def cifar_images(batch):

@@ -10,7 +10,7 @@ import h5py
 import numpy
 
 import exits_files
-from support import PROGRAM, ProgramTest, Trace, cifar_batch, lateness, where
+from support import PROGRAM, ProgramTest, Trace, lateness, where
 
 CHANGES = {
     "network.profile": None, "accuracy.table": "none", "objective.accuracy_threshold": None,
@@ -25,7 +25,7 @@ CHANGES = {
 class ExitsRun(ProgramTest):
     def setUp(self):
         super().setUp()
-        batch = cifar_batch(range(10))
+        batch = exits_files.cifar_batch()
         self.images = exits_files.cifar_images(batch)
         self.batch = self.write("ten.bin", batch)
         self.weights = exits_files.write_weights(self.path("exits.h5"))
