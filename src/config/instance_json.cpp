@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "config/exit_json.hpp"
 #include "config/file_kind.hpp"
 #include "config/json_names.hpp"
 #include "config/json_reader.hpp"
@@ -43,7 +44,7 @@ InstanceBlock read_block(TableReader reader, Names& names) {
     return block;
 }
 
-DropOption read_drop_option(TableReader reader, Names const& blocks) {
+DropOption read_drop_option(TableReader reader, Names const& blocks, Instance const& instance) {
     DropOption option;
     auto const names = needed(reader, "dropped", reader.texts("dropped"), "the blocks that are dropped, [] for none");
     Value const& list = *reader.get("dropped");
@@ -55,6 +56,7 @@ DropOption read_drop_option(TableReader reader, Names const& blocks) {
         reader.fail("dropped", "names a block twice");
     option.accuracy =
         needed(reader, "accuracy", reader.number("accuracy", {0, 1}), "the share of right answers, 0 to 1");
+    option.reach = read_reach(reader, instance.exits, instance.blocks.size());
     reader.finish();
     return option;
 }
@@ -75,8 +77,8 @@ std::map<std::pair<BlockId, Split>, Seconds> read_part_times(TableReader times, 
     return parts;
 }
 
-InstanceDevice read_device(TableReader reader, Names& names, Names const& block_names,
-                           std::vector<InstanceBlock> const& blocks) {
+InstanceDevice read_device(TableReader reader, Names& names, Names const& block_names, Instance const& instance) {
+    auto const& blocks = instance.blocks;
     InstanceDevice device;
     device.name = needed(reader, "name", reader.text("name"), "the device's name");
     names.add(reader, device.name);
@@ -106,6 +108,7 @@ InstanceDevice read_device(TableReader reader, Names& names, Names const& block_
     }
     if (auto times = reader.table("part_compute_s"))
         device.part_compute = read_part_times(std::move(*times), block_names, blocks);
+    if (auto times = reader.table("head_compute_s")) device.head_compute = read_head_times(*times, instance.exits);
     if (auto const because =
             reader.choice<OffBecause>("off", {{"energy", OffBecause::energy}, {"outage", OffBecause::outage}}))
         device.switch_off(*because);
@@ -223,6 +226,11 @@ Instance read_instance(Value const& root) {
                     "\"paper\" moves two tensors after a block, and parts have one; write \"fused\", or leave out "
                     "\"splits\"");
 
+    instance.exits = read_exits(reader, blocks, instance.blocks.size());
+    if (!instance.exits.empty())
+        instance.reserve_expected =
+            reader.choice<bool>("reserve", {{"worst", false}, {"expected", true}}).value_or(false);
+
     Value const* accuracy = reader.get("accuracy");
     instance.accuracy_known = !accuracy || accuracy->type != Value::Type::null;
     if (!instance.accuracy_known) {
@@ -236,7 +244,7 @@ Instance read_instance(Value const& root) {
             needed(reader, "accuracy", reader.tables("accuracy"),
                    "the sets that may be dropped, with their accuracy, or null: none may be, and no accuracy is known");
     for (TableReader& row : rows) {
-        DropOption option = read_drop_option(std::move(row), blocks);
+        DropOption option = read_drop_option(std::move(row), blocks, instance);
         auto const same = std::ranges::find(instance.accuracy, option.dropped, &DropOption::dropped);
         if (same == instance.accuracy.end())
             instance.accuracy.push_back(std::move(option));
@@ -250,7 +258,7 @@ Instance read_instance(Value const& root) {
 
     Names devices;
     for (TableReader& device : needed(reader, "devices", reader.tables("devices"), "the devices"))
-        instance.devices.push_back(read_device(std::move(device), devices, blocks, instance.blocks));
+        instance.devices.push_back(read_device(std::move(device), devices, blocks, instance));
     if (instance.devices.empty()) reader.fail("devices", "is empty; at least one device is needed");
     std::size_t const count = instance.devices.size();
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "config/exit_json.hpp"
 #include "config/instance_json.hpp"
 #include "config/json_names.hpp"
 #include "config/split_json.hpp"
@@ -71,9 +72,15 @@ std::string instance_text(Instance const& instance) {
         if (!block.splits.empty()) blocks.back()["splits"] = splits_json(block.splits);
     }
     json["blocks"] = std::move(blocks);
+    if (!instance.exits.empty()) {
+        json["exits"] = exits_json(instance);
+        json["reserve"] = instance.reserve_expected ? "expected" : "worst";
+    }
     Json accuracy = Json::array();
-    for (auto const& option : instance.accuracy)
+    for (auto const& option : instance.accuracy) {
         accuracy.push_back({{"dropped", names_json(instance, option.dropped)}, {"accuracy", option.accuracy}});
+        if (!option.reach.empty()) accuracy.back()["reach"] = option.reach;
+    }
     json["accuracy"] = instance.accuracy_known ? std::move(accuracy) : Json(nullptr);
     Json devices = Json::array();
     for (auto const& device : instance.devices) {
@@ -95,6 +102,11 @@ std::string instance_text(Instance const& instance) {
         for (auto const& [part, time] : device.part_compute)
             part_times[instance.blocks.at(part.first.index()).name + ":" + to_string(part.second)] = time.value();
         if (!part_times.empty()) entry["part_compute_s"] = std::move(part_times);
+        Json head_times = Json::object();
+        for (auto const& exit : instance.exits)
+            if (auto const time = device.head_compute.find(exit.head); time != device.head_compute.end())
+                head_times[exit.name] = time->second.value();
+        if (!head_times.empty()) entry["head_compute_s"] = std::move(head_times);
         if (device.off) entry["off"] = device.off->because == OffBecause::energy ? "energy" : "outage";
         devices.push_back(std::move(entry));
     }
