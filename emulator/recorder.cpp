@@ -8,6 +8,7 @@
 
 #include "model/cost_model.hpp"
 #include "trace/plan_rows.hpp"
+#include "units/error.hpp"
 
 namespace skipstone::emulator {
 
@@ -46,18 +47,21 @@ void record_plan(RequestPlan const& plan, std::int32_t round, int revision, std:
     std::ranges::copy(trace::plan_rows(plan, round, revision, request), std::back_inserter(record.plans));
 }
 
-// What came out of a request that is done.
-void record_judgement(Network const& network, RequestId request, Judgement const& judgement,
+// What came out of a request that is done; its graph ends where it left.
+void record_judgement(Network const& network, timeline::Job const& job, Judgement const& judgement,
                       trace::RoundRecord& record) {
-    auto const after = [&](std::size_t head) { return network.exits().at(head).after.value(); };
-    auto& row = record.requests[request.index()];
-    for (std::size_t h = 0; h < judgement.heads.size(); ++h) {
-        auto const& [predicted, confidence] = judgement.heads[h];
-        bool const left = judgement.leaves && h + 1 == judgement.heads.size();
-        record.exits.push_back({row.round, row.request, after(h), predicted, static_cast<double>(confidence),
+    auto& row = record.requests[job.request.index()];
+    auto next = judgement.heads.begin();
+    for (Task const& task : job.work.tasks) {
+        if (!task.is_head()) continue;
+        SKIPSTONE_EXPECT(next != judgement.heads.end());
+        auto const after = network.exit_of(task.block).after.value();
+        bool const left = judgement.leaves && next + 1 == judgement.heads.end();
+        record.exits.push_back({row.round, row.request, after, next->predicted, static_cast<double>(next->confidence),
                                 left ? trace::Left::yes : trace::Left::no});
+        if (left) row.exit = after;
+        ++next;
     }
-    if (judgement.leaves) row.exit = after(judgement.heads.size() - 1);
     row.confidence = static_cast<double>(judgement.outcome().confidence);
     row.verdict = judgement.outcome().predicted;
     if (judgement.label >= 0) row.label = judgement.label;
@@ -150,7 +154,7 @@ trace::RoundRecord record_of(Scenario const& scenario, Network const& network, R
         record.requests.push_back(row);
     }
     for (std::size_t j = 0; j < course.judged.size(); ++j)
-        record_judgement(network, course.jobs[j].request, course.judged[j], record);
+        record_judgement(network, course.jobs[j], course.judged[j], record);
     for (auto const& revision : course.revisions)
         record_plan(revision.plan, round, revision.number, revision.request.value(), record);
     record.events = course.events;

@@ -13,6 +13,7 @@
 #include "cli/imported_model.hpp"
 #include "cli/sweep_program.hpp"
 #include "cli/trace_analysis.hpp"
+#include "config/exits_section.hpp"
 #include "config/file_kind.hpp"
 #include "config/instance_json.hpp"
 #include "config/scenario_file.hpp"
@@ -127,6 +128,11 @@ std::optional<trace::Basis> basis_of(trace::Reader const& trace, Invocation cons
     if (!scenario) return std::nullopt;
     auto network = emulator::network_of(*scenario);
     known_options(*scenario, network);
+    try {
+        scenario = config::with_exit_tables(*scenario);
+    } catch (InputError const&) {  // they are no longer there: verdicts are not held against them
+        scenario->exits.tables.clear();
+    }
     return trace::Basis{*std::move(scenario), std::move(network)};
 } catch (InputError const&) {
     return std::nullopt;

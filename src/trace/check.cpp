@@ -164,7 +164,7 @@ std::vector<std::string> check(std::string const& path, BasisOf const& basis_of)
     auto const rows = trace.read<RoundRow>();
     trace.read<ClockRow>();  // nothing follows from it, but it must be readable
     Ledger ledger(header.devices, outages);
-    bool const weights = weights_take_memory(header.provenance);
+    auto const rules = capacity_rules(header.provenance);
     bool const knows_accuracy = knew_accuracy(trace);
     auto const basis = basis_of ? basis_of(trace) : std::nullopt;
     std::optional<BasisCheck> basis_check;
@@ -187,7 +187,7 @@ std::vector<std::string> check(std::string const& path, BasisOf const& basis_of)
         check_requests(round, knows_accuracy, findings);
         check_plans(round, header.devices.size(), header.chain(), findings);
         check_exits(round, header, findings);
-        check_capacity(round, header, work, weights, findings);
+        check_capacity(round, header, work, rules, findings);
         check_throughput(round, header, basis_check && basis_check->loses_nothing(), findings);
         check_events(round, header, findings);
         bool const undisturbed = std::ranges::none_of(outages, [&](OutageRow const& outage) {

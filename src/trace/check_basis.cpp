@@ -10,6 +10,7 @@
 
 #include "model/cost_model.hpp"
 #include "model/round_state.hpp"
+#include "trace/check_exits.hpp"
 
 namespace skipstone::trace {
 
@@ -24,6 +25,7 @@ bool close(double a, double b) {
 
 // Of a task, on whichever device.
 Seconds time_of(Instance const& instance, Task const& task, DeviceId device) {
+    if (task.is_head()) return head_time(instance, instance.exits[static_cast<std::size_t>(task.exit)], device);
     if (task.split.is_whole()) return compute_time(instance, task.block, task.mode, device);
     if (task.joins()) return join_time(instance, task.block, task.split, device);
     return part_time(instance, task.block, task.split, static_cast<std::size_t>(task.part), device);
@@ -55,11 +57,13 @@ bool BasisCheck::loses_nothing() const {
 }
 
 void BasisCheck::check_header(Header const& header) {
-    fits_ = scenario_.fleet.size() == devices_.size() && basis_.network.size() == blocks_.size();
+    auto const& network = basis_.network;
+    fits_ = scenario_.fleet.size() == devices_.size() && network.all_blocks() == blocks_.size() &&
+            network.size() == header.chain();
     if (!fits_) {
         findings_.add("/devices or /blocks have other rows than the scenario has devices and blocks", ": ",
                       devices_.size(), " and ", blocks_.size(), " instead of ", scenario_.fleet.size(), " and ",
-                      basis_.network.size());
+                      network.all_blocks());
         return;
     }
     if (header.seed != scenario_.seed)
@@ -81,12 +85,10 @@ void BasisCheck::check_header(Header const& header) {
         hold("/devices: power_receive_w", i, row.power_receive_w, device.power.receive.value());
         hold("/devices: power_idle_w", i, row.power_idle_w, device.power.idle.value());
     }
-    if (!blocks_.empty())
-        hold("/blocks: input_bytes", 0, blocks_.front().input_bytes, basis_.network.input_bytes().value());
-    auto const blocks = basis_.network.blocks();
+    if (!blocks_.empty()) hold("/blocks: input_bytes", 0, blocks_.front().input_bytes, network.input_bytes().value());
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
         auto const& row = blocks_[i];
-        auto const& block = blocks[i];
+        auto const& block = network.block(BlockId(i));
         hold("/blocks: name", i, row.name.view(), Text(block.name).view());
         hold("/blocks: macs", i, row.macs, block.macs.value());
         hold("/blocks: memory_bytes", i, row.memory_bytes, block.memory_bytes.value());
@@ -95,6 +97,10 @@ void BasisCheck::check_header(Header const& header) {
         hold("/blocks: skip_macs", i, row.skip_macs, block.skip_macs.value());
         hold("/blocks: skip_memory_bytes", i, row.skip_memory_bytes, block.skip_memory_bytes.value());
         hold("/blocks: stage", i, row.stage, block.stage);
+        if (!network.is_head(BlockId(i))) continue;
+        auto const head = i - network.size();
+        hold("/blocks: after", i, row.after, network.exits()[head].after.value());
+        hold("/blocks: threshold", i, row.threshold, scenario_.exits.rules.at(head).threshold);
     }
 }
 
@@ -107,6 +113,7 @@ void BasisCheck::check(Round const& round, std::vector<double> const& rates, std
     instance_.links = links.expected();
     check_goal(round);
     check_plan(round);
+    check_verdicts(round, scenario_, images_, findings_);
     check_events(round, links);
     check_span(round);
 }
@@ -150,8 +157,9 @@ void BasisCheck::check_in_flight(Round const& round) {
 
 // First those that are retried, in their order, then those that are drawn.
 void BasisCheck::check_arrivals(Round const& round) {
-    auto expected =
-        scenario_.requests.on_reject == OnReject::retry ? std::exchange(rejected_, {}) : std::vector<RequestRow>();
+    bool const retry = scenario_.requests.on_reject == OnReject::retry;
+    auto expected = retry ? std::exchange(rejected_, {}) : std::vector<RequestRow>();
+    images_ = retry ? std::exchange(rejected_images_, {}) : std::vector<std::int64_t>();
     for (auto& row : expected) ++row.attempt;
     // So many are not drawn to say that there are others.
     double const about = scenario_.requests.count ? *scenario_.requests.count : scenario_.requests.rate;
@@ -166,6 +174,7 @@ void BasisCheck::check_arrivals(Round const& round) {
         RequestRow row;
         row.arrival_s = request.arrival.value();
         expected.push_back(row);
+        images_.push_back(request.image);
     }
     if (expected.size() != round.requests.size())
         findings_.add("/requests: there are not as many as the scenario gives", in_round(round.row), ": ",
@@ -181,8 +190,11 @@ void BasisCheck::check_arrivals(Round const& round) {
             findings_.add("/requests: attempt does not follow from the rounds before", request_text(round, r), ": ",
                           row.attempt, " instead of ", expected[r].attempt);
     }
-    std::ranges::copy_if(round.requests, std::back_inserter(rejected_),
-                         [](RequestRow const& row) { return row.status == RequestStatus::rejected; });
+    for (std::size_t r = 0; r < round.requests.size(); ++r) {
+        if (round.requests[r].status != RequestStatus::rejected) continue;
+        rejected_.push_back(round.requests[r]);
+        rejected_images_.push_back(r < images_.size() ? images_[r] : -1);
+    }
 }
 
 void BasisCheck::check_plan(Round const& round) {
@@ -209,7 +221,7 @@ void BasisCheck::check_plan(Round const& round) {
         auto const &first = *plans[r].first, &last = *plans[r].last;
         for (auto const* plan : {&first, &last}) {
             whole = check_splits(*plan, where) && whole;
-            for (std::size_t b = 0; b < blocks_.size(); ++b) {
+            for (std::size_t b = 0; b < instance_.blocks.size(); ++b) {
                 bool const dropped = std::ranges::binary_search(plan->dropped, BlockId(b));
                 bool const vanishes = dropped && instance_.blocks[b].vanishes_when_dropped();
                 if (bool(plan->devices[b]) == vanishes) {
@@ -227,7 +239,7 @@ void BasisCheck::check_plan(Round const& round) {
         else if (done && instance_.accuracy_known && request.accuracy != option->accuracy)
             findings_.add("/requests: accuracy is not that of its plan", where, ": ", request.accuracy, " instead of ",
                           option->accuracy);
-        auto const cost = request_cost(instance_, first);
+        auto const cost = expected_cost(instance_, first);
         if (!close(request.predicted_latency_s, cost.latency.value()))
             findings_.add("/requests: predicted_latency_s is not that of its plan", where, ": ",
                           request.predicted_latency_s, " s instead of ", cost.latency.value(), " s");
@@ -353,7 +365,7 @@ void BasisCheck::check_events(Round const& round, LinkTable const& links) {
 
 // Each block that does not vanish has a device, and splits are ones that there are.
 bool BasisCheck::fits(RequestPlan const& plan) const {
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    for (std::size_t b = 0; b < instance_.blocks.size(); ++b) {
         bool const dropped = std::ranges::binary_search(plan.dropped, BlockId(b));
         if (bool(plan.devices[b]) == (dropped && instance_.blocks[b].vanishes_when_dropped())) return false;
     }

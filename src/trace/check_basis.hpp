@@ -52,6 +52,8 @@ class BasisCheck {
     Instance instance_;
     std::int64_t drawn_ = 0;            // requests so far
     std::vector<RequestRow> rejected_;  // by the round before
+    // As in PendingRequest, of the round's requests and of those; −1: unknown.
+    std::vector<std::int64_t> images_, rejected_images_;
 };
 
 }  // namespace skipstone::trace

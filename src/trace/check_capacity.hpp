@@ -7,13 +7,17 @@
 
 namespace skipstone::trace {
 
-// Whether blocks' weights take memory in this run (objective.memory = "resident"), by the scenario that it was made
-// from.
-bool weights_take_memory(Provenance const& provenance);
+// What counts in a run, by the scenario that it was made from.
+struct CapacityRules {
+    bool weights = false;   // take memory (objective.memory = "resident")
+    bool expected = false;  // MACs that are expected are enough (exits.reserve = "expected")
+};
+CapacityRules capacity_rules(Provenance const& provenance);
 
 // The first plans together, and all plans as they were after each revision, need no more memory and macs than a device
-// has (Eq. 13, 14). What was computed, in vain or not, is within the macs, too. With the goal of throughput a device
-// needs memory for its largest task, and has no limit of macs.
-void check_capacity(Round const& round, Header const& header, PlannedWork& work, bool weights, Findings& findings);
+// has (Eq. 13, 14). What was computed, in vain or not, is within the macs, too, where plans are not made for what is
+// expected. With the goal of throughput a device needs memory for its largest task, and has no limit of macs.
+void check_capacity(Round const& round, Header const& header, PlannedWork& work, CapacityRules const& rules,
+                    Findings& findings);
 
 }  // namespace skipstone::trace

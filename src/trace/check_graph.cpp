@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/cost_model.hpp"
+
 namespace skipstone::trace {
 
 namespace {
@@ -10,9 +12,8 @@ Instance instance_of(Header const& header) {
     Instance instance;
     for (auto const& row : header.blocks)
         if (row.after < 0)
-            instance.blocks.push_back({row.name.str(), Macs(row.macs), Bytes(row.memory_bytes),
-                                       Bytes(row.output_bytes), Bytes(row.weight_bytes), Macs(row.skip_macs),
-                                       Bytes(row.skip_memory_bytes)});
+            instance.blocks.push_back({row.name.str(), Macs(row.macs), Bytes(row.memory_bytes), Bytes(row.output_bytes),
+                                       Bytes(row.weight_bytes), Macs(row.skip_macs), Bytes(row.skip_memory_bytes)});
         else
             instance.exits.push_back({BlockId(row.after), BlockId(row.block), row.name.str(), row.threshold,
                                       Macs(row.macs), Bytes(row.memory_bytes), Bytes(row.weight_bytes)});
@@ -49,6 +50,12 @@ TaskGraph PlannedWork::graph(RequestPlan const& plan, std::optional<DeviceId> so
     for (std::size_t i = 0; i < plan.dropped.size(); ++i)
         instance_.blocks[plan.dropped[i].index()].skip_macs = skip_macs[i];
     return graph;
+}
+
+Macs PlannedWork::reserved(RequestPlan const& plan, Task const& task) const {
+    auto const known = std::ranges::find(instance_.accuracy, plan.dropped, &DropOption::dropped);
+    if (!instance_.reserve_expected || known == instance_.accuracy.end()) return task.macs;
+    return expected(task.macs, share_of(instance_, task, known->reach));
 }
 
 bool PlannedWork::leave(TaskGraph& graph, std::int32_t exit) const {

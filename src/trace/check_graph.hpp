@@ -25,6 +25,9 @@ class PlannedWork {
     bool leave(TaskGraph& graph, std::int32_t exit) const;
     // The bytes and MACs of parts in graphs are those of the run.
     bool knows_parts() const { return knows_parts_; }
+    // MACs that a device must have for a task of such a plan: those that are expected, where the run reserves no more,
+    // and it is known how many requests get so far.
+    Macs reserved(RequestPlan const& plan, Task const& task) const;
 
   private:
     Instance instance_;

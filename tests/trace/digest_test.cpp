@@ -154,6 +154,9 @@ BOOST_AUTO_TEST_CASE(has_columns_that_hold_more_than_their_defaults_and_no_other
     BOOST_TEST(digest_of(*this, {}) == version_1({}));
     BOOST_TEST(digest_of(*this, split) != version_1(split));
     BOOST_TEST(version_1(split) == version_1({}));
+    Content left;
+    left.records[1].requests[0].exit = 1;
+    BOOST_TEST(digest_of(*this, left) != version_1(left));
     // A table that says nothing is as one that is not there.
     Content throughput;
     throughput.header.goal = Goal::throughput;

@@ -104,6 +104,7 @@ BOOST_AUTO_TEST_CASE(every_column_of_every_table_comes_back) {
     auto header = sample::header();
     header.devices = distinct_rows<DeviceRow>(0, 3);
     header.blocks = distinct_rows<BlockRow>(0, 4);
+    for (std::int32_t b = 0; b < 4; ++b) header.blocks[static_cast<std::size_t>(b)].after = b < 2 ? -1 : b - 2;
     header.goal = Goal::throughput;
     std::vector<RoundRecord> written;
     for (std::int32_t round = 0; round < 5; ++round) {
@@ -113,6 +114,7 @@ BOOST_AUTO_TEST_CASE(every_column_of_every_table_comes_back) {
         record.plans = distinct_rows<PlanRow>(round, 7 + round);
         record.prices = distinct_rows<PriceRow>(round, round);
         record.requests = distinct_rows<RequestRow>(round, 3);
+        record.exits = distinct_rows<ExitRow>(round, 2 * round);
         record.events = distinct_rows<Event>(round, round == 2 ? 3000 : 11);
         record.battery = distinct_rows<BatteryRow>(round, 3);
         record.clocks = distinct_rows<ClockRow>(round, round);
@@ -134,7 +136,9 @@ BOOST_AUTO_TEST_CASE(every_column_of_every_table_comes_back) {
         };
         BOOST_TEST(of_round(std::vector{record.round}));
         BOOST_TEST(of_round(record.plans));
+        BOOST_TEST(of_round(record.prices));
         BOOST_TEST(of_round(record.requests));
+        BOOST_TEST(of_round(record.exits));
         BOOST_TEST(of_round(record.events));
         BOOST_TEST(of_round(record.battery));
         BOOST_TEST(of_round(record.clocks));
