@@ -361,6 +361,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     scenario.accuracy = read_accuracy_section(std::move(accuracy_section), folders, network, promised);
     if (promised && !scenario.accuracy.none) {  // what the rules promise takes its place
         scenario.accuracy = {};
+        scenario.accuracy.name = no_table;
         scenario.accuracy.none = true;
     }
     scenario.fleet = read_fleet(std::move(fleet_section), folders, network);

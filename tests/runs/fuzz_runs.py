@@ -92,7 +92,10 @@ def failures(scenario, folder, limit_s, shared):
             return [f"skipstone {' '.join(command)}: exit {status}", *(out + err).strip().splitlines()[-8:]]
     trace = folder / "trace.h5"
     if shared:
-        return class_failures(scenario, folder, limit_s)
+        status, out, err = run(folder, limit_s, "plan", "scenario.toml", "--json", "--dump-instance", "instance.json")
+        if status not in (0, 3):  # 3: no plan
+            return [f"skipstone plan scenario.toml: exit {status}", *(out + err).strip().splitlines()[-8:]]
+        return recompute.findings(scenario, trace, folder / "instance.json") + class_failures(scenario, folder, limit_s)
     return recompute.findings(scenario, trace) + recompute.analysis_findings(scenario, trace, json.loads(out))
 
 

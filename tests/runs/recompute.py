@@ -1,9 +1,11 @@
 """What must hold in a trace, recomputed from its raw tables and the scenario alone; no code of the program's is used.
 
-findings(scenario, path) gives one sentence for each thing that does not hold.
+findings(scenario, path) gives one sentence for each thing that does not hold. What parts of blocks cost is told by an instance that
+`skipstone plan --dump-instance` wrote; the work that plans make of them is put together here.
 """
 
 import collections
+import json
 import math
 import pathlib
 import tomllib
@@ -32,8 +34,20 @@ def amount(value):
     return float(number) * scale
 
 
+def volume(box):
+    return (box[1] - box[0]) * (box[3] - box[2]) * (box[5] - box[4])
+
+
 def close(a, b, relative=1e-9, absolute=1e-9):
     return a == b or abs(a - b) <= max(absolute, relative * max(abs(a), abs(b)))
+
+
+# What a device does without a break: a block, a part of one, joining parts (part −1 of a block that is split), the head of an exit.
+# reads: places of the tasks whose outputs it needs; gate: the place of the head that must have let the request go on.
+Task = collections.namedtuple("Task", "block part device macs memory weights time reads gate")
+# An output, or a box of it, on its way; bytes that decide the time, and bytes that move.
+Move = collections.namedtuple("Move", "sender serialised shared gate")
+IMAGE = (-1, -1)  # the place, (block, part), of what is there before any task
 
 
 class Trace:
@@ -41,9 +55,13 @@ class Trace:
         with h5py.File(path, "r") as file:
             for name in ("devices", "blocks", "rounds", "plans", "requests", "events", "battery", "outages"):
                 setattr(self, name, file[name][:])
+            self.exits = file["exits"][:] if "exits" in file else None
+            self.split_names = {code: name for name, code in h5py.check_enum_dtype(self.plans.dtype["split"]).items()}
             links = file["links"]
             self.rates = links["rate_bit_s"][:] if "rate_bit_s" in links else None
             self.complete = bool(file.attrs["complete"])
+        self.chain = int((self.blocks["after"] < 0).sum())
+        self.heads = {int(row["after"]): row for row in self.blocks[self.chain:]}  # by the block before them
 
     def of_round(self, table, number):
         rows = getattr(self, table)
@@ -60,14 +78,16 @@ def linked(scenario):
 
 
 class Recomputation:
-    def __init__(self, scenario, path):
+    def __init__(self, scenario, path, instance):
         self.scenario, self.trace, self.found = scenario, Trace(path), []
+        blocks = json.loads(pathlib.Path(instance).read_text())["blocks"] if instance else []
+        self.splits = [{way["split"]: way for way in block.get("splits", [])} for block in blocks]
         links, objective = linked(scenario), scenario["objective"]
         self.links, self.pairs = links, getattr(scenario, "pairs_of_file", None) or links.get("pair", [])
         self.medium = links.get("medium", "links")
         self.paper = objective.get("residual", "fused") == "paper"
         self.resident = objective.get("memory", "paper") == "resident"
-        self.threshold = objective.get("accuracy_threshold", 0.8) if scenario["accuracy"]["table"] != "none" else 0
+        self.threshold = objective.get("accuracy_threshold", 0.8) if scenario.get("accuracy", {}).get("table", "none") != "none" or "exits" in scenario else 0
         self.period = amount(scenario["rounds"].get("period", 0))
         charge = scenario["planner"].get("charge", False)
         self.charge = 0 if charge is False else amount(charge)
@@ -83,6 +103,8 @@ class Recomputation:
         side = network.get("input", profile["input"] if isinstance(profile, dict) else sizes[profile])
         self.image_bytes = 3 * side * side * element
         self.speedups, self.times = self.device_times(network.get("precision", "float32"))
+        self.rules = self.exit_rules()
+        self.expected = scenario.get("exits", {}).get("reserve", "worst") == "expected"
         self.accuracies = self.table()
         outages = self.trace.outages
         self.outages = [(row["begin_s"], math.inf if math.isnan(row["end_s"]) else row["end_s"], row["device"], row["peer"], row["cause"])
@@ -102,7 +124,24 @@ class Recomputation:
                 times.append(measured)
         return speedups, times
 
+    def exit_rules(self):
+        rules = self.scenario.get("exits", {}).get("rules")
+        return tomllib.loads(pathlib.Path(rules).read_text()) if isinstance(rules, str) else rules
+
+    def reach(self, dropped):
+        """Share of requests that drop these blocks and get to each block of the chain; 1 where nothing is known."""
+        known = [row for row in (self.rules or {"promised": []})["promised"] if frozenset(row["dropped"]) == dropped]
+        shares, left = [], 1.0
+        leaving = iter(known[0]["leaving"] if known else [])
+        for block in range(self.trace.chain):
+            shares.append(left)
+            if known and block in self.trace.heads:
+                left -= next(leaving)
+        return shares
+
     def table(self):
+        if self.rules:
+            return {frozenset(row["dropped"]): row["accuracy"] for row in self.rules["promised"]}
         table = self.scenario["accuracy"]["table"]
         if table == "none":
             return {frozenset(): math.nan}
@@ -120,11 +159,6 @@ class Recomputation:
         self.found.append(" ".join(str(word) for word in words))
 
     # ---- costs
-
-    def executed(self, plan):
-        """(block, skipped, device) of the blocks that run."""
-        return [(row["block"], row["mode"] == SKIP, row["device"]) for row in sorted(plan, key=lambda row: row["block"])
-                if row["device"] >= 0]
 
     def macs_of(self, block, skipped):
         return int(self.trace.blocks[block]["skip_macs" if skipped else "macs"])
@@ -147,12 +181,79 @@ class Recomputation:
         before = int(self.trace.blocks[block - 1]["output_bytes"])
         return max(output, before), output + before
 
-    def hops(self, steps):
-        """(block whose output moves, from, to)."""
-        moves = []
-        if steps and self.source is not None and self.source != steps[0][2]:
-            moves.append((-1, self.source, steps[0][2]))
-        return moves + [(a[0], a[2], b[2]) for a, b in zip(steps, steps[1:]) if a[2] != b[2]]
+    def part_time(self, block, way, macs, device):
+        measured, whole = self.times[device], int(self.trace.blocks[block]["macs"])
+        if f"{self.block_names[block]}:{way}" in measured:
+            return measured[f"{self.block_names[block]}:{way}"]
+        if macs and self.block_names[block] in measured and whole:
+            return measured[self.block_names[block]] * macs / whole
+        return macs / self.trace.devices[device]["mac_rate"]
+
+    def head_time(self, head, device):
+        """Heads compute in float32, whatever the network does."""
+        name = self.block_names[head["block"]]
+        if name in self.times[device]:
+            return self.times[device][name] * self.speedups[device]
+        return int(head["macs"]) / (self.trace.devices[device]["mac_rate"] / self.speedups[device])
+
+    def graph(self, plan, exit=-1):
+        """What a plan makes devices do for a request that leaves behind this block (−1: at no exit): tasks by place, in order, and moves
+        by the place whose output moves and the receiver."""
+        tasks, moves = {}, {}
+        holder, last, gate = self.source, IMAGE, None  # device that has the whole tensor, whose output that is, the last head
+
+        def head(block):
+            nonlocal gate
+            if block in self.trace.heads and last != IMAGE:
+                row = self.trace.heads[block]
+                place = (int(row["block"]), -1)
+                tasks[place] = Task(*place, holder, int(row["macs"]), int(row["memory_bytes"]), int(row["weight_bytes"]),
+                                    self.head_time(row, holder), [last], gate)
+                gate = place
+            return block == exit
+
+        wholes = {int(row["block"]): row for row in plan if row["part"] < 0}
+        for block in range(self.trace.chain):
+            row = wholes[block]
+            device, kind = int(row["device"]), self.trace.split_names[row["split"]]
+            if device < 0:
+                if head(block):
+                    break
+                continue
+            if kind == "whole":
+                skipped = row["mode"] == SKIP
+                if holder is not None and holder != device:
+                    moves[last, device] = Move(holder, *self.hop_bytes(last[0]), gate)
+                tasks[block, -1] = Task(block, -1, device, self.macs_of(block, skipped), self.memory_of(block, skipped),
+                                        int(self.trace.blocks[block]["weight_bytes"]), self.compute_time(block, skipped, device), [last], gate)
+            else:
+                self.add_split(tasks, moves, block, plan, f"{kind}/{row['parts']}", device, holder, last, gate)
+            holder, last, gate = device, (block, -1), None
+            if head(block):
+                break
+        return tasks, moves
+
+    def add_split(self, tasks, moves, block, plan, name, joins, holder, last, gate):
+        """Each device that has parts gets one box that holds what all of them read; each part goes to who joins them."""
+        way = self.splits[block][name]
+        devices = {int(row["part"]): int(row["device"]) for row in plan if row["block"] == block and row["part"] >= 0}
+        boxes = {}
+        for part, what in enumerate(way["parts"]):
+            device, box = devices[part], what["input"]
+            if holder is not None and device != holder:
+                before = boxes.get(device, box)
+                boxes[device] = [pick(a, b) for pick, a, b in zip((min, max) * 3, before, box)]
+            tasks[block, part] = Task(block, part, device, what["macs"], what["memory_bytes"], what["weight_bytes"],
+                                      self.part_time(block, name, what["macs"], device), [last], gate)
+        sample = way["parts"][0]
+        for device, box in boxes.items():
+            size = sample["input_bytes"] // volume(sample["input"]) * volume(box)
+            moves[last, device] = Move(holder, size, size, gate)
+        for part, what in enumerate(way["parts"]):
+            if devices[part] != joins:
+                moves[(block, part), joins] = Move(devices[part], what["output_bytes"], what["output_bytes"], None)
+        tasks[block, -1] = Task(block, -1, joins, way["join_macs"], 0, 0, way["join_macs"] / self.trace.devices[joins]["mac_rate"],
+                                [(block, part) for part in range(len(way["parts"]))], None)
 
     def trait(self, key, sender, receiver):
         """Of a link: what a pair of these names says, else one for all, else the model; quantities as numbers."""
@@ -240,10 +341,10 @@ class Recomputation:
         interval = amount(self.scenario["requests"].get("interval", 0))
         for place, request in enumerate(new):
             earliest = row["start_s"] + place * interval
-            latest = earliest + (self.period if arrivals == "spread" else 0)
+            latest = math.inf if arrivals == "closed" else earliest + (self.period if arrivals == "spread" else 0)
             if not earliest * (1 - 1e-12) <= request["arrival_s"] <= latest * (1 + 1e-12):
                 self.add("a request arrives outside of its round", number)
-        if list(new["arrival_s"]) != sorted(new["arrival_s"]):
+        if arrivals != "closed" and list(new["arrival_s"]) != sorted(new["arrival_s"]):
             self.add("requests are not in the order of their arrivals in round", number)
         for request in requests:
             who = f"request {request['request']} of round {number}"
@@ -262,13 +363,16 @@ class Recomputation:
 
     def check_plans(self, number, row, requests, battery):
         """Eq. 13 to 17 of the first plan, and after each revision."""
-        blocks = len(self.trace.blocks)
         vain, current = collections.Counter(), {}
         counted = {}
         for (request, revision), plan in self.plans.items():
             who = f"revision {revision} of request {request}, round {number}"
-            if sorted(p["block"] for p in plan) != list(range(blocks)):
+            if sorted(p["block"] for p in plan if p["part"] < 0) != list(range(self.trace.chain)):
                 self.add(who, "does not have every block once (Eq. 15)")
+            for block in {int(p["block"]) for p in plan if self.trace.split_names[p["split"]] != "whole"}:
+                mine = [p for p in plan if p["block"] == block]
+                if sorted(p["part"] for p in mine) != list(range(-1, mine[0]["parts"])) or len({(p["parts"], p["split"]) for p in mine}) > 1:
+                    self.add(who, "does not have every part of block", block, "once")
             for p in plan:
                 vanished = p["mode"] == SKIP and self.trace.blocks[p["block"]]["skip_macs"] == 0
                 if (p["device"] < 0) != vanished or p["device"] >= len(self.names):
@@ -280,8 +384,8 @@ class Recomputation:
             if revision != counted.get(request, -1) + 1:
                 self.add(who, "does not follow its predecessor")
             counted[request] = revision
-            for sender, receiver in ((s, r) for _, s, r in self.hops(self.executed(plan))):
-                if not self.rate(number, sender, receiver) > 0:
+            for (_, receiver), move in self.graph(plan)[1].items():
+                if not self.rate(number, move.sender, receiver) > 0:
                     self.add(who, "moves a tensor where there is no link")
         first = {r: p for (r, revision), p in self.plans.items() if revision == 0}
         admitted = {r["request"] for r in requests if r["status"] != REJECTED}
@@ -295,14 +399,15 @@ class Recomputation:
                 if not (close(request["accuracy"], known, 1e-12, 0) or (math.isnan(request["accuracy"]) and dropped in self.accuracies and math.isnan(known))):
                     self.add("request", request["request"], "of round", number, "has accuracy", request["accuracy"])
         current = dict(first)
-        self.check_capacity(number, current, vain, battery, "the first plan")
+        stream = self.scenario["objective"].get("goal", "latency") == "throughput"
+        self.check_capacity(number, current, vain, battery, "the first plan", stream)
         for (request, revision), plan in self.plans.items():
             if revision == 0:
                 continue
             vain = self.in_vain(request, revision, counted[request], vain)
             current[request] = plan
-            self.check_capacity(number, current, vain, None, f"revision {revision} of request {request}")
-        for device, limit in enumerate(self.trace.devices["macs_per_round"]):
+            self.check_capacity(number, current, vain, None, f"revision {revision} of request {request}", stream)
+        for device, limit in enumerate(self.trace.devices["macs_per_round"] if not stream and not self.expected else ()):
             mine = self.events[(self.events["kind"] == COMPUTE) & (self.events["device"] == device)]
             if mine["macs"].sum() > limit:
                 self.add("device", device, "computes", mine["macs"].sum(), "of", limit, "MAC in round", number, "(Eq. 14)")
@@ -321,22 +426,34 @@ class Recomputation:
         mine = self.events[self.events["request"] == request]
         return not len(mine) or not any((mine["flags"] & FAILED == 0) & (mine["kind"] != WAIT))
 
-    def check_capacity(self, number, plans, vain, battery, what):
-        macs, memory, energy, held = collections.Counter(vain), collections.Counter(), collections.Counter(), set()
+    def check_capacity(self, number, plans, vain, battery, what, stream):
+        """stream: requests come without end, and memory is for one task at a time; then time is what limits MACs."""
+        macs, memory, energy, held = collections.Counter(vain), collections.Counter(), collections.Counter(), {}
         for plan in plans.values():
-            steps = self.executed(plan)
-            for block, skipped, device in steps:
-                macs[device] += self.macs_of(block, skipped)
-                memory[device] += self.memory_of(block, skipped)
-                energy[device] += self.trace.devices[device]["power_compute_w"] * self.compute_time(block, skipped, device)
-                held.add((device, block))
-            for block, sender, receiver in self.hops(steps):
-                time = 8 * self.hop_bytes(block)[0] / (self.rate(number, sender, receiver) * (1 - self.trait("loss", sender, receiver)))
+            tasks, moves = self.graph(plan)
+            reach = self.reach(frozenset(self.block_names[p["block"]] for p in plan if p["mode"] == SKIP)) if self.expected else None
+
+            def share(block):
+                after = int(self.trace.blocks[block]["after"])
+                return reach[after if after >= 0 else block] if reach else 1
+
+            for task in tasks.values():
+                weight = share(task.block)
+                macs[task.device] += math.ceil(task.macs * weight) if reach else task.macs
+                memory[task.device] = max(memory[task.device], task.memory) if stream else memory[task.device] + task.memory
+                energy[task.device] += weight * self.trace.devices[task.device]["power_compute_w"] * task.time
+                held[task.device, task.block, task.part] = task.weights
+            for (place, receiver), move in moves.items():
+                sender = move.sender
+                weight = max(share(task.block) for task in tasks.values() if place in task.reads and task.device == receiver) if reach and place != IMAGE else 1
+                time = weight * 8 * move.serialised / (self.rate(number, sender, receiver) * (1 - self.trait("loss", sender, receiver)))
                 energy[sender] += self.trace.devices[sender]["power_transmit_w"] * time
                 energy[receiver] += self.trace.devices[receiver]["power_receive_w"] * time
-        if self.resident:
-            for device, block in held:
-                memory[device] += int(self.trace.blocks[block]["weight_bytes"])
+        if stream:
+            macs, energy = {}, {}
+        if self.resident or stream:
+            for (device, _, _), weights in held.items():
+                memory[device] += weights
         for used, column, equation in ((memory, "memory_bytes", 13), (macs, "macs_per_round", 14)):
             for device, value in used.items():
                 limit = self.trace.devices[device][column]
@@ -371,45 +488,52 @@ class Recomputation:
                 if good:
                     self.add(who, "is not done and has events that are not lost")
                 continue
-            self.check_path(number, row, request, self.executed(last[request["request"]]), good, who)
+            self.check_path(number, row, request, *self.graph(last[request["request"]], request["exit"]), good, who)
+            self.check_exit(number, request, self.graph(last[request["request"]])[0], who)
 
-    def check_path(self, number, row, request, steps, events, who):
-        computed = sorted((e for e in events if e["kind"] == COMPUTE), key=lambda e: e["block"])
-        if [(e["block"], e["device"]) for e in computed] != [(b, d) for b, _, d in steps]:
-            self.add(who, "runs", [(int(e["block"]), int(e["device"])) for e in computed], "for", [(int(b), int(d)) for b, _, d in steps])
-            return
-        transfers = {}
+    def check_path(self, number, row, request, tasks, moves, events, who):
+        computed, transfers = {}, {}
         for event in events:
-            if event["kind"] == COMPUTE:
-                continue
-            key = (event["kind"], event["block"])
-            if key in transfers:
-                self.add(who, "moves the output of block", event["block"], "twice")
-            transfers[key] = event
-        hops = {block: (sender, receiver) for block, sender, receiver in self.hops(steps)}
-        if {b for _, b in transfers} != set(hops) or len(transfers) != 2 * len(hops):
-            self.add(who, "moves", sorted(transfers), "for", sorted(hops))
+            place = (int(event["block"]), int(event["part"]))
+            key = (event["kind"], place, int(event["peer" if event["kind"] == TRANSMIT else "device"]))
+            table, key = (computed, place) if event["kind"] == COMPUTE else (transfers, key)
+            if key in table:
+                self.add(who, "has two events of", key)
+            table[key] = event
+        if {place: int(e["device"]) for place, e in computed.items()} != {place: task.device for place, task in tasks.items()}:
+            self.add(who, "runs", {place: int(e["device"]) for place, e in computed.items()}, "for", {place: task.device for place, task in tasks.items()})
             return
-        ready = max(request["arrival_s"], row["start_s"] + self.charge)
-        before = -1
-        for event, (block, skipped, device) in zip(computed, steps):
-            if event["macs"] != self.macs_of(block, skipped):
+        if set(transfers) != {(kind, *key) for key in moves for kind in (TRANSMIT, RECEIVE)}:
+            self.add(who, "moves", sorted(transfers), "for", sorted(moves))
+            return
+        begin = max(request["arrival_s"], row["start_s"] + self.charge)
+        arrived = {}
+        for (place, receiver), move in moves.items():
+            there = begin if place == IMAGE else computed[place]["end_s"]
+            if move.gate:
+                there = max(there, computed[move.gate]["end_s"])
+            arrived[place, receiver] = self.check_move(number, who, place, receiver, move, transfers, there)
+        for place, task in tasks.items():
+            event, block = computed[place], task.block
+            if event["macs"] != task.macs:
                 self.add(who, "computes", event["macs"], "MAC for block", block)
-            if not close(event["end_s"] - event["begin_s"], self.compute_time(block, skipped, device), 1e-9, 1e-12 * max(1, event["end_s"])):
+            if not close(event["end_s"] - event["begin_s"], task.time, 1e-9, 1e-12 * max(1, event["end_s"])):
                 self.add(who, "computes block", block, "in", event["end_s"] - event["begin_s"], "s")
-            if before in hops:
-                ready = self.check_hop(number, who, before, hops[before], transfers, ready)
+            ready = max(arrived.get((read, task.device), begin if read == IMAGE else computed[read]["end_s"]) for read in task.reads)
+            if task.gate:
+                ready = max(ready, computed[task.gate]["end_s"])
             if not event["begin_s"] >= ready - 1e-9 * max(1, ready):
                 self.add(who, "computes block", block, "before its input is there")
-            ready, before = event["end_s"], block
-        if request["finish_s"] != ready:
-            self.add(who, "finishes at", request["finish_s"], "and its last block at", ready)
+        end = computed[list(tasks)[-1]]["end_s"]
+        if request["finish_s"] != end:
+            self.add(who, "finishes at", request["finish_s"], "and its last block at", end)
 
-    def check_hop(self, number, who, block, ends, transfers, ready):
-        sent, received = transfers[(TRANSMIT, block)], transfers[(RECEIVE, block)]
-        if (sent["device"], sent["peer"]) != ends or (received["peer"], received["device"]) != ends:
-            self.add(who, "moves the output of block", block, "from", sent["device"], "to", sent["peer"], "for", ends)
-        serialised, shared = self.hop_bytes(block)
+    def check_move(self, number, who, place, receiver, move, transfers, ready):
+        sent, received = transfers[(TRANSMIT, place, receiver)], transfers[(RECEIVE, place, receiver)]
+        ends, block = (move.sender, receiver), place[0]
+        if sent["device"] != move.sender or received["peer"] != move.sender:
+            self.add(who, "moves the output of block", block, "from", sent["device"], "for", move.sender)
+        serialised, shared = move.serialised, move.shared
         if sent["bytes"] != shared or received["bytes"] != shared:
             self.add(who, "moves", sent["bytes"], "bytes after block", block, "for", shared)
         rounding = 1e-12 * max(1, sent["end_s"], received["end_s"])
@@ -426,6 +550,32 @@ class Recomputation:
         if sent["begin_s"] < ready - rounding:
             self.add(who, "sends the output of block", block, "before it is there")
         return received["end_s"]
+
+    def check_exit(self, number, request, tasks, who):
+        """Requests leave at the first exit whose confidence reaches its threshold, and nowhere else. tasks: of one that stays."""
+        if self.trace.exits is None:
+            if (request["exit"], request["verdict"]) != (-1, -1) or not math.isnan(request["confidence"]):
+                self.add(who, "leaves, and there are no exits")
+            return
+        rows = self.trace.of_round("exits", number)
+        rows = rows[rows["request"] == request["request"]]
+        passed, left = [], -1
+        for after, head in sorted(self.trace.heads.items()):
+            if (int(head["block"]), -1) not in tasks or len(passed) == len(rows):
+                continue
+            row = rows[len(passed)]
+            passed.append(after)
+            if row["confidence"] >= head["threshold"]:
+                left = after
+                if (row["predicted"], row["confidence"]) != (request["verdict"], request["confidence"]):
+                    self.add(who, "left with another verdict than its exit's")
+                break
+        if list(rows["exit"]) != passed or [bool(value) for value in rows["left"]] != [after == left for after in passed]:
+            self.add(who, "passes", list(rows["exit"]), "for", passed, "and leaves at", left)
+        if left < 0 and len(passed) != sum((int(head["block"]), -1) in tasks for head in self.trace.heads.values()):
+            self.add(who, "leaves nowhere and does not pass every exit")
+        if request["exit"] != left:
+            self.add(who, "leaves behind block", request["exit"], "for", left)
 
     def check_queues(self, number):
         """Processors, and links or radios, do one thing at a time."""
@@ -477,10 +627,11 @@ class Recomputation:
         for (request, revision), plan in self.plans.items():
             if revision == 0:
                 off = {device for device, peer in self.down(start) if peer < 0}
-                if off & {device for _, _, device in self.executed(plan)} or (self.source in off):
+                tasks, moves = self.graph(plan)
+                if off & {task.device for task in tasks.values()} or (self.source in off):
                     self.add("round", number, "plans with a device that is down")
                 cut = [{device, peer} for device, peer in self.down(start) if peer >= 0]
-                if any({sender, receiver} in cut for _, sender, receiver in self.hops(self.executed(plan))):
+                if any({move.sender, receiver} in cut for (_, receiver), move in moves.items()):
                     self.add("round", number, "plans with a link that is down")
         earliest = max(end, start + self.period)
         if close(next_start, earliest, 1e-12, 0):
@@ -532,8 +683,9 @@ class Recomputation:
         return left
 
 
-def findings(scenario, path):
-    return Recomputation(scenario, path).check()
+def findings(scenario, path, instance=None):
+    """instance: of the scenario, as `skipstone plan --dump-instance` writes it; it is needed where blocks are split."""
+    return Recomputation(scenario, path, instance).check()
 
 
 def analysis_findings(scenario, path, analysis):

@@ -22,12 +22,14 @@ KEYS = {
     "faults": {"profile", "survival", "devices", "links", "outages", "detection", "remedies"},
     "emulation": {"clock", "dilation", "kernels"},
 }
-# Keys of work that is shared, which shared_scenarios.py draws; tests/cli/test_shared_work.py shows their effects.
+# Keys of work that is shared, which shared_scenarios.py draws; tests/cli/test_shared_work.py shows their effects, and
+# tests/cli/test_exits.py those of exits.
 ELSEWHERE = {
     "requests": {"in_flight"},
     "objective": {"goal"},
     "planner": {"stages"},
     "collaboration": {"splits", "most_parts"},
+    "exits": {"rules", "verdicts", "table", "reserve"},
 }
 DEVICE_KEYS = {"profile", "count", "name", "mac_rate", "memory", "macs_per_round", "battery", "power", "compute_seconds", "speedup"}
 PAIR_KEYS = {"from", "to", "rate", "latency", "jitter", "loss", "efficiency", "symmetric"}
