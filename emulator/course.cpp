@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "emulator/leaving.hpp"
+#include "emulator/recorded_verdicts.hpp"
 #include "emulator/table_verdicts.hpp"
 #include "planner/planner.hpp"
 #include "trace/schema.hpp"
@@ -113,6 +114,7 @@ Course::Course(Scenario const& scenario, Network const& network, std::shared_ptr
     }
     off_.assign(battery_.size(), false);
     if (!scenario_.exits.tables.empty()) verdicts_ = std::make_shared<TableVerdicts>(scenario_);
+    if (!scenario_.exits.trace.empty()) verdicts_ = std::make_shared<RecordedVerdicts>(scenario_, network_);
     last_length_ = reference_latency(scenario_, network_);
 }
 
