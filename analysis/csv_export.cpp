@@ -120,6 +120,7 @@ void for_each_row_type(Visit&& visit) {
     visit(static_cast<trace::BlockRow const*>(nullptr));
     visit(static_cast<trace::RoundRow const*>(nullptr));
     visit(static_cast<trace::PlanRow const*>(nullptr));
+    visit(static_cast<trace::PriceRow const*>(nullptr));
     visit(static_cast<trace::RequestRow const*>(nullptr));
     visit(static_cast<Event const*>(nullptr));
     visit(static_cast<trace::BatteryRow const*>(nullptr));
@@ -127,11 +128,26 @@ void for_each_row_type(Visit&& visit) {
     visit(static_cast<trace::OutageRow const*>(nullptr));
 }
 
+// Some traces lack a table: one of prices is of streams alone.
+template <class Row>
+bool has_table(trace::Reader const& trace) {
+    return !std::is_same_v<Row, trace::PriceRow> || trace.header().goal == Goal::throughput;
+}
+
 }  // namespace
 
 std::vector<std::string> csv_tables() {
     std::vector<std::string> names;
     for_each_row_type([&]<class Row>(Row const*) { names.push_back(trace::table_of<Row>().path); });
+    names.emplace_back(links_table);
+    return names;
+}
+
+std::vector<std::string> csv_tables(trace::Reader const& trace) {
+    std::vector<std::string> names;
+    for_each_row_type([&]<class Row>(Row const*) {
+        if (has_table<Row>(trace)) names.push_back(trace::table_of<Row>().path);
+    });
     names.emplace_back(links_table);
     return names;
 }

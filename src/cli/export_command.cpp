@@ -80,6 +80,9 @@ void check_table(std::string const& table) {
 }
 
 void export_csv(trace::Reader const& trace, ExportOptions const& options) {
+    auto const known = analysis::csv_tables(trace);
+    if (!options.table.empty() && std::ranges::find(known, options.table) == known.end())
+        throw InputError({options.trace, 0, ""}, "has no table \"" + options.table + "\": its run made none");
     fs::path const output = options.output;
     std::error_code unknown;
     bool const is_file = fs::exists(output, unknown) ? !fs::is_directory(output, unknown)
@@ -94,7 +97,7 @@ void export_csv(trace::Reader const& trace, ExportOptions const& options) {
     std::error_code error;
     fs::create_directories(output, error);
     if (error) throw InputError({options.output, 0, ""}, "the folder cannot be made (" + error.message() + ")");
-    auto const tables = options.table.empty() ? analysis::csv_tables() : std::vector{options.table};
+    auto const tables = options.table.empty() ? known : std::vector{options.table};
     for (auto const& table : tables) {
         auto const name = table + ".csv";
         write_file_in(output, name, [&](std::ostream& out) { export_table(trace, table, out); });

@@ -122,7 +122,7 @@ void read_all(std::string const& path) {
         analysis::write_perfetto(*trace, perfetto);
         config::parse_json(perfetto.str(), origin);
     });
-    for (auto const& table : analysis::csv_tables())
+    for (auto const& table : analysis::csv_tables(*trace))
         attempt([&] {
             std::ostringstream csv;
             analysis::write_csv(*trace, table, csv);
