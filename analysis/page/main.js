@@ -1,5 +1,6 @@
 showHeader();
 showSummary();
+stream();
 const held = trace.events.device.length;
 const part = trace.rounds.length < trace.trace.rounds || held < trace.trace.events;
 select("embedded").textContent = `Timeline and plan hold ${part ? "" : "all "}${plural(trace.rounds.length, "round")}`
@@ -29,7 +30,7 @@ addEventListener("beforeprint", () => {
   const body = document.body;
   document.documentElement.dataset.theme = "light";
   recolour();
-  const widest = d3.max([body, ...document.querySelectorAll("#plan, .chart")], (e) => e.scrollWidth);
+  const widest = d3.max([body, ...document.querySelectorAll("#plan, .chart, .table")], (e) => e.scrollWidth);
   Object.assign(body.style, { width: `${body.offsetWidth}px`, maxWidth: "none", zoom: Math.min(1, sheet / (widest + 60)) });
 });
 addEventListener("afterprint", () => {

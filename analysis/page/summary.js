@@ -38,13 +38,16 @@ function showHeader() {
   for (const note of trace.notes) select("notes").append(element("li", note));
 }
 
+// A figure with its name, and what else is to be said of it.
+function tileOf(name, value, ...details) {
+  const box = element("div");
+  box.append(element("dt", name), element("dd", value), element("dd", details.filter(Boolean).join("; ")));
+  return box;
+}
+
 function showSummary() {
   const t = trace.totals, energy = trace.energy;
-  const tile = (name, value, ...details) => {
-    const box = element("div");
-    box.append(element("dt", name), element("dd", value), element("dd", details.filter(Boolean).join("; ")));
-    select("summary").append(box);
-  };
+  const tile = (name, value, ...details) => select("summary").append(tileOf(name, value, ...details));
   const causes = trace.rejections.filter((r) => r.binding).map((r) => `${count(r.rejected)} for ${r.binding}`).join(", ");
   tile("Requests done", `${count(t.done)} of ${count(t.requests)}`,
     t.rejected ? `${count(t.rejected)} rejected${causes ? ` (${causes})` : ""}` : "none rejected", t.failed ? `${count(t.failed)} failed` : "");

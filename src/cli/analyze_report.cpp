@@ -404,7 +404,7 @@ std::string stream_text(Analysis const& analysis) {
 }  // namespace
 
 std::string analysis_text(Analysis const& analysis) {
-    return title(analysis) + "\n" + requests_text(analysis) + stream_text(analysis) + energy_text(analysis) +
+    return title(analysis) + "\n" + requests_text(analysis) + energy_text(analysis) + stream_text(analysis) +
            devices_text(analysis) + links_text(analysis) + blocks_text(analysis) + rounds_text(analysis) +
            paths_text(analysis) + deviations_text(analysis) + fidelity_text(analysis);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The page of `skipstone analyze --html`, as a browser shows it: at ten devices and at a hundred."""
 
+import json
 import pathlib
 import shutil
 import sys
@@ -35,6 +36,13 @@ def fleet(number):
 
 
 TEN = {"fleet.devices": fleet(10), "rounds.count": 6, "requests.count": 6}
+# A stream through stages: on one device, in turns, in parts.
+STREAM = {"planner.name": "pipeline", "objective.goal": "throughput", "requests.arrivals": "closed", "requests.in_flight": 6,
+          "requests.count": 40, "rounds.count": 1, "requests.source": "a-0", "collaboration.splits": ["outputs"],
+          "fleet.devices": [device | {"battery": "mains", "macs_per_round": "10 GMAC"} for device in fleet(4)]}
+BY_HAND = {"planner.name": "fixed", "planner.stages": [
+    {"blocks": "stem..s2b3", "devices": ["a-0"]}, {"blocks": "s3b1..s4b3", "devices": ["a-1", "gateway-0"], "take": "turns"},
+    {"blocks": "head", "devices": ["a-0", "gateway-1"], "split": "outputs", "join": "a-1"}]}
 HUNDRED = {"fleet.devices": fleet(100), "rounds.count": 4, "requests.count": 60}
 
 
@@ -257,6 +265,52 @@ class Page(ProgramTest):
         self.check_figures(trace)
         self.check_timeline(trace)
         self.check_plan(trace, 1)
+
+    def rows(self, place):
+        return self.run_js("return [...document.querySelectorAll(arguments[0] + ' tbody tr')]"
+                           ".map((r) => [...r.children].map((c) => c.textContent.replaceAll('\\u202f', ' ')))", place)
+
+    def assert_said(self, cell, value, factor=1, unit=""):
+        """A figure of four digits, or three of a share."""
+        number, _, said_unit = cell.partition(" ")
+        self.assertEqual(said_unit, unit)
+        digits = 3 if unit == "%" else 4
+        self.assertLessEqual(abs(float(number.replace(",", "")) - factor * value), 0.51 * 10 ** (1 - digits) * abs(factor * value), cell)
+
+    def test_a_stream_says_what_it_reaches_and_what_holds_it_up(self):
+        for changes in (STREAM, STREAM | BY_HAND):
+            self.open(changes)
+            figures = json.loads(self.skipstone("analyze", sorted(self.folder.glob("*.h5"))[-1], "--json").out)
+            (stream,), bound = figures["stream"], figures["gains"]
+            self.assertTrue(self.one("#stream-section").is_displayed())
+            tiles = {box[0]: box[1:] for box in self.run_js(
+                "return [...document.querySelectorAll('#stream > div')].map((d) => [...d.children].map((c) => c.textContent.replaceAll('\\u202f', ' ')))")}
+            self.assert_said(tiles["Throughput"][0], stream["throughput_per_s"], unit="/ s")
+            self.assertIn("±", tiles["Throughput"][1])
+            self.assert_said(tiles["Bound"][0], stream["bound_per_s"], unit="/ s")
+            self.assertIn("% below it", tiles["Bound"][1])
+            self.assertEqual(tiles["Bottleneck"][0], stream["bottleneck"])
+            self.assert_said(tiles["Latency there, mean"][0], stream["latency_mean_s"], unit="s")
+
+            stages, resources, gains = (self.rows(f"#{name}") for name in ("stages", "resources", "gains"))
+            self.assertEqual([row[1:4] for row in stages], [[row["blocks"], row["on"], row["split"] or "–"] for row in figures["stages"]])
+            self.assertEqual([row[:2] for row in resources], [[row["resource"], row["name"]] for row in figures["resources"]][:24])
+            for cells, row in zip(stages + resources, figures["stages"] + figures["resources"][:24]):
+                self.assert_said(cells[-2], row["per_request_s"], unit="s")
+                self.assert_said(cells[-1], row["share"], 100, "%")
+            self.assertEqual([row[0] for row in gains], [row["name"] for row in bound])
+            for cells, row in zip(gains, bound):
+                self.assert_said(cells[1], row["gain_per_s"], unit="/ s")
+                self.assert_said(cells[-1], row["bound_per_s"], unit="/ s")
+            self.assertGreater(len(gains), 0)
+            widest = self.run_js("return [...document.querySelectorAll('#resources .busy')].map((c) => parseFloat(c.style.getPropertyValue('--share')))")
+            self.assertEqual(widest, sorted(widest, reverse=True))
+            self.assertEqual(self.overlaps(), [])
+        self.assertIn("outputs/2", self.one("#stages").text)
+
+    def test_other_runs_have_no_figures_of_a_stream(self):
+        self.open({})
+        self.assertFalse(self.one("#stream-section").is_displayed())
 
     def test_names_cannot_become_markup(self):
         devices = [{"profile": "khan2023-low", "name": HOSTILE + str(i), "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC"} for i in range(3)]
