@@ -216,6 +216,12 @@ class Export {
         auto requests = request_rows_.all(row.round);
         std::ranges::stable_sort(requests, {}, &trace::RequestRow::arrival_s);
         for (auto const& request : requests) write_request(request);
+        wholes_.clear();
+        for (auto const& plan : plan_rows_.all(row.round)) {
+            if (plan.part >= 0) continue;
+            auto& whole = wholes_[{plan.request, plan.block}];
+            if (plan.revision >= whole.revision) whole = plan;
+        }
         auto events = event_rows_.all(row.round);
         std::ranges::stable_sort(events, {}, &Event::begin_s);
         write_events(events);
@@ -289,11 +295,18 @@ class Export {
         emit(event);
     }
 
+    // Does the device put the parts of a block together?
+    bool joins(Event const& event) const {
+        auto const whole = wholes_.find({event.request, event.block});
+        return event.kind == EventKind::compute && event.part < 0 && whole != wholes_.end() && whole->second.parts > 1;
+    }
+
     // Category and name of an event's slice.
     std::pair<std::string_view, std::string> words(Event const& event) const {
         auto const block = block_name(event.block) + (event.part < 0 ? "" : ", part " + std::to_string(event.part + 1));
         switch (event.kind) {
             case EventKind::compute:
+                if (joins(event)) return {"join", "join the parts of " + block};
                 return {"compute", block};
             case EventKind::transmit:
                 return {"transmit", "send " + block + " to " + device_name(event.peer)};
@@ -340,8 +353,11 @@ class Export {
     trace::Reader const& trace_;
     std::ostream& out_;
     RoundStream<trace::RequestRow> request_rows_{trace_, batch_rows};
+    RoundStream<trace::PlanRow> plan_rows_{trace_, batch_rows};
     RoundStream<Event> event_rows_{trace_, batch_rows};
     RoundStream<trace::BatteryRow> battery_rows_{trace_, batch_rows};
+    // Of the round's plans, by request and block: the last that says who has the block as a whole.
+    std::map<std::pair<std::int32_t, std::int32_t>, trace::PlanRow> wholes_;
     bool first_ = true;
     std::int64_t flows_ = 0;
     Tracks rounds_, requests_;

@@ -42,6 +42,7 @@ from matplotlib.ticker import MaxNLocator  # noqa: E402
 STATUSES = {"done": "#4c78a8", "rejected": "#e45756", "failed": "#222222"}
 RADIO = {"transmit": ("sends", "#c0392b"), "receive": ("receives", "#f1a89c")}
 WAIT_COLOUR = "#d9d9d9"
+JOIN_HATCH = "////"
 MOST_DEVICES = 32  # in the timeline
 
 
@@ -86,11 +87,21 @@ def choose_devices(trace, events):
     return sorted(busy.sort_values(ascending=False, kind="stable").index[:MOST_DEVICES])
 
 
+def joins_of(trace, events, index):
+    """Whether each of the round's events puts parts of a block together: it computes a block, not a part, that its request has in parts."""
+    wholes = trace.plans[(trace.plans["round"] == index) & trace.plans["part"].isna()].sort_values("revision", kind="stable")
+    wholes = wholes.groupby(["request", "block"]).tail(1)
+    in_parts = set(wholes.loc[wholes["parts"] > 1, ["request", "block"]].itertuples(index=False, name=None))
+    whole = (events["kind"] == "compute") & events["part"].isna()
+    return [computes and pair in in_parts for computes, pair in zip(whole, zip(events["request"], events["block"]))]
+
+
 def draw_timeline(axes, trace, index):
     events = trace.events[trace.events["round"] == index]
     row = trace.rounds.iloc[index]
     devices = choose_devices(trace, events)
     events = events[events["device"].isin(devices)]
+    events = events.assign(joins=joins_of(trace, events, index))
     place = {device: i for i, device in enumerate(devices)}
     colours, stage_of = stage_colours(trace), stages_of(trace)
     start = row["start_s"]
@@ -102,14 +113,14 @@ def draw_timeline(axes, trace, index):
     for event in events.itertuples():
         y = place[event.device]
         if event.kind == "compute":
-            style = (colours[stage_of[event.block]], y - 0.40, 0.48, 2)
+            style = (colours[stage_of[event.block]], y - 0.40, 0.48, 2, JOIN_HATCH if event.joins else None)
         elif event.kind == "wait":
-            style = (WAIT_COLOUR, y - 0.40, 0.48, 1)
+            style = (WAIT_COLOUR, y - 0.40, 0.48, 1, None)
         else:
-            style = (RADIO[event.kind][1], y + 0.12, 0.24, 2)
+            style = (RADIO[event.kind][1], y + 0.12, 0.24, 2, None)
         bars.setdefault(style, []).append((event.begin_s - start, event.end_s - event.begin_s))
-    for (colour, bottom, height, layer), spans in bars.items():
-        axes.broken_barh(spans, (bottom, height), facecolors=colour, edgecolors="white", linewidth=0.3, zorder=layer)
+    for (colour, bottom, height, layer, hatch), spans in bars.items():
+        axes.broken_barh(spans, (bottom, height), facecolors=colour, edgecolors="white", linewidth=0.3, zorder=layer, hatch=hatch)
     label_requests(axes, events[events["kind"] == "compute"], place, start, length)
     if not bars:
         axes.text(0.5, 0.5, "nothing runs", transform=axes.transAxes, ha="center", va="center")
@@ -125,6 +136,8 @@ def draw_timeline(axes, trace, index):
     axes.set_title(f"Round {index}: {requests}, {row['admitted']} admitted, planner {row['planner']}{shown}",
                    loc="left", pad=22)
     handles = [Patch(color=colours[stage], label=legend_label(label)) for stage, label in stages.thinned(stage_labels(trace)).items()]
+    if events["joins"].any():
+        handles.append(Patch(facecolor="#777777", edgecolor="white", hatch=JOIN_HATCH, label="joins parts"))
     handles.append(Patch(color=WAIT_COLOUR, label="waits"))
     handles += [Patch(color=colour, label=label) for label, colour in RADIO.values()]
     draw_legend(axes, handles)
@@ -153,7 +166,7 @@ def label_requests(axes, events, place, start, length):
     for device, mine in events.groupby("device"):
         run = None
         for event in mine.sort_values("begin_s").itertuples():
-            name = f"r{event.request}" if pandas.isna(event.part) else f"r{event.request} part {event.part + 1}"
+            name = f"r{event.request}" + (" join" if event.joins else "" if pandas.isna(event.part) else f" part {event.part + 1}")
             if run and run[0] == name and event.begin_s - run[2] < 1e-3 * length:
                 run[2] = event.end_s
                 continue

@@ -93,6 +93,35 @@ class Draws(PlotCase):
         figure = self.figure(tables)
         self.assertEqual([text.get_text() for text in figure.axes[3].get_legend().get_texts()], ["stage 1"])
 
+    def test_what_joins_parts_is_hatched(self):
+        """Of block s3b1 in two parts: the parts are not, their joining is; of a plan that was replaced by one without parts, nothing."""
+        def in_parts(tables):
+            plans, events = tables["plans"], tables["events"]
+            whole = (plans["block"] == 3) & (plans["round"] == 1)
+            rows = numpy.repeat(plans[whole], 3)
+            rows["part"], rows["parts"], rows["split"] = numpy.tile([0, 1, -1], whole.sum()), 2, 1
+            tables["plans"] = numpy.concatenate([plans[~whole], rows])
+            computed = events[(events["block"] == 3) & (events["round"] == 1) & (events["kind"] == traces.COMPUTE)]
+            work = numpy.repeat(computed, 2)
+            work["part"] = numpy.tile([0, 1], len(computed))
+            work["begin_s"], work["end_s"] = work["begin_s"] + 0.02 * work["part"], work["begin_s"] + 0.01 + 0.02 * work["part"]
+            tables["events"] = numpy.concatenate([events, work])
+            return tables
+
+        def hatched(tables):
+            timeline = self.figure(tables, 1).axes[0]
+            bars = [len(collection.get_paths()) for collection in timeline.collections if collection.get_hatch()]
+            legend = [text.get_text() for text in timeline.get_legend().get_texts()]
+            return sum(bars), "joins parts" in legend, [text.get_text() for text in timeline.texts if "join" in text.get_text()]
+
+        self.assertEqual(hatched(in_parts(example())), (2, True, ["r0 join", "r1 join"]))
+        self.assertEqual(hatched(example()), (0, False, []))
+        tables = in_parts(example())
+        again = tables["plans"][(tables["plans"]["block"] == 3) & (tables["plans"]["round"] == 1) & (tables["plans"]["part"] < 0)].copy()
+        again["revision"], again["parts"], again["split"] = 1, 1, 0
+        tables["plans"] = numpy.concatenate([again, tables["plans"]])
+        self.assertEqual(hatched(tables), (0, False, []))
+
     def test_many_stages_have_colours_of_their_own(self):
         timeline = self.figure(traces.long_names(example())).axes[0]
         shades = [patch.get_facecolor()[:3] for patch in timeline.get_legend().get_patches()]

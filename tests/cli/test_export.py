@@ -10,11 +10,16 @@ import signal
 import time
 import unittest
 
-from support import COMPUTE, RECEIVE, TRANSMIT, WAIT, ProgramTest, Trace, numpy
+from support import COMPUTE, RECEIVE, TRANSMIT, WAIT, ProgramTest, Trace, h5py, numpy
 
 # Losses, delays, jitter, several transfers of a device at a time: all that makes transfers overlap.
 LINKS = {"links.latency": "3 ms", "links.jitter": "2 ms", "links.loss": 0.1, "links.min": "1 Mbit/s", "links.max": "3 Mbit/s",
          "requests.count": 4}
+# The head in two parts, which a third device joins.
+IN_PARTS = {"planner.name": "fixed", "requests.count": 6, "rounds.count": 1, "planner.stages": [
+    {"blocks": "stem..s4b3", "devices": ["low-0"]}, {"blocks": "head", "devices": ["low-1", "big"], "split": "outputs", "join": "low-2"}],
+    "fleet.devices": [{"profile": "khan2023-low", "name": "low", "count": 3, "mac_rate": "100 MMAC/s", "battery": "mains", "macs_per_round": "1 GMAC"},
+                      {"profile": "khan2023-high", "name": "big", "mac_rate": "200 MMAC/s", "battery": "mains", "macs_per_round": "1 GMAC"}]}
 KINDS = {COMPUTE: "compute", TRANSMIT: "transmit", RECEIVE: "receive", WAIT: "wait"}
 UNSAID = 1e-3 + 1e-6  # a nanosecond, in microseconds
 
@@ -131,6 +136,25 @@ class Perfetto(ProgramTest):
             if e["args"]["status"] == "done":
                 self.assertAlmostEqual(e["dur"], 1e6 * done[e["args"]["round"], e["args"]["request"]], delta=2e-3)
 
+    def test_parts_and_what_joins_them(self):
+        trace, events = self.export(IN_PARTS)
+        blocks, found = trace.names("blocks"), collections.Counter()
+        for e in events:
+            if e["ph"] == "X" and e["cat"] in ("compute", "join"):
+                found[e["cat"], e["name"], e["args"]["request"]] += 1
+        head = blocks.index("head")
+        expected = collections.Counter()
+        for e in trace.kind(COMPUTE):
+            block = blocks[e["block"]]
+            if e["block"] != head:
+                expected["compute", block, e["request"]] += 1
+            elif e["part"] < 0:
+                expected["join", "join the parts of head", e["request"]] += 1
+            else:
+                expected["compute", f"head, part {e['part'] + 1}", e["request"]] += 1
+        self.assertEqual(found, expected)
+        self.assertEqual(sum(count for (cat, *_), count in found.items() if cat == "join"), len(trace.requests))
+
     def test_names_need_no_good_manners(self):
         name = 'a"b\\c </script> é'
         trace, events = self.export({"fleet.devices": [{"profile": "khan2023-low", "name": name, "mac_rate": "100 MMAC/s"}]})
@@ -176,6 +200,27 @@ class Csv(ProgramTest):
         self.assertEqual(len(rows), len(trace.rounds) * 3 * 2)
         for r, i, k, rate in rows:
             self.assertEqual(float(rate), trace.rates[int(r), int(i), int(k)])
+
+    def test_prices_are_there_in_a_stream_only(self):
+        fleet = {"fleet.devices": IN_PARTS["fleet.devices"]}
+        self.run_scenario(fleet | {"objective.goal": "throughput", "planner.name": "pipeline", "requests.count": 12, "rounds.count": 2})
+        source = next(self.folder.glob("*.h5"))
+        self.skipstone("export", source, "--to", "csv", "-o", "stream/")
+        self.assertEqual({p.stem for p in (self.folder / "stream").iterdir()}, {*self.TABLES, "links", "prices"})
+        heading, rows = self.read("stream/prices.csv")
+        self.assertEqual(heading, ["round", "resource", "device", "peer", "price [1/s]"])
+        with h5py.File(source) as file:
+            prices = file["prices"][:]
+        names = {1: "processor", 2: "link", 3: "radio", 4: "memory"}
+        self.assertGreater(len(rows), 1)
+        self.assertEqual([(int(r), kind, int(d), int(p), float(price)) for r, kind, d, p, price in rows],
+                         [(r, names[kind], d, p, price) for r, kind, d, p, price in prices.tolist()])
+        self.skipstone("export", source, "--to", "csv", "--table", "prices", "-o", "prices.csv")
+        self.assertEqual(self.read("prices.csv"), (heading, rows))
+        self.skipstone("run", self.scenario(), "-o", "other.h5")
+        refused = self.skipstone("export", "other.h5", "--to", "csv", "--table", "prices", "-o", "none.csv", code=2)
+        self.assertIn('other.h5: has no table "prices"', refused.err)
+        self.assertFalse((self.folder / "none.csv").exists())
 
     def test_one_table_into_a_file_or_an_existing_folder(self):
         trace = self.run_scenario()
