@@ -25,22 +25,23 @@ double half_width(std::size_t n) {
 }
 
 // By how much the rate of these intervals may be off: they are cut into batches of equal counts, the first few left
-// over, and the batches' rates held against each other. NaN: there are too few.
-double error_of_rate(std::vector<double> const& intervals, std::int64_t& batches) {
+// over, and the batches' mean intervals held against each other. (Several finishes may be at one time: a batch may have
+// no length, and so no rate.) NaN: there are too few.
+double error_of_rate(std::vector<double> const& intervals, double rate, std::int64_t& batches) {
     auto const count = std::min(most_batches, intervals.size() / least_of_batch);
     batches = static_cast<std::int64_t>(count < 2 ? 0 : count);
     if (count < 2) return none;
     auto const length = intervals.size() / count;
-    std::vector<double> rates;
+    std::vector<double> periods;
     for (std::size_t at = intervals.size() - count * length; at < intervals.size(); at += length) {
         double sum = 0;
         for (std::size_t i = at; i < at + length; ++i) sum += intervals[i];
-        rates.push_back(ratio(static_cast<double>(length), sum));
+        periods.push_back(sum / static_cast<double>(length));
     }
     double mean = 0, squares = 0;
-    for (double const rate : rates) mean += rate / static_cast<double>(count);
-    for (double const rate : rates) squares += (rate - mean) * (rate - mean);
-    return half_width(count) * std::sqrt(squares / static_cast<double>(count - 1));
+    for (double const period : periods) mean += period / static_cast<double>(count);
+    for (double const period : periods) squares += (period - mean) * (period - mean);
+    return rate * rate * half_width(count) * std::sqrt(squares / static_cast<double>(count - 1));
 }
 
 }  // namespace
@@ -192,7 +193,7 @@ StreamFigures StreamTotals::figures(std::vector<ResourceFigures> const& resource
     row.window_s = 0;
     for (double const interval : intervals_) row.window_s += interval;
     row.throughput_per_s = throughput();
-    row.throughput_error_per_s = error_of_rate(intervals_, row.batches);
+    row.throughput_error_per_s = error_of_rate(intervals_, row.throughput_per_s, row.batches);
     row.period_s = ratio(1, row.throughput_per_s);
     row.planned_per_s = ratio(static_cast<double>(done_), planned_s_);
     row.bound_per_s = ratio(static_cast<double>(done_), bound_s_);

@@ -207,7 +207,8 @@ struct StreamFigures {
     std::int64_t counted = 0;        // requests that finish in the steady state
     double window_s = none;          // how long that lasts, from the first finish to the last
     double throughput_per_s = none;  // counted / window_s
-    // Half of its 95 % interval, by Student's t over the rates of `batches` runs of finishes, 10 at most.
+    // Half of its 95 % interval: throughput_per_s² times that of the period, by Student's t over the mean periods of
+    // `batches` runs of finishes, 10 at most.
     double throughput_error_per_s = none;
     std::int64_t batches = 0;
     double period_s = none;                           // 1 / throughput_per_s

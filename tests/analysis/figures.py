@@ -98,7 +98,6 @@ class Figures:
         self.wall = trace.provenance["clock"] == "wall"
         self.input_bytes = {e.bytes for e in self.events if e.block == -1}
         self.read_plans()
-        self.follow_requests()
 
     # When rounds begin and end.
 
@@ -210,6 +209,7 @@ class Figures:
     # The tables.
 
     def all(self):
+        self.follow_requests()
         tables = self.tables()
         return tables | self.stream_tables() if self.scenario.stream or (self.trace.rounds.goal == "throughput").any() else tables
 
@@ -460,9 +460,9 @@ class Figures:
         count = min(10, len(steady) // 2)
         size = len(steady) // count if count > 1 else 0
         batches = [steady[len(steady) - count * size:][i * size:(i + 1) * size] for i in range(count)] if count > 1 else []
-        rates = [len(batch) / math.fsum(gap for gap, _ in batch) for batch in batches]
+        periods = [math.fsum(gap for gap, _ in batch) / len(batch) for batch in batches]
         student = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-        error = student[len(rates)] * float(numpy.std(rates, ddof=1)) / math.sqrt(len(rates)) if rates else None
+        error = rate**2 * student[len(periods)] * float(numpy.std(periods, ddof=1)) / math.sqrt(len(periods)) if periods else None
         over = lambda column: self.harmonic(done, column)  # noqa: E731
         bound, latencies = over("throughput_bound"), [latency for _, latency in steady]
         stream = {"rounds": len(self.rounds), "done": done, "counted": len(steady), "window_s": math.fsum(gap for gap, _ in steady),
@@ -590,3 +590,8 @@ class Figures:
 def figures(trace, powers=None):
     """powers: {device: {"compute": W, "transmit": W, "receive": W, "idle": W}}, instead of the trace's own."""
     return Figures(trace, powers).all()
+
+
+def stream_figures(trace):
+    """The tables of a stream alone: of traces in which devices share blocks, too."""
+    return Figures(trace).stream_tables()

@@ -36,22 +36,35 @@ TABLES = {
     ("planned against emulated", "count"): ("deviations", {}, {
         "count": "count", "planned": "planned_mean", "emulated": "emulated_mean", "bias": "bias", "of planned": "relative_bias",
         "p50": "p50", "p99": "p99", "max": "max"}),
+    ("stage", "blocks"): ("stages", {"stage": "stage"}, {
+        "blocks": "blocks", "on": "on", "split": "split", "a request/ms": ("per_request_s", 1e3), "busy": "share"}),
+    ("resource", "of"): ("resources", {"resource": "resource", "of": "name"}, {"a request/ms": ("per_request_s", 1e3), "busy": "share"}),
+    ("one more device like", "bound +/s"): ("gains", {"one more device like": "name"}, {
+        "bound +/s": "gain_per_s", "processor": "processor_per_s", "memory": "memory_per_s", "radio": "radio_per_s",
+        "links": "links_per_s"}),
     ("", "count"): ("achievements", {"": "kind"}, {
         "count": "count", "requested/ms": ("requested_mean_s", 1e3), "achieved/ms": ("achieved_mean_s", 1e3),
         "requested rate": "requested_rate", "achieved rate": "achieved_rate", "error p50": "error_p50", "p99": "error_p99",
         "max": "error_max"}),
 }
 
+# How what is told of a stream begins.
+OF_STREAMS = ("stream: ", "stages\n", "what the stream keeps busy\n", "what it would add to the bound")
+
 
 class Report:
-    """The printed report of one trace, and its figures as figures.py has them. `wrong` lists what does not agree."""
+    """The printed report of one trace, and its figures as figures.py has them: all of them, or those of a stream alone. `wrong` lists
+    what does not agree, `shown` the tables that were there."""
 
     def __init__(self, text, figures):
         self.figures, self.wrong, self.numbers = figures, [], 0
-        head, *parts = text.split("\n\n")
-        self.sentences(parts[0].splitlines())
-        self.title(head)
-        self.shown = [self.table(part.splitlines()) for part in parts[1:]]
+        head, sentences, *parts = text.split("\n\n")
+        if "trace" in figures:
+            self.sentences(sentences.splitlines())
+            self.title(head)
+        else:
+            parts = [part for part in parts if part.startswith(OF_STREAMS)]
+        self.shown = [self.stream(part) if part.startswith("stream: ") else self.table(part.splitlines()) for part in parts]
 
     def hold(self, cell, value, place):
         """A number as it is printed, with its last digit rounded."""
@@ -119,6 +132,19 @@ class Report:
         self.hold_sentence(line, [fidelity["overruns"], fidelity["events"], *(100 * fidelity[name] for name in names),
                                   1e6 * fidelity["clock_uncertainty_s"]])
 
+    def stream(self, text):
+        """What is said of a stream before its tables."""
+        (stream,), line = self.figures["stream"], " ".join(text.split())
+        present = lambda *names: [stream[name] for name in names if stream[name] is not None]  # noqa: E731
+        values = present("throughput_per_s", "throughput_error_per_s") + [stream["counted"], stream["done"], 1e3 * stream["period_s"]]
+        values += present("planned_per_s", "bound_per_s")
+        values += [100 * stream["gap"]] if stream["gap"] is not None else []
+        values += present("latency_mean_s", "latency_p50_s", "latency_p90_s", "latency_p99_s")
+        said, _, bottleneck = line.rpartition(f"; bottleneck {stream['bottleneck']}: ")  # whose name may hold digits
+        self.hold_sentence(said, values)
+        self.hold_sentence(bottleneck, [1e3 * stream["bottleneck_s"], 100 * stream["bottleneck_share"]])
+        return "stream"
+
     def table(self, lines):
         """A table, perhaps with a title before and a remark behind."""
         rule = next(i for i, line in enumerate(lines) if re.fullmatch(r"\s*-{5,}", line))
@@ -136,7 +162,11 @@ class Report:
                     self.wrong.append(f"{name}: column {column!r} is checked by nothing")
                 else:
                     self.cell(name, row, cell, figures[column], f"{name}, {cells[0]}: {column}")
-        if name in ("devices", "blocks", "rounds", "links") and whole != (len(rows) == len(self.figures[name])):
+        if name in ("stages", "resources"):  # the first ones, in their order
+            own = [[row[key] for key in finds.values()] for row in self.figures[name]]
+            self.hold_text([[cells[heading.index(column)] for column in finds] for cells in rows],
+                           [[str(value) for value in row] for row in own[:len(rows)]], f"{name}: order")
+        if name in ("devices", "blocks", "rounds", "links", "stages", "resources", "gains") and whole != (len(rows) == len(self.figures[name])):
             self.wrong.append(f"{name}: {len(rows)} rows of {len(self.figures[name])} are shown")
         return name
 
@@ -154,7 +184,7 @@ class Report:
     def cell(self, name, row, cell, figure, place):
         figure, factor = figure if isinstance(figure, tuple) else (figure, 1)
         value = row[figure]
-        if figure == "binding":
+        if isinstance(value, str):
             self.hold_text(cell, value, place)
         elif figure == "lowest_device":
             self.hold_text(cell, "–" if value == -1 else self.figures["devices"][value]["name"], place)

@@ -56,6 +56,13 @@ SCENARIOS = {
     "stream": {"requests.arrivals": "spread", "requests.count": None, "requests.rate": 30, "rounds.period": "3 s", "rounds.count": 2,
                "links.min": "3 Mbit/s", "links.max": "9 Mbit/s", "requests.source": "low-0",
                "fleet.devices": [device | {"macs_per_round": "500 MMAC"} for device in fleet()]},
+    # a stream that devices share: a stage each, in turns, in parts
+    "shared": {"planner.name": "fixed", "requests.arrivals": "closed", "requests.in_flight": 6, "requests.count": 30, "rounds.count": 1,
+               "links.min": "3 Mbit/s", "links.max": "9 Mbit/s", "requests.source": "big", "planner.stages": [
+                   {"blocks": "stem..s2b3", "devices": ["low-0"]},
+                   {"blocks": "s3b1..s4b3", "devices": ["low-1..2", "big"], "take": "turns"},
+                   {"blocks": "head", "devices": ["low-0", "big"], "split": "outputs", "join": "low-1"}],
+               "fleet.devices": [device | {"battery": "mains", "macs_per_round": "1 GMAC"} for device in fleet()]},
     "alone": ALONE | {"requests.count": 1, "rounds.count": 1},
     # nothing fits
     "rejected": {"fleet.devices": fleet(memory="1 kB"), "rounds.count": 2, "rounds.period": "1 s"},
@@ -155,13 +162,13 @@ class FiguresCase(ProgramTest):
         walk.compare(found, expected)
         walk.compare(row, summary(expected), "summary")
         self.assertEqual(walk.wrong, [], f"{path}: {len(walk.wrong)} of {walk.leaves} figures")
-        if "stream" not in expected:
-            self.assert_printed(path, expected, *arguments)
+        self.assert_printed(path, expected, *arguments)
         return expected
 
     def assert_printed(self, path, expected, *arguments):
         report = Report(self.skipstone("analyze", path, *arguments).out, expected)
         self.assertEqual(report.wrong, [], f"{path}: {len(report.wrong)} of {report.numbers} printed numbers")
+        self.assertEqual("stream" in report.shown, "stream" in expected)
         return report
 
 
@@ -265,6 +272,20 @@ class OfATrace(FiguresCase):
         row = next(row for row in both["comparison"] if row["figure"] == "steady_throughput_per_s")
         self.assertEqual(row["values"][1], None)
         self.assertFalse({"stream", "stages", "resources", "gains"} & set(both["traces"][1]))
+
+    def test_a_stream_of_shared_work(self):
+        """A block in parts, another whose requests take turns, over radio and over links; more resources than are printed."""
+        for medium in ("radio", "links"):
+            path = self.traced("shared", "--set", f"links.medium={medium}")
+            expected, walk = figures.stream_figures(skipstone.load(path)), Walk()
+            found = self.analyze(path)
+            walk.compare({name: found[name] for name in expected}, expected)
+            self.assertEqual(walk.wrong, [], f"{medium}: {len(walk.wrong)} of {walk.leaves} figures")
+            self.assertEqual([row["split"] for row in expected["stages"]], ["", "", "outputs/2"])
+            self.assertEqual([row["devices"] for row in expected["stages"]], [1, 3, 3])
+            self.assertEqual({row["resource"] for row in expected["resources"]}, {"processor", "radio" if medium == "radio" else "link"})
+            self.assertEqual(len(expected["resources"]) > 12, medium == "links")
+            self.assertEqual(self.assert_printed(path, expected).shown, ["stream", "stages", "resources"])
 
     def test_failures(self):
         """A trace in which a device fails, a computation and a transmission are lost, and a request is planned again."""
