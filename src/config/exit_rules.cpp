@@ -58,7 +58,7 @@ std::vector<double> read_shares(TableReader& reader, std::size_t count) {
 
 std::vector<ExitRules::Promised> read_promised(TableReader& reader, ExitRules const& rules) {
     auto entries = reader.required("promised", reader.tables("promised"), "what the rules give on each of `tables`");
-    if (entries.size() != rules.tables.size())
+    if (!rules.tables.empty() && entries.size() != rules.tables.size())
         reader.fail("promised", "has " + std::to_string(entries.size()) + " entries, and `tables` " +
                                     std::to_string(rules.tables.size()) + "; there is one for each");
     std::vector<ExitRules::Promised> promised;

@@ -33,8 +33,9 @@ namespace skipstone::config {
 //     device = "sensor-0"
 //     blocks = ["stem", "s2b1"]         each with the head behind it, if there is a rule for one
 //
-// weights_sha256 = "" is of weights that nobody knows. rules may be an empty list; `promised` has an entry of nothing
-// dropped, and no set of blocks twice. Inside another file the table has `name`, too: what the rules are called.
+// weights_sha256 = "" is of weights that nobody knows, and tables = [] of rules that were written by hand. rules may be
+// an empty list; `promised` has an entry of nothing dropped, and no set of blocks twice. Inside another file the table
+// has `name`, too: what the rules are called.
 inline constexpr std::string_view exit_rules_format = "skipstone-exit-rules";
 inline constexpr int exit_rules_version = 1;
 

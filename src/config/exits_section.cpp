@@ -222,8 +222,11 @@ Scenario::ExitsSection read_exits_section(TableReader reader, std::optional<Exit
         reader.fail("table", "has no effect but with verdicts = \"table\"; leave it out");
     if (section.verdicts == Source::table) {
         section.table_files = read_table_files(reader, section.given);
-        if (section.table_files.empty() && !section.rules.empty())
-            reader.fail("verdicts", "\"table\" needs a table of what the exits say; name one as exits.table");
+        if (section.table_files.size() != section.promised.size() && !section.rules.empty())
+            reader.fail("verdicts",
+                        "\"table\" needs a table of what the exits say for each choice of dropped blocks that "
+                        "the rules promise something for; name " +
+                            std::to_string(section.promised.size()) + " as exits.table");
     }
     section.reserve_expected =
         reader.choice<bool>("reserve", {{"worst", false}, {"expected", true}}).value_or(section.reserve_expected);

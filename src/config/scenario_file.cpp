@@ -329,7 +329,8 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     scenario.file = origin->name;
     for (auto const& [section, key] :
          {std::pair("planner", "name"), std::pair("planner", "charge"), std::pair("planner", "stages"),
-          std::pair("objective", "goal"), std::pair("network", "calibration"), std::pair("requests", "source")})
+          std::pair("objective", "goal"), std::pair("network", "calibration"), std::pair("requests", "source"),
+          std::pair("exits", "verdicts"), std::pair("exits", "table")})
         if (Value const* table = root.find(section))
             if (Value const* value = table->find(key)) {
                 auto const path = std::string(section) + "." + key;

@@ -232,6 +232,8 @@ BOOST_AUTO_TEST_CASE(tables_are_of_the_open_exits) {
                    "was measured with the blocks {} dropped, as another one of exits.table was");
     check_contains(refused("verdicts = \"table\"\ntable = \"" + whole + "\"", given), "there is one table for each");
     check_contains(refused("verdicts = \"table\"\ntable = \"nowhere.h5\"", rules()), "exits.table");
+    check_contains(refused("verdicts = \"table\"", rules({})),
+                   "\"table\" needs a table of what the exits say for each");
     auto foreign = rules({whole});
     foreign.weights_sha256 = "0123456789abcdef";
     check_contains(refused("verdicts = \"table\"", foreign), "was measured with other weights");
