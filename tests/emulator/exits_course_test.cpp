@@ -1,15 +1,20 @@
 // Courses whose requests leave at exits, as tables say.
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
 #include <vector>
 
+#include "emulator/recorder.hpp"
 #include "emulator/table_verdicts.hpp"
 #include "loopback_cluster.hpp"
 #include "tests/exits.hpp"
+#include "trace/writer.hpp"
 #include "units/error.hpp"
 #include "units/proportion.hpp"
 #include "units/random.hpp"
@@ -244,6 +249,68 @@ BOOST_AUTO_TEST_CASE(tables_must_be_of_the_same_samples_and_there_for_every_drop
     BOOST_CHECK_THROW(emulator::TableVerdicts{scenario}, InputError);
     scenario.exits.tables[1] = nullptr;
     BOOST_CHECK_THROW(emulator::TableVerdicts{scenario}, InputError);
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_says_the_same_again) {
+    auto scenario = with_table(measured(), 6);
+    scenario.planner.name = "greedy";
+    scenario.planner.stages.clear();
+    scenario.requests.count = 3;  // more than fit, and who is rejected comes again
+    scenario.requests.on_reject = OnReject::retry;
+    for (auto& device : scenario.fleet) device.macs_per_round = Macs(15'000'000);
+    scenario.faults.devices = MeanTimes{Seconds(0.3), Seconds(0.2)};
+    scenario.faults.remedies = {Remedy::replan};
+    Network const network(scenario.network.profile);
+    auto const path =
+        std::filesystem::temp_directory_path() / ("skipstone-exits-course-" + std::to_string(::getpid()) + ".h5");
+    std::vector<RoundCourse> rounds;
+    long failed = 0, rejected = 0, left = 0;
+    {
+        trace::Header header;
+        header.devices = emulator::device_rows(scenario);
+        header.blocks = emulator::block_rows(network, scenario.exits.rules);
+        trace::Writer writer(path.string(), header);
+        Course course(scenario, network);
+        for (int n = 0; n < 60; ++n) {
+            emulator::RoundResult result;
+            result.course = course.next();
+            result.predicted.assign(result.course.state.requests.size(), -1);
+            auto const record =
+                emulator::record_of(scenario, network, result, [](std::int64_t) { return std::optional<int>(); });
+            writer.append(record);
+            for (auto const& row : record.requests) {
+                failed += row.status == trace::RequestStatus::failed;
+                rejected += row.status == trace::RequestStatus::rejected;
+                left += row.exit >= 0;
+            }
+            rounds.push_back(std::move(result.course));
+        }
+        writer.finish(trace::Ended::finished);
+    }
+    BOOST_TEST(failed > 5);
+    BOOST_TEST(rejected > 5);
+    BOOST_TEST(left > 5);
+    auto again = scenario;
+    again.exits.tables.clear();
+    again.exits.verdicts = Scenario::ExitsSection::Source::trace;
+    again.exits.trace = path.string();
+    {
+        Course course(again, network);
+        for (auto const& before : rounds) {
+            auto const round = course.next();
+            BOOST_TEST((round.judged == before.judged));
+            BOOST_REQUIRE(round.events.size() == before.events.size());
+            BOOST_TEST(std::ranges::equal(round.events, before.events, [](Event const& a, Event const& b) {
+                return a.begin_s == b.begin_s && a.end_s == b.end_s && a.device == b.device && a.block == b.block &&
+                       a.request == b.request && a.flags == b.flags;
+            }));
+            BOOST_TEST((round.battery == before.battery));
+        }
+        BOOST_CHECK_THROW(course.next(), InputError);  // the trace has no more images
+    }
+    again.exits.rules[1].threshold = 0.76;
+    BOOST_CHECK_THROW(Course(again, network), InputError);
+    std::filesystem::remove(path);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
