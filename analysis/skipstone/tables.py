@@ -24,13 +24,15 @@ COLUMNS = {
     "outages": "begin_s end_s device peer cause",
     "links/used": "round device peer rate_bit_s",
     "prices": "round resource device peer price",
+    "exits": "round request exit predicted confidence left",
 }
 
 # Columns that traces of earlier programs lack, and what these would have said there; None: they do not tell.
 LATER = {
-    "blocks": {"stage": None, "input_bytes": None},
+    "blocks": {"stage": None, "input_bytes": None, "after": None, "threshold": numpy.nan},
     "rounds": {"goal": "latency", "throughput": numpy.nan, "throughput_bound": numpy.nan},
     "plans": {"part": None, "parts": 1, "split": "whole"},
+    "requests": {"exit": None, "confidence": numpy.nan, "verdict": None},
     "events": {"part": None},
 }
 # Names of codes, the lowest first, in columns that may be missing.
@@ -39,7 +41,8 @@ NAMES = {"goal": ["latency", "throughput"], "split": ["whole", "outputs", "input
 # Integer columns in which −1 stands for none.
 MISSING = {
     "plans": {"device", "part"},
-    "requests": {"label", "predicted_class"},
+    "blocks": {"after"},
+    "requests": {"label", "predicted_class", "exit", "verdict"},
     "events": {"peer", "part"},
     "prices": {"peer"},
     "outages": {"peer"},

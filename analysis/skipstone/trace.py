@@ -14,6 +14,7 @@ from .errors import TraceError
 from .tables import COLUMNS, MISSING, add_later, open_table, read_frame, rows_before, text, units_of
 
 FORMAT, VERSIONS = "skipstone-trace", (1, 2)
+OPTIONAL = ("prices", "exits")  # tables that only some traces have
 OVERRUN, RETRANSMITTED, FAILED = 1, 2, 4  # bits of events.flags
 
 
@@ -28,9 +29,9 @@ class Trace:
     """The rounds of a run that were finished when it was loaded.
 
     Tables are read when they are first asked for, and kept. Columns are named as in the file; enumerations (events.kind, plans.mode,
-    plans.split, requests.status, rounds.goal, prices.resource) are categoricals, and −1 is <NA> where it stands for none (peer, a
-    plan's device, the part of a block that is whole, label, predicted_class); so is what a trace of version 1 does not tell
-    (blocks.stage, blocks.input_bytes). A block that devices share has a row in plans for each part, and one whose part is <NA> for
+    plans.split, requests.status, rounds.goal, prices.resource, exits.left) are categoricals, and −1 is <NA> where it stands for none (peer, a
+    plan's device, the part of a block that is whole, label, predicted_class; the exit that a request left at, blocks.after of a block
+    that is no exit's head); so is what a trace of version 1 does not tell (blocks.stage, blocks.input_bytes). A block that devices share has a row in plans for each part, and one whose part is <NA> for
     the device that joins them. frame.attrs["units"] has the units: times are seconds,
     rates bit/s and MAC/s, sizes bytes, energy joules, power watts."""
 
@@ -42,7 +43,7 @@ class Trace:
             self.provenance: dict[str, object] = {name: _plain(value) for name, value in _group(file, "provenance").attrs.items()}
             rounds = open_table(file, "rounds")  # the others then hold these rounds, and perhaps a part of the next
             for name in COLUMNS:
-                if name not in ("rounds", "links/used", "prices"):
+                if name not in ("rounds", "links/used", *OPTIONAL):
                     open_table(file, name)
             self.rounds: pandas.DataFrame = add_later(read_frame(rounds, _committed(rounds["round"], _rates(file))), "rounds")
             self.devices: pandas.DataFrame = self._read(file, "devices")
@@ -83,6 +84,12 @@ class Trace:
         fast, to first order; with one more byte of memory. Resources that are not here would bring nothing. Empty where the goal is
         another."""
         return self._table("prices")
+
+    @functools.cached_property
+    def exits(self) -> pandas.DataFrame:
+        """What the head of each exit that was open said of each request that is done and got there: exit (the block behind which it
+        is), predicted (the class), confidence, left ("yes" where the request left). Empty where no exit was open."""
+        return self._table("exits")
 
     @functools.cached_property
     def battery(self) -> pandas.DataFrame:
@@ -155,7 +162,7 @@ class Trace:
             return self._read(file, name)
 
     def _read(self, file: h5py.File, name: str) -> pandas.DataFrame:
-        if name == "prices" and name not in file:
+        if name in OPTIONAL and name not in file:
             return pandas.DataFrame(columns=COLUMNS[name].split())
         table = open_table(file, name)
         rows = rows_before(table, len(self.rounds)) if "round" in table.dtype.names else len(table)

@@ -29,7 +29,7 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
-TABLES = [name for name in traces.COLUMNS if "/" not in name]
+TABLES = [name for name in traces.COLUMNS if "/" not in name and name != "exits"]  # that every trace has
 
 
 class PackageCase(unittest.TestCase):
@@ -70,9 +70,22 @@ class Frames(PackageCase):
         self.assertTrue(trace.rounds[["throughput", "throughput_bound"]].isna().all(axis=None))
         self.assertTrue(trace.plans.part.isna().all() and (trace.plans.parts == 1).all() and (trace.plans.split == "whole").all())
         self.assertTrue(trace.events.part.isna().all())
-        self.assertTrue(trace.prices.empty)
+        self.assertTrue(trace.prices.empty and trace.exits.empty)
+        self.assertTrue(trace.blocks[["after", "threshold"]].isna().all(axis=None))
+        self.assertTrue(trace.requests[["exit", "confidence", "verdict"]].isna().all(axis=None))
         self.assertEqual(trace.blocks["macs"].tolist(), [1000] * len(traces.BLOCKS))
         self.assertEqual(self.load(traces.example()).blocks["stage"].tolist(), traces.STAGES)
+
+    def test_exits(self):
+        trace = self.load(traces.with_exits(traces.example()))
+        self.assertEqual(trace.blocks.after.dropna().tolist(), [2])
+        self.assertEqual(trace.blocks.threshold.dropna().tolist(), [0.75])
+        done = trace.requests[trace.requests.status == "done"]
+        self.assertEqual(done.groupby("round").exit.agg(lambda exits: exits.fillna(-1).tolist()).tolist(), [[2, -1], [2, -1], [-1, -1], [-1]])
+        self.assertEqual(trace.exits.left.value_counts().to_dict(), {"yes": 2, "no": 2})
+        left = trace.exits[trace.exits.left == "yes"].merge(trace.requests, on=["round", "request"])
+        self.assertTrue((left.predicted == left.verdict).all() and (left.exit_x == left.exit_y).all() and len(left) == 2)
+        self.assertTrue(self.load(traces.example()).exits.empty)
 
     def test_the_frames_and_readmes_way_hold_the_same(self):
         trace = self.load(traces.example())

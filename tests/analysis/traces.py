@@ -14,13 +14,14 @@ COLUMNS = {
     "devices": "device:i4 name:S64 mac_rate:f8:MAC/s memory_bytes:i8:B macs_per_round:i8:MAC battery_j:f8:J power_compute_w:f8:W "
                "power_transmit_w:f8:W power_receive_w:f8:W power_idle_w:f8:W",
     "blocks": "block:i4 name:S64 macs:i8:MAC memory_bytes:i8:B output_bytes:i8:B weight_bytes:i8:B skip_macs:i8:MAC "
-              "skip_memory_bytes:i8:B stage:i4 input_bytes:i8:B",
+              "skip_memory_bytes:i8:B stage:i4 input_bytes:i8:B after:i4 threshold:f8:1",
     "rounds": "round:i4 start_s:f8:s end_s:f8:s host_start_s:f8:s host_end_s:f8:s requests:i4 admitted:i4 planner:S64 status:S64 "
               "binding:S64 objective:f8:1 bound:f8:1 gap:f8:1 plan_host_s:f8:s predicted_latency_s:f8:s goal:goal "
               "throughput:f8:1/s throughput_bound:f8:1/s",
     "plans": "round:i4 revision:i4 request:i4 block:i4 device:i4 mode:mode part:i2 parts:i2 split:split",
     "requests": "round:i4 request:i4 arrival_s:f8:s finish_s:f8:s latency_s:f8:s predicted_latency_s:f8:s accuracy:f8:1 "
-                "shared_bytes:i8:B label:i4 predicted_class:i4 status:status attempt:i4",
+                "shared_bytes:i8:B label:i4 predicted_class:i4 status:status attempt:i4 exit:i4 confidence:f8:1 verdict:i4",
+    "exits": "round:i4 request:i4 exit:i4 predicted:i4 confidence:f8:1 left:left",
     "events": "device:i4 peer:i4 round:i4 request:i4 block:i4 kind:kind flags:u1 part:i2 begin_s:f8:s end_s:f8:s host_begin_s:f8:s "
               "host_end_s:f8:s bytes:i8:B macs:i8:MAC",
     "battery": "round:i4 device:i4 remaining_j:f8:J",
@@ -34,6 +35,7 @@ CODES = {
     "status": h5py.enum_dtype({"done": 1, "rejected": 2, "failed": 3}, "u1"),
     "goal": h5py.enum_dtype({"latency": 0, "throughput": 1}, "i4"),
     "split": h5py.enum_dtype({"whole": 0, "outputs": 1, "inputs": 2, "rows": 3, "tiles": 4}, "i4"),
+    "left": h5py.enum_dtype({"no": 0, "yes": 1}, "u1"),
     "S64": h5py.string_dtype("utf-8", 64),
 }
 COMPUTE, TRANSMIT, RECEIVE, WAIT = 1, 2, 3, 4
@@ -73,7 +75,7 @@ def write(path, tables, attributes=None, leave_out=()):
             group = file.create_group("provenance")
             for name, value in PROVENANCE.items():
                 group.attrs[name] = numpy.bytes_(value) if isinstance(value, str) else value
-        tables = {name: tables.get(name, table(name)) for name in COLUMNS if name != "links/used"} | tables
+        tables = {name: tables.get(name, table(name)) for name in COLUMNS if name not in ("links/used", "exits")} | tables
         if not {"links/rate_bit_s", "links/used"} & set(tables):
             devices = max(1, len(tables["devices"]))
             tables["links/rate_bit_s"] = numpy.full((len(tables["rounds"]), devices, devices), 1e6)
@@ -128,9 +130,32 @@ def example(devices=3, rounds=4, battery=60.0, requests=2):
     return {name: table(name, content) for name, content in rows.items()}
 
 
+def with_exits(tables):
+    """The example with an exit behind s2b2, whose head takes the last 0.1 s of that block's time: request 0 of each round leaves there,
+    with what it was to do behind it left out; the others go on."""
+    blocks = table("blocks", [{"block": len(BLOCKS), "name": "exit.s2b2", "macs": 10, "stage": 2, "input_bytes": 100, "after": 2, "threshold": 0.75}])
+    tables = tables | {"blocks": numpy.concatenate([tables["blocks"], blocks])}
+    requests, events, judged = tables["requests"].copy(), tables["events"], []
+    events = events[~((events["request"] == 0) & ((events["block"] > 2) | (events["kind"] != COMPUTE)))]
+    behind = (events["block"] == 2) & (events["kind"] == COMPUTE)
+    heads = events[behind].copy()
+    heads["begin_s"], heads["block"], heads["macs"] = heads["end_s"] - 0.1, len(BLOCKS), 10
+    events["end_s"][behind] -= 0.1
+    for head in heads:
+        left = head["request"] == 0
+        judged.append({"round": head["round"], "request": head["request"], "exit": 2, "predicted": 7 if left else 3,
+                       "confidence": 0.9 if left else 0.5, "left": int(left)})
+    for request in requests:
+        judgement = [row for row in judged if (row["round"], row["request"]) == (request["round"], request["request"])]
+        if request["status"] == DONE:
+            left = bool(judgement) and bool(judgement[0]["left"])
+            request["exit"], request["confidence"], request["verdict"] = (2, 0.9, 7) if left else (-1, 0.8, 7)
+    return tables | {"requests": requests, "events": numpy.concatenate([events, heads]), "exits": table("exits", judged)}
+
+
 def of_version_1(tables):
     """These tables as version 1 has them."""
-    later = {"blocks": ("stage", "input_bytes"), "rounds": ("goal", "throughput", "throughput_bound"),
+    later = {"blocks": ("stage", "input_bytes", "after", "threshold"), "requests": ("exit", "confidence", "verdict"), "rounds": ("goal", "throughput", "throughput_bound"),
              "plans": ("part", "parts", "split"), "events": ("part",)}
     earlier = {}
     for table_name, columns in later.items():
