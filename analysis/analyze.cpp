@@ -34,6 +34,7 @@ Reduction::Reduction(trace::Reader const& trace, Options const& options)
       request_rows_(trace, row_batch),
       plan_rows_(trace, row_batch),
       price_rows_(trace, row_batch),
+      exit_rows_(trace, row_batch),
       events_(trace, event_batch),
       battery_rows_(trace, row_batch),
       devices_(header_.devices, trace.read<trace::OutageRow>(), powers_of(header_), powers_,
@@ -52,6 +53,7 @@ Reduction::Reduction(trace::Reader const& trace, Options const& options)
         scenario && (scenario->requests.arrivals == Arrivals::every || scenario->requests.arrivals == Arrivals::closed);
     if (header_.goal == Goal::throughput || endless)
         stream_.emplace(header_, scenario ? scenario->links.medium : Medium::links);
+    if (header_.has_exits()) exits_.emplace(header_);
     result_.powers = options.powers ? options.powers_name : "trace";
     result_.blocks.push_back({.block = -1, .name = "image"});
     for (auto const& block : header_.blocks) result_.blocks.push_back({.block = block.block, .name = block.name.str()});
@@ -67,6 +69,7 @@ Analysis Reduction::run() {
     finish_totals();
     finish_links_and_blocks();
     finish_comparisons();
+    if (exits_) exits_->finish(result_);
     if (stream_) stream_->finish(result_);
     add_notes();
     return std::move(result_);
@@ -103,7 +106,8 @@ void Reduction::reduce(std::size_t round) {
     if (planned_) planned_->begin_round(row.round);
     faithfulness_.begin_round(row);
     devices_.begin_round(row.start_s);
-    auto requests = requests_of(row, figures);
+    auto const rows = request_rows_.all(row.round);
+    auto requests = requests_of(row, rows, figures);
     double earliest = -std::numeric_limits<double>::infinity();
     for (auto part = events_.next(row.round); !part.empty(); part = events_.next(row.round))
         for (Event const& event : part) {
@@ -112,20 +116,20 @@ void Reduction::reduce(std::size_t round) {
             add_event(event, requests, figures);
         }
     if (stream_) stream_->end_round();
-    finish_requests(requests, figures);
+    finish_requests(requests, figures, rows);
     finish_round(row, end_of(round), figures);
     result_.rounds.push_back(std::move(figures));
 }
 
-RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& figures) {
-    auto const rows = request_rows_.all(row.round);
+RoundRequests Reduction::requests_of(trace::RoundRow const& row, std::vector<trace::RequestRow> const& rows,
+                                     RoundFigures& figures) {
     auto const plans = plan_rows_.all(row.round);
     for (std::size_t i = 0; i < rows.size(); ++i)
         if (rows[i].request != static_cast<std::int32_t>(i))
             refuse("/requests", row.round, "requests are not numbered from 0");
     for (auto const& plan : plans)
         if (plan.request < 0 || static_cast<std::size_t>(plan.request) >= rows.size() || plan.block < 0 ||
-            static_cast<std::size_t>(plan.block) >= header_.blocks.size() ||
+            static_cast<std::size_t>(plan.block) >= header_.chain() ||
             plan.device >= static_cast<std::int32_t>(header_.devices.size()))
             refuse("/plans", row.round, "a plan names a request, block or device that does not exist");
     auto const prices = price_rows_.all(row.round);
@@ -135,6 +139,8 @@ RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& f
             (price.resource == ResourcePrice::Resource::link && price.peer < 0))
             refuse("/prices", row.round, "a price names a device that does not exist");
     if (stream_) stream_->begin_round(row, rows, plans, prices);
+    if (exits_ && !exits_->begin_round(rows, exit_rows_.all(row.round)))
+        refuse("/exits", row.round, "a request left, or a head judged it, at an exit that does not exist");
     auto& totals = result_.requests;
     for (auto const& request : rows) {
         ++totals.attempts;
@@ -148,11 +154,12 @@ RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& f
                 totals.latency_total_s += request.latency_s;
                 accuracy_sum_ += request.accuracy;
                 // What random weights answer says nothing of the planned accuracy.
-                if (request.label < 0 || request.predicted_class < 0 ||
-                    header_.provenance.weights_hash == trace::random_weights)
+                if (!exits_ && header_.provenance.weights_hash == trace::random_weights) break;
+                if (auto const answer = exits_ ? request.verdict : request.predicted_class;
+                    request.label < 0 || answer < 0)
                     break;
-                ++totals.labelled;
-                if (request.label == request.predicted_class) ++totals.correct;
+                else if (++totals.labelled; request.label == answer)
+                    ++totals.correct;
                 labelled_accuracy_sum_ += request.accuracy;
                 break;
             case trace::RequestStatus::rejected:
@@ -169,7 +176,7 @@ RoundRequests Reduction::requests_of(trace::RoundRow const& row, RoundFigures& f
     totals.rejected += figures.rejected;
     totals.failed += figures.failed;
     if (figures.rejected > 0) rejected_[figures.binding] += figures.rejected;
-    return RoundRequests(row, charge_of(row), rows, plans, header_.devices.size(), header_.blocks.size());
+    return RoundRequests(row, charge_of(row), rows, plans, header_);
 }
 
 void Reduction::check(Event const& event, std::size_t requests, double earliest) const {
@@ -229,7 +236,9 @@ void Reduction::add_compute(Event const& event, RoundRequests& requests) {
     sums.queue += event.begin_s - ready;
     sums.emulated += event.end_s - ready;
     if (!planned_) return;
-    auto const& plan = requests.plan(request)[static_cast<std::size_t>(event.block)];
+    auto const plans = requests.plan(request);
+    auto const block_index = static_cast<std::size_t>(event.block);
+    auto const plan = block_index < plans.size() ? plans[block_index] : trace::PlanRow{};  // heads are in no plan
     auto const mode = plan.block < 0 ? BlockMode::full : plan.mode;
     double const planned =
         planned_
@@ -295,7 +304,16 @@ Reduction::Link& Reduction::link(Event const& transmit) {
     return found;
 }
 
-void Reduction::finish_requests(RoundRequests& requests, RoundFigures& figures) {
+void Reduction::add_exit(trace::RequestRow const& row, RoundRequests& requests) {
+    auto const request = static_cast<std::size_t>(row.request);
+    auto const& plan = requests.last_plan(request);
+    bool const known = planned_ && plan;
+    exits_->add(row, requests.figures(request), known ? planned_->whole(*plan) : WholeRequest{},
+                known ? planned_->leaving(*plan) : std::vector<double>{});
+}
+
+void Reduction::finish_requests(RoundRequests& requests, RoundFigures& figures,
+                                std::vector<trace::RequestRow> const& rows) {
     double latency = 0, accuracy = 0;
     for (std::size_t i = 0; i < requests.size(); ++i) {
         requests.finish_path(i);
@@ -317,6 +335,7 @@ void Reduction::finish_requests(RoundRequests& requests, RoundFigures& figures) 
             path_queue_ += request.queue_s;
             request_latency_.add(request.predicted_latency_s, request.latency_s);
             request_energy_.add(request.planned_energy_j, request.energy_j);
+            if (exits_) add_exit(rows[i], requests);
         }
         if (options_.detail == Detail::all) result_.request_paths.push_back(request);
     }

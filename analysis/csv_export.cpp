@@ -122,16 +122,19 @@ void for_each_row_type(Visit&& visit) {
     visit(static_cast<trace::PlanRow const*>(nullptr));
     visit(static_cast<trace::PriceRow const*>(nullptr));
     visit(static_cast<trace::RequestRow const*>(nullptr));
+    visit(static_cast<trace::ExitRow const*>(nullptr));
     visit(static_cast<Event const*>(nullptr));
     visit(static_cast<trace::BatteryRow const*>(nullptr));
     visit(static_cast<trace::ClockRow const*>(nullptr));
     visit(static_cast<trace::OutageRow const*>(nullptr));
 }
 
-// Some traces lack a table: one of prices is of streams alone.
+// Some traces lack a table: prices are of streams alone, what exits say of runs in which some are open.
 template <class Row>
 bool has_table(trace::Reader const& trace) {
-    return !std::is_same_v<Row, trace::PriceRow> || trace.header().goal == Goal::throughput;
+    if constexpr (std::is_same_v<Row, trace::PriceRow>) return trace.header().goal == Goal::throughput;
+    if constexpr (std::is_same_v<Row, trace::ExitRow>) return trace.header().has_exits();
+    return true;
 }
 
 }  // namespace

@@ -293,6 +293,53 @@ void fields(GainFigures const& row, auto&& visit) {
     FIELD(bound_per_s);
 }
 
+void fields(ExitFigures const& row, auto&& visit) {
+    FIELD(exit);
+    FIELD(name);
+    FIELD(threshold);
+    FIELD(reached);
+    FIELD(left);
+    FIELD(reach_share);
+    FIELD(left_share);
+    FIELD(left_low);
+    FIELD(left_high);
+    FIELD(expected_reach);
+    FIELD(expected_left);
+    FIELD(labelled);
+    FIELD(correct);
+    FIELD(accuracy);
+    FIELD(accuracy_low);
+    FIELD(accuracy_high);
+    FIELD(head_accuracy);
+    FIELD(confidence_mean);
+    FIELD(confidence_stayed_mean);
+    FIELD(latency_mean_s);
+    FIELD(energy_mean_j);
+    FIELD(macs_mean);
+}
+
+void fields(LeavingFigures const& row, auto&& visit) {
+    FIELD(done);
+    FIELD(left_early);
+    FIELD(early_share);
+    FIELD(accuracy_promised);
+    FIELD(labelled);
+    FIELD(correct);
+    FIELD(accuracy_promised_labelled);
+    FIELD(accuracy_observed);
+    FIELD(accuracy_low);
+    FIELD(accuracy_high);
+    FIELD(macs_mean);
+    FIELD(macs_whole_mean);
+    FIELD(macs_saved);
+    FIELD(energy_mean_j);
+    FIELD(energy_whole_mean_j);
+    FIELD(energy_saved);
+    FIELD(way_mean_s);
+    FIELD(way_whole_mean_s);
+    FIELD(way_saved);
+}
+
 #undef FIELD
 
 // The tables of one row, with the names that they have in JSON and as CSV files: visit(name, row).
@@ -303,7 +350,8 @@ void single_rows(Analysis const& analysis, auto&& visit) {
     visit(std::string_view("fidelity"), analysis.fidelity);
 }
 
-// The tables that are lists, with the same: visit(name, rows). Those of streams are there in a stream only.
+// The tables that are lists, with the same: visit(name, rows). Those of exits and
+// of streams are there where there are some only.
 void tables(Analysis const& analysis, auto&& visit) {
 #define TABLE(member) visit(std::string_view(#member), analysis.member)
     TABLE(rejections);
@@ -314,6 +362,10 @@ void tables(Analysis const& analysis, auto&& visit) {
     TABLE(request_paths);
     TABLE(deviations);
     TABLE(achievements);
+    if (!analysis.leaving.empty()) {
+        TABLE(leaving);
+        TABLE(exits);
+    }
     if (analysis.stream.empty()) return;
     TABLE(stream);
     TABLE(stages);

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "analysis/exits.hpp"
 #include "model/event.hpp"
 #include "model/instance.hpp"
 #include "model/network.hpp"
 #include "model/plan.hpp"
 #include "model/scenario.hpp"
+#include "model/task_graph.hpp"
 #include "trace/reader.hpp"
 
 namespace skipstone::analysis {
@@ -24,7 +27,8 @@ class Planned {
     // Before the questions about a round.
     void begin_round(std::int32_t round);
 
-    // What a device computes at a time: a block, a part of one, or (part −1 of a block that is split) joining them.
+    // What a device computes at a time: a block, a part of one, or (part −1 of a block that is split) joining them; or
+    // the head of an exit, whose block is its row of /blocks.
     struct Work {
         BlockId block;
         BlockMode mode = BlockMode::full;
@@ -36,11 +40,17 @@ class Planned {
     // A transfer's serialisation, and that with the link's latency.
     Seconds serialisation(Event const& transmit) const;
     Seconds hop(Event const& transmit) const;
-    // Computing, transmitting and receiving for a request. NaN where it is not known.
+    // Computing, transmitting and receiving for a request; where exits are open, what is expected by what their rules
+    // promise. NaN where it is not known.
     Joules energy(RequestPlan const& plan) const;
+    // The same plan without exits.
+    WholeRequest whole(RequestPlan const& plan);
+    // The share of such requests that is expected to leave at each exit, then at the end; empty: not known.
+    std::vector<double> leaving(RequestPlan const& plan) const;
 
   private:
     bool knows(RequestPlan const& plan) const;
+    Joules energy_of(TaskGraph const& graph, std::span<double const> reach) const;
 
     trace::Reader const& trace_;
     Scenario scenario_;

@@ -10,6 +10,7 @@
 #include "analysis/analyze.hpp"
 #include "analysis/deviation_sums.hpp"
 #include "analysis/device_totals.hpp"
+#include "analysis/exits.hpp"
 #include "analysis/faithfulness.hpp"
 #include "analysis/planned.hpp"
 #include "analysis/round_requests.hpp"
@@ -44,12 +45,14 @@ class Reduction {
     double end_of(std::size_t round) const;
     double charge_of(trace::RoundRow const& row) const;
     void reduce(std::size_t round);
-    RoundRequests requests_of(trace::RoundRow const& row, RoundFigures& figures);
+    RoundRequests requests_of(trace::RoundRow const& row, std::vector<trace::RequestRow> const& rows,
+                              RoundFigures& figures);
     void add_event(Event const& event, RoundRequests& requests, RoundFigures& figures);
     void add_compute(Event const& event, RoundRequests& requests);
     void add_transfer(Event const& event, RoundRequests& requests);
     void add_hop(Hop const& hop);
-    void finish_requests(RoundRequests& requests, RoundFigures& figures);
+    void finish_requests(RoundRequests& requests, RoundFigures& figures, std::vector<trace::RequestRow> const& rows);
+    void add_exit(trace::RequestRow const& row, RoundRequests& requests);
     void finish_round(trace::RoundRow const& row, double end, RoundFigures& figures);
     Link& link(Event const& transmit);
     void check(Event const& event, std::size_t requests, double earliest) const;
@@ -71,6 +74,7 @@ class Reduction {
     RoundStream<trace::RequestRow> request_rows_;
     RoundStream<trace::PlanRow> plan_rows_;
     RoundStream<trace::PriceRow> price_rows_;
+    RoundStream<trace::ExitRow> exit_rows_;
     RoundStream<Event> events_;
     RoundStream<trace::BatteryRow> battery_rows_;
 
@@ -78,6 +82,7 @@ class Reduction {
     DeviceTotals devices_;
     Faithfulness faithfulness_;
     std::optional<StreamTotals> stream_;
+    std::optional<ExitTotals> exits_;
     std::unordered_map<std::uint64_t, Link> links_;
     std::vector<Sums> block_sums_;  // as result_.blocks
     std::vector<double> latencies_;

@@ -6,12 +6,13 @@ namespace skipstone::analysis {
 
 RoundRequests::RoundRequests(trace::RoundRow const& round, double charge_s,
                              std::vector<trace::RequestRow> const& requests, std::vector<trace::PlanRow> const& plans,
-                             std::size_t devices, std::size_t blocks)
-    : blocks_(blocks),
+                             trace::Header const& header)
+    : header_(header),
+      blocks_(header.chain()),
       ready_s_(round.start_s + charge_s),
       paths_(requests.size()),
-      plan_(requests.size() * blocks),
-      plans_(trace::plans_of(plans, requests.size(), devices, blocks)) {
+      plan_(requests.size() * blocks_),
+      plans_(trace::plans_of(plans, requests.size(), header.devices.size(), blocks_)) {
     rows_.reserve(requests.size());
     for (auto const& row : requests)
         rows_.push_back({.round = row.round,
@@ -24,7 +25,7 @@ RoundRequests::RoundRequests(trace::RoundRow const& round, double charge_s,
                          .accuracy = row.accuracy});
     for (auto const& row : plans) {
         if (row.part >= 0) continue;
-        auto const at = static_cast<std::size_t>(row.request) * blocks + static_cast<std::size_t>(row.block);
+        auto const at = static_cast<std::size_t>(row.request) * blocks_ + static_cast<std::size_t>(row.block);
         if (plan_[at].block < 0 || row.revision >= plan_[at].revision) plan_[at] = row;
     }
     for (std::size_t r = 0; r < rows_.size(); ++r)
@@ -37,8 +38,19 @@ double RoundRequests::end_of(std::size_t request, std::ptrdiff_t step) const {
     return std::max(rows_[request].arrival_s, ready_s_);
 }
 
+std::int32_t RoundRequests::chained(std::int32_t block) const {
+    if (block < static_cast<std::int32_t>(blocks_)) return block;
+    return header_.blocks[static_cast<std::size_t>(block)].after;
+}
+
+// In the order of the chain, where heads stand right behind their block.
+bool RoundRequests::comes_before(Step const& step, Event const& compute) const {
+    auto const mine = chained(step.block), its = chained(compute.block);
+    return mine < its || (mine == its && step.block < compute.block);
+}
+
 // The last of its inputs: of the parts that it joins, or the output of the last block before it that is not split or is
-// joined; moved here, or computed here.
+// joined, once the head of an exit behind it lets it go; moved here, or computed here.
 std::ptrdiff_t RoundRequests::input_of(Path const& path, Event const& compute) const {
     auto const& steps = path.steps;
     std::ptrdiff_t last = -1, moved = -1, image = -1, whole = -1;
@@ -53,16 +65,16 @@ std::ptrdiff_t RoundRequests::input_of(Path const& path, Event const& compute) c
             if (compute.part >= 0) continue;
             joins = true;
             if (step.device == compute.device) last = later(i, last);
-        } else if (step.hop && step.device == compute.device && step.part < 0 && step.block < compute.block) {
+        } else if (step.hop && step.device == compute.device && step.part < 0 && comes_before(step, compute)) {
             (step.block < 0 ? image : moved) = i;
             if (step.block >= 0) moved_block = step.block;
-        } else if (!step.hop && step.part < 0 && step.block < compute.block) {
+        } else if (!step.hop && step.part < 0 && comes_before(step, compute)) {
             whole = i;
         }
     }
     if (joins) return last;
     if (whole < 0) return image;
-    return moved >= 0 && moved_block == steps[static_cast<std::size_t>(whole)].block ? moved : whole;
+    return moved >= 0 && moved_block == chained(steps[static_cast<std::size_t>(whole)].block) ? moved : whole;
 }
 
 double RoundRequests::add_compute(Event const& event) {
@@ -89,7 +101,7 @@ std::optional<Hop> RoundRequests::add_transfer(Event const& event) {
     if (sends)
         for (auto i = static_cast<std::ptrdiff_t>(path.steps.size()) - 1; i >= 0 && found->before < 0; --i) {
             auto const& step = path.steps[static_cast<std::size_t>(i)];
-            if (!step.hop && step.block == event.block && step.part == event.part) found->before = i;
+            if (!step.hop && chained(step.block) == event.block && step.part == event.part) found->before = i;
         }
     if (!found->transmit || !found->receive) return std::nullopt;
     Hop const hop{*found->transmit, *found->receive, end_of(request, found->before)};

@@ -24,10 +24,10 @@ struct Hop {
 // from a transfer to what it moves. What lies between the steps of the path is waiting.
 class RoundRequests {
   public:
-    // charge_s: planning time that requests had to wait. devices, blocks: how many there are. Rows that name requests
-    // or blocks which do not exist must not be given.
+    // charge_s: planning time that requests had to wait. Rows that name requests or blocks which do not exist must not
+    // be given; plans are of blocks of the chain.
     RoundRequests(trace::RoundRow const& round, double charge_s, std::vector<trace::RequestRow> const& requests,
-                  std::vector<trace::PlanRow> const& plans, std::size_t devices, std::size_t blocks);
+                  std::vector<trace::PlanRow> const& plans, trace::Header const& header);
 
     std::size_t size() const { return rows_.size(); }
     RequestFigures& figures(std::size_t request) { return rows_[request]; }
@@ -37,6 +37,7 @@ class RoundRequests {
         return {plan_.data() + request * blocks_, blocks_};
     }
     std::optional<RequestPlan> const& first_plan(std::size_t request) const { return plans_[request].first; }
+    std::optional<RequestPlan> const& last_plan(std::size_t request) const { return plans_[request].last; }
 
     // Of events that did not fail. When a computation's input was there; a transfer's hop, once both of its ends were
     // added.
@@ -65,10 +66,14 @@ class RoundRequests {
         std::vector<Ends> open;
     };
 
+    // The block of the chain that it computes, or behind whose output the head reads it.
+    std::int32_t chained(std::int32_t block) const;
+    bool comes_before(Step const& step, Event const& compute) const;
     std::ptrdiff_t input_of(Path const& path, Event const& compute) const;
     double end_of(std::size_t request, std::ptrdiff_t step) const;
 
-    std::size_t blocks_;
+    trace::Header const& header_;
+    std::size_t blocks_;  // of the chain
     double ready_s_;  // images that arrived before are there then
     std::vector<RequestFigures> rows_;
     std::vector<Path> paths_;

@@ -70,7 +70,10 @@ void StreamTotals::add(Event const& event) {
     load_.add(event);
     auto& passage = passages_[static_cast<std::size_t>(event.request)];
     passage.begin_s = std::min(passage.begin_s, event.begin_s);
-    if (event.kind == EventKind::compute) compute_s_[{event.block, event.device}] += event.end_s - event.begin_s;
+    if (event.kind != EventKind::compute) return;
+    auto const head = header_.blocks[static_cast<std::size_t>(event.block)].after;
+    auto const block = head < 0 ? event.block : head;  // an exit's head is part of the block that it stands behind
+    compute_s_[{block, event.device}] += event.end_s - event.begin_s;
 }
 
 void StreamTotals::end_round() {

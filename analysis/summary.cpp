@@ -73,6 +73,11 @@ Row summary_row(Analysis const& analysis) {
             {"rounds", number(analysis.trace.rounds)},
             {"span_s", analysis.trace.span_s},
             {"overrun_share", analysis.fidelity.overrun_share}};
+    for (auto const& leaving : analysis.leaving)
+        for (auto const& [name, value] : Row{{"left_early_share", leaving.early_share},
+                                             {"macs_saved", leaving.macs_saved},
+                                             {"energy_saved", leaving.energy_saved}})
+            row.emplace_back(name, value);
     for (auto const& stream : analysis.stream)
         for (auto const& [name, value] : Row{{"steady_throughput_per_s", stream.throughput_per_s},
                                              {"throughput_bound_per_s", stream.bound_per_s},

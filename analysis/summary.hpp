@@ -248,6 +248,38 @@ struct GainFigures {
     double bound_per_s = none;  // the bound with it
 };
 
+// An exit that is open, and the network's end. Of requests that are done.
+struct ExitFigures {
+    std::int32_t exit = -1;   // the block behind which it is; −1: the end
+    std::string name;         // its head's, "exit.s3b2"; "end"
+    double threshold = none;  // the confidence that requests leave with
+    std::int64_t reached = 0, left = 0;  // that its head judged, and of these those that left here
+    double reach_share = none, left_share = none;  // of all that are done
+    double left_low = none, left_high = none;      // 95 % interval of left_share (Wilson score)
+    // What the rules promised, weighted by the blocks that the requests' plans dropped.
+    double expected_reach = none, expected_left = none;
+    // Of those that left here and have a label.
+    std::int64_t labelled = 0, correct = 0;
+    double accuracy = none, accuracy_low = none, accuracy_high = none;  // with its 95 % interval
+    double head_accuracy = none;  // of all that its head judged, whether they left or not
+    double confidence_mean = none, confidence_stayed_mean = none;  // of those that left, and those that went on
+    double latency_mean_s = none, energy_mean_j = none, macs_mean = none;  // of those that left
+};
+
+// What leaving brings, over all requests that are done. whole: what they would have cost by the cost model if none had
+// left: the plans' blocks, without the exits' heads.
+struct LeavingFigures {
+    std::int64_t done = 0, left_early = 0;
+    double early_share = none;
+    double accuracy_promised = none;  // mean of /requests accuracy
+    std::int64_t labelled = 0, correct = 0;
+    double accuracy_promised_labelled = none, accuracy_observed = none;
+    double accuracy_low = none, accuracy_high = none;  // the 95 % interval of accuracy_observed
+    double macs_mean = none, macs_whole_mean = none, macs_saved = none;  // saved: the share, 1 − mean / whole
+    double energy_mean_j = none, energy_whole_mean_j = none, energy_saved = none;  // computing and moving
+    double way_mean_s = none, way_whole_mean_s = none, way_saved = none;  // computing and moving, without queues
+};
+
 // A flat row of figures: names (with units) and values.
 using Row = std::vector<std::pair<std::string, double>>;
 
@@ -268,6 +300,9 @@ struct Analysis {
     std::vector<Deviation> deviations;
     Fidelity fidelity;
     std::vector<Achievement> achievements;  // empty under the virtual clock
+    // Where exits are open; leaving: one row.
+    std::vector<LeavingFigures> leaving;
+    std::vector<ExitFigures> exits;
     // Of streams alone; stream: one row.
     std::vector<StreamFigures> stream;
     std::vector<StageFigures> stages;
@@ -279,7 +314,7 @@ struct Analysis {
 // latency_p90_s, latency_p99_s, latency_max_s, latency_total_s, path_compute_mean_s, path_transfer_mean_s,
 // path_queue_mean_s, throughput_per_s, accuracy_planned, accuracy_observed, shared_bytes, macs, dropped_blocks,
 // energy_j, compute_j, transmit_j, receive_j, idle_j, lowest_battery_j, objective_mean, gap_mean, plan_host_mean_s,
-// rounds, span_s, overrun_share; of a stream then steady_throughput_per_s,
+// rounds, span_s, overrun_share; where exits are open left_early_share, macs_saved, energy_saved; of a stream then steady_throughput_per_s,
 // throughput_bound_per_s, throughput_gap, bottleneck_s, steady_latency_p50_s. Means over rounds leave out those that
 // have no value.
 Row summary_row(Analysis const& analysis);

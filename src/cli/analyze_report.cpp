@@ -377,6 +377,49 @@ std::string gains_text(Analysis const& analysis) {
            cut(gains.size(), analysis.gains.size(), "the " + std::to_string(gains.size()) + " that would add most,");
 }
 
+// "12.3 to 14.5 %".
+std::string interval(double low, double high) {
+    return std::isfinite(low) ? figure(100 * low, 2) + " to " + share(high, 2) : "–";
+}
+
+std::string exits_text(Analysis const& analysis) {
+    if (analysis.leaving.empty()) return "";
+    auto const& l = analysis.leaving.front();
+    std::string text = "\nexits: " + std::to_string(l.left_early) + " of " + std::to_string(l.done) +
+                       " requests left early (" + share(l.early_share, 2) + ")";
+    if (std::isfinite(l.accuracy_promised)) text += "; accuracy promised " + share(l.accuracy_promised, 2);
+    if (l.labelled > 0)
+        text += "; of " + std::to_string(l.labelled) + " labelled ones observed " + share(l.accuracy_observed, 2) +
+                " (95 %: " + interval(l.accuracy_low, l.accuracy_high) + ")";
+    text += "; a request takes " + figure(l.macs_mean / 1e6, 3) + " MMAC, " + figure(l.energy_mean_j, 4) + " J and " +
+            milli(l.way_mean_s) + " ms without queues";
+    if (std::isfinite(l.macs_saved))
+        text += "; leaving saves " + share(l.macs_saved, 2) + " of the MACs that the whole network takes";
+    if (std::isfinite(l.energy_saved))
+        text += ", " + share(l.energy_saved, 2) + " of its energy, " + share(l.way_saved, 2) + " of its time";
+    TextTable table({{"exit", Align::left},
+                     {"threshold"},
+                     {"reached"},
+                     {"left"},
+                     {"share"},
+                     {"95 %"},
+                     {"expected"},
+                     {"accuracy"},
+                     {"of all there"},
+                     {"confidence"},
+                     {"stayed"},
+                     {"latency/ms"},
+                     {"energy/J"},
+                     {"MMAC"}});
+    for (auto const& e : analysis.exits)
+        table.add({e.name, std::isfinite(e.threshold) ? number(e.threshold) : "–", std::to_string(e.reached),
+                   std::to_string(e.left), share(e.left_share, 2), interval(e.left_low, e.left_high),
+                   share(e.expected_left, 2), share(e.accuracy, 2), share(e.head_accuracy, 2),
+                   figure(e.confidence_mean, 4), figure(e.confidence_stayed_mean, 4), milli(e.latency_mean_s),
+                   figure(e.energy_mean_j, 4), figure(e.macs_mean / 1e6, 3)});
+    return wrapped(text + "\n") + "\nwho left where\n" + table.text();
+}
+
 std::string stream_text(Analysis const& analysis) {
     if (analysis.stream.empty()) return "";
     auto const& s = analysis.stream.front();
@@ -404,8 +447,8 @@ std::string stream_text(Analysis const& analysis) {
 }  // namespace
 
 std::string analysis_text(Analysis const& analysis) {
-    return title(analysis) + "\n" + requests_text(analysis) + energy_text(analysis) + stream_text(analysis) +
-           devices_text(analysis) + links_text(analysis) + blocks_text(analysis) + rounds_text(analysis) +
+    return title(analysis) + "\n" + requests_text(analysis) + energy_text(analysis) + exits_text(analysis) +
+           stream_text(analysis) + devices_text(analysis) + links_text(analysis) + blocks_text(analysis) + rounds_text(analysis) +
            paths_text(analysis) + deviations_text(analysis) + fidelity_text(analysis);
 }
 

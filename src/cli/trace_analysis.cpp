@@ -22,12 +22,16 @@ bool applies(std::string const& pattern, std::string const& name) {
     return name == pattern;
 }
 
-// Weights need not be where they were when the trace was made.
-std::string without_weights(std::string_view scenario) {
+// Weights, exit tables and an earlier trace need not be where they were when the trace was made.
+std::string without_files(std::string_view scenario) {
     std::string text;
+    bool in_exits = false;
     while (!scenario.empty()) {
         auto const end = std::min(scenario.find('\n'), scenario.size() - 1) + 1;
-        if (!scenario.starts_with("weights = ")) text += scenario.substr(0, end);
+        if (scenario.starts_with('[')) in_exits = scenario.starts_with("[exits]");
+        bool const names_file = scenario.starts_with("weights = ") ||
+                                (in_exits && (scenario.starts_with("table = ") || scenario.starts_with("verdicts = ")));
+        if (!names_file) text += scenario.substr(0, end);
         scenario.remove_prefix(end);
     }
     return text;
@@ -50,7 +54,7 @@ trace::Reader open_trace(std::string const& path) {
 }
 
 std::optional<Scenario> scenario_of(trace::Reader const& trace, Invocation const& invocation) try {
-    auto const text = without_weights(trace.header().provenance.scenario);
+    auto const text = without_files(trace.header().provenance.scenario);
     auto scenario = config::parse_scenario(text, "scenario of " + trace.path(), {}, {}, invocation.profiles);
     if (scenario.fleet.size() != trace.header().devices.size()) return std::nullopt;
     return scenario;

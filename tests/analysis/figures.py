@@ -78,6 +78,7 @@ class Scenario:
         names = list(trace.devices.name)
         self.stream = values["objective"].get("goal") == "throughput" or values["requests"]["arrivals"] in ("every", "closed")
         self.radio = links.get("medium") == "radio"
+        self.promised = {frozenset(row["dropped"]): row["leaving"] for row in values.get("exits", {}).get("rules", {}).get("promised", [])}
         self.source = None if source == "any" else names.index(source)
 
 
@@ -86,6 +87,7 @@ class Figures:
         self.trace, self.scenario = trace, Scenario(trace)
         self.devices = rows_of(trace.devices)
         self.blocks = rows_of(trace.blocks)
+        self.heads = [block for block in self.blocks if block.after is not None]  # of the exits that are open
         self.rounds = rows_of(trace.rounds)
         self.events = rows_of(trace.events)
         self.requests = rows_of(trace.requests)
@@ -125,6 +127,10 @@ class Figures:
         self.last_plan = {key: plans[max(plans)] for key, plans in revisions.items()}
         self.rates = {number: self.trace.rates(number).to_numpy() for number in range(len(self.rounds))}
 
+    def mode_of(self, event):
+        """Of what a device computed; heads of exits are in no plan."""
+        return "full" if self.blocks[event.block].after is not None else self.last_plan[event.round, event.request][event.block].mode
+
     def planned_compute(self, block, mode, device):
         row = self.blocks[block]
         if mode == "skip":
@@ -149,17 +155,34 @@ class Figures:
         return self.powers[device]["transmit"] * sending_s + self.powers[peer]["receive"] * receiving_s
 
     def planned_energy(self, key):
-        total, before = [], (-1, self.scenario.source)
-        for block in sorted(self.first_plan[key]):
-            row = self.first_plan[key][block]
+        """Joules of the first plan; where exits are open, each block for the share of requests that is expected there."""
+        return self.planned_work(key, self.first_plan[key], self.leaving(self.first_plan[key]))[0]
+
+    def planned_work(self, key, plan, leaving=None):
+        """Joules and seconds without queues of a plan; leaving: shares that leave at each exit; None: without exits."""
+        energy, time, before, there = [], [], (-1, self.scenario.source), 1.0
+        for block in sorted(plan):
+            row = plan[block]
             if row.device is None:
                 continue
-            total.append(self.powers[row.device]["compute"] * self.planned_compute(block, row.mode, row.device))
+            work = [self.planned_compute(block, row.mode, row.device)]
+            for head, share in zip(self.heads, leaving or []):
+                if head.after == block:
+                    work.append(self.planned_compute(head.block, "full", row.device))
+            energy += [there * self.powers[row.device]["compute"] * seconds_ for seconds_ in work]
+            time += work
             if before[1] not in (None, row.device):
                 sending = self.planned_transmission(key[0], before[0], before[1], row.device)
-                total.append(self.hop_energy(before[1], row.device, sending, sending))
+                energy.append(there * self.hop_energy(before[1], row.device, sending, sending))
+                time.append(self.planned_hop(key[0], before[0], before[1], row.device))
             before = block, row.device
-        return math.fsum(total)
+            there -= sum(share for head, share in zip(self.heads, leaving or []) if head.after == block)
+        return math.fsum(energy), math.fsum(time)
+
+    def leaving(self, plan):
+        """Shares that were promised for the blocks that a plan drops, by exit and then the end; None: no exit is open."""
+        dropped = frozenset(self.blocks[block].name for block, row in plan.items() if row.mode == "skip")
+        return self.scenario.promised[dropped] if self.heads else None
 
     # What happened to each request: its path.
 
@@ -168,6 +191,11 @@ class Figures:
         row = self.rounds[request.round]
         charge = row.plan_host_s if self.scenario.charges_measured else self.scenario.charge_s or 0.0
         return max(request.arrival_s, row.start_s + charge)
+
+    def chained(self, block):
+        """The block of the chain that it is, or whose output the head of an exit reads."""
+        after = self.blocks[block].after
+        return block if after is None else after
 
     def follow_requests(self):
         """self.steps and self.hops: of each computation and transfer that was not lost, when its input was there; self.paths: the
@@ -179,14 +207,14 @@ class Figures:
                 mine[event.round, event.request].append(event)
         for request in self.requests:
             key = request.round, request.request
-            computes = sorted((e for e in mine[key] if e.kind == "compute"), key=lambda e: e.block)
+            computes = sorted((e for e in mine[key] if e.kind == "compute"), key=lambda e: (self.chained(e.block), e.block))
             sent = {e.block: e for e in mine[key] if e.kind == "transmit"}
             received = {e.block: e for e in mine[key] if e.kind == "receive"}
             assert set(sent) == set(received)
             path = {"compute": [], "transfer": [], "start": 0.0, "processor": [], "link": []}
             there, before, first = self.ready(request), -1, True
             for compute in computes:
-                hop = sent.get(before)
+                hop = sent.get(before) if self.blocks[compute.block].after is None else None  # a head runs where its input is
                 if hop is not None:
                     arrived = received[before]
                     self.hops.append((hop, arrived, there))
@@ -202,7 +230,7 @@ class Figures:
                     path["start"] = compute.begin_s - request.arrival_s
                 else:
                     path["processor"].append(compute.begin_s - there)
-                there, before, first = compute.end_s, compute.block, False
+                there, before, first = compute.end_s, self.chained(compute.block), False
             self.paths[key] = path
         assert len(self.hops) == sum(e.kind == "transmit" and not e.flags & LOST for e in self.events)
 
@@ -210,7 +238,7 @@ class Figures:
 
     def all(self):
         self.follow_requests()
-        tables = self.tables()
+        tables = self.tables() | (self.exit_tables() if self.heads else {})
         return tables | self.stream_tables() if self.scenario.stream or (self.trace.rounds.goal == "throughput").any() else tables
 
     def tables(self):
@@ -235,9 +263,10 @@ class Figures:
         done = [r for r in self.requests if r.status == DONE]
         latency = [r.latency_s for r in done]
         paths = [self.paths[r.round, r.request] for r in done]
-        trained = self.trace.provenance["weights_hash"] != "he-initialised from the seed"
-        labelled = [r for r in done if trained and r.label is not None and r.predicted_class is not None]
-        correct = sum(r.label == r.predicted_class for r in labelled)
+        trained = self.trace.provenance["weights_hash"] != "he-initialised from the seed" or self.heads
+        answer = lambda r: r.verdict if self.heads else r.predicted_class  # noqa: E731
+        labelled = [r for r in done if trained and r.label is not None and answer(r) is not None]
+        correct = sum(r.label == answer(r) for r in labelled)
         low, high = wilson(correct, len(labelled)) if labelled else (None, None)
         first = sum(r.attempt == 1 for r in self.requests)
         return {"requests": first, "attempts": len(self.requests), "done": status[DONE], "rejected": status[REJECTED],
@@ -372,7 +401,7 @@ class Figures:
         dropped = sum(row.mode == "skip" for row in plans)
         joules = {kind: math.fsum(self.powers[e.device][kind] * (e.end_s - e.begin_s) for e in events) for kind, events in mine.items()}
         compute_s = math.fsum(e.end_s - e.begin_s for e in mine["compute"])
-        planned = [self.planned_compute(b, self.last_plan[e.round, e.request][b].mode, e.device) for e, _ in steps]
+        planned = [self.planned_compute(b, self.mode_of(e), e.device) for e, _ in steps]
         return {"block": b, "name": "image" if b == -1 else self.blocks[b].name, "planned": len(plans), "dropped": dropped,
                 "dropped_share": ratio(dropped, len(plans)), "runs": len(mine["compute"]), "macs": sum(e.macs for e in mine["compute"]),
                 "compute_s": compute_s, "compute_mean_s": ratio(compute_s, len(mine["compute"])),
@@ -424,6 +453,58 @@ class Figures:
                 "shared_bytes": sum(e.bytes for e in events if e.kind == "transmit"),
                 "macs": sum(e.macs for e in events if e.kind == "compute"), "energy_j": self.request_energy(r),
                 "planned_energy_j": self.planned_energy(key) if key in self.first_plan else None}
+
+    # Exits: who left where, and what that brings.
+
+    def exit_tables(self):
+        done = [r for r in self.requests if r.status == DONE]
+        own = {(r.round, r.request): self.request_row(r) for r in done}
+        judged = rows_of(self.trace.exits)
+        by_key = {(r.round, r.request): r for r in done}
+        expected = [self.leaving(self.last_plan[key]) for key in own]
+        count, rows, gone = len(done), [], 0.0
+        for place, head in enumerate([*self.heads, None]):
+            after = head and head.after
+            here = [r for r in done if r.exit == after]
+            there = [row for row in judged if row.exit == after and (row.round, row.request) in own] if head else here
+            labelled = [r for r in here if r.label is not None]
+            correct = sum(r.verdict == r.label for r in labelled)
+            known = [(row.predicted, by_key[row.round, row.request].label) for row in there] if head else [(r.verdict, r.label) for r in here]
+            known = [answer == label for answer, label in known if label is not None]
+            share = math.fsum(shares[place] for shares in expected) / count if count else None
+            interval = wilson(len(here), count) if count else (None, None)
+            accurate = wilson(correct, len(labelled)) if labelled else (None, None)
+            mine = [own[r.round, r.request] for r in here]
+            rows.append({"exit": head.after if head else -1, "name": head.name if head else "end", "threshold": head.threshold if head else None,
+                         "reached": len(there), "left": len(here), "reach_share": ratio(len(there), count), "left_share": ratio(len(here), count),
+                         "left_low": interval[0], "left_high": interval[1], "expected_reach": None if share is None else 1 - gone,
+                         "expected_left": share, "labelled": len(labelled), "correct": correct, "accuracy": ratio(correct, len(labelled)),
+                         "accuracy_low": accurate[0], "accuracy_high": accurate[1], "head_accuracy": ratio(sum(known), len(known)),
+                         "confidence_mean": mean([r.confidence for r in here]),
+                         "confidence_stayed_mean": mean([row.confidence for row in there if row.left == "no"]) if head else None,
+                         "latency_mean_s": mean([r.latency_s for r in here]), "energy_mean_j": mean([row["energy_j"] for row in mine]),
+                         "macs_mean": mean([row["macs"] for row in mine])})
+            gone += share or 0
+        labelled = [r for r in done if r.label is not None]
+        correct = sum(r.verdict == r.label for r in labelled)
+        low, high = wilson(correct, len(labelled)) if labelled else (None, None)
+        work = [self.planned_work(key, self.last_plan[key]) for key in own]
+        paths = [self.paths[key] for key in own]
+        means = {"macs": (mean([row["macs"] for row in own.values()]), mean([self.whole_macs(self.last_plan[key]) for key in own])),
+                 "energy": (mean([row["energy_j"] for row in own.values()]), mean([energy for energy, _ in work])),
+                 "way": (mean([math.fsum(p["compute"] + p["transfer"]) for p in paths]), mean([time for _, time in work]))}
+        early = sum(r.exit is not None for r in done)
+        row = {"done": count, "left_early": early, "early_share": ratio(early, count), "accuracy_promised": mean([r.accuracy for r in done]),
+               "labelled": len(labelled), "correct": correct, "accuracy_promised_labelled": mean([r.accuracy for r in labelled]),
+               "accuracy_observed": ratio(correct, len(labelled)), "accuracy_low": low, "accuracy_high": high}
+        for name, unit in (("macs", ""), ("energy", "_j"), ("way", "_s")):
+            with_exits, whole = means[name]
+            row |= {f"{name}_mean{unit}": with_exits, f"{name}_whole_mean{unit}": whole,
+                    f"{name}_saved": None if None in (with_exits, whole) else 1 - with_exits / whole}
+        return {"leaving": [row], "exits": rows}
+
+    def whole_macs(self, plan):
+        return sum(self.blocks[b].skip_macs if row.mode == "skip" else self.blocks[b].macs for b, row in plan.items() if row.device is not None)
 
     # Streams: what a steady state reaches, and what holds it up.
 
@@ -524,7 +605,7 @@ class Figures:
         done = [r for r in self.requests if r.status == DONE]
         hops = [(sending, receiving, there, (sending.round, sending.block, sending.device, sending.peer))
                 for sending, receiving, there in self.hops]
-        steps = [(e, there, self.planned_compute(e.block, self.last_plan[e.round, e.request][e.block].mode, e.device))
+        steps = [(e, there, self.planned_compute(e.block, self.mode_of(e), e.device))
                  for e, there in self.steps]
         power = {d: self.powers[d]["compute"] for d in self.powers}
         pairs = {

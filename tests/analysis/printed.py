@@ -42,6 +42,11 @@ TABLES = {
     ("one more device like", "bound +/s"): ("gains", {"one more device like": "name"}, {
         "bound +/s": "gain_per_s", "processor": "processor_per_s", "memory": "memory_per_s", "radio": "radio_per_s",
         "links": "links_per_s"}),
+    ("exit", "threshold"): ("exits", {"exit": "name"}, {
+        "threshold": "threshold", "reached": "reached", "left": "left", "share": "left_share", "95 %": ("left_low", "left_high"),
+        "expected": "expected_left", "accuracy": "accuracy", "of all there": "head_accuracy", "confidence": "confidence_mean",
+        "stayed": "confidence_stayed_mean", "latency/ms": ("latency_mean_s", 1e3), "energy/J": "energy_mean_j",
+        "MMAC": ("macs_mean", 1e-6)}),
     ("", "count"): ("achievements", {"": "kind"}, {
         "count": "count", "requested/ms": ("requested_mean_s", 1e3), "achieved/ms": ("achieved_mean_s", 1e3),
         "requested rate": "requested_rate", "achieved rate": "achieved_rate", "error p50": "error_p50", "p99": "error_p99",
@@ -64,7 +69,8 @@ class Report:
             self.title(head)
         else:
             parts = [part for part in parts if part.startswith(OF_STREAMS)]
-        self.shown = [self.stream(part) if part.startswith("stream: ") else self.table(part.splitlines()) for part in parts]
+        told = {"stream: ": self.stream, "exits: ": self.exits}
+        self.shown = [told.get(part.split()[0] + " ", lambda text: self.table(text.splitlines()))(part) for part in parts]
 
     def hold(self, cell, value, place):
         """A number as it is printed, with its last digit rounded."""
@@ -145,6 +151,15 @@ class Report:
         self.hold_sentence(bottleneck, [1e3 * stream["bottleneck_s"], 100 * stream["bottleneck_share"]])
         return "stream"
 
+    def exits(self, text):
+        """What is said of leaving before its table."""
+        (row,), percent = self.figures["leaving"], lambda *names: [100 * row[name] for name in names if row[name] is not None]  # noqa: E731
+        observed = [row["labelled"], *percent("accuracy_observed", "accuracy_low", "accuracy_high")] if row["labelled"] else []
+        self.hold_sentence(" ".join(text.split()), [
+            row["left_early"], row["done"], *percent("early_share", "accuracy_promised"), *observed, row["macs_mean"] / 1e6,
+            row["energy_mean_j"], 1e3 * row["way_mean_s"], *percent("macs_saved", "energy_saved", "way_saved")])
+        return "exits"
+
     def table(self, lines):
         """A table, perhaps with a title before and a remark behind."""
         rule = next(i for i, line in enumerate(lines) if re.fullmatch(r"\s*-{5,}", line))
@@ -162,11 +177,11 @@ class Report:
                     self.wrong.append(f"{name}: column {column!r} is checked by nothing")
                 else:
                     self.cell(name, row, cell, figures[column], f"{name}, {cells[0]}: {column}")
-        if name in ("stages", "resources"):  # the first ones, in their order
+        if name in ("exits", "stages", "resources"):  # the first ones, in their order
             own = [[row[key] for key in finds.values()] for row in self.figures[name]]
             self.hold_text([[cells[heading.index(column)] for column in finds] for cells in rows],
                            [[str(value) for value in row] for row in own[:len(rows)]], f"{name}: order")
-        if name in ("devices", "blocks", "rounds", "links", "stages", "resources", "gains") and whole != (len(rows) == len(self.figures[name])):
+        if name in ("devices", "blocks", "rounds", "links", "exits", "stages", "resources", "gains") and whole != (len(rows) == len(self.figures[name])):
             self.wrong.append(f"{name}: {len(rows)} rows of {len(self.figures[name])} are shown")
         return name
 
@@ -188,6 +203,10 @@ class Report:
             self.hold_text(cell, value, place)
         elif figure == "lowest_device":
             self.hold_text(cell, "–" if value == -1 else self.figures["devices"][value]["name"], place)
+        elif factor == "left_high":
+            low, _, high = cell.partition(" to ")
+            self.hold(f"{low} %", value, place)
+            self.hold(high, row[factor], place)
         elif factor == "requests":
             self.hold_text(cell, f"{value}/{row[factor]}", place)
         elif value is None:

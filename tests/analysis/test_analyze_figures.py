@@ -20,6 +20,7 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
+import exit_tables
 import figures
 import skipstone
 from printed import Report, columns_of
@@ -119,6 +120,8 @@ def summary(figures_of_trace):
         row[name] = figures.mean([known[column] for known in rounds if known[column] is not None])
     row |= {"rounds": len(rounds), "span_s": figures_of_trace["trace"]["span_s"],
             "overrun_share": figures_of_trace["fidelity"]["overrun_share"]}
+    for leaving in figures_of_trace.get("leaving", []):
+        row |= {"left_early_share": leaving["early_share"], "macs_saved": leaving["macs_saved"], "energy_saved": leaving["energy_saved"]}
     for stream in figures_of_trace.get("stream", []):
         row |= {"steady_throughput_per_s": stream["throughput_per_s"], "throughput_bound_per_s": stream["bound_per_s"],
                 "throughput_gap": stream["gap"], "bottleneck_s": stream["bottleneck_s"],
@@ -299,6 +302,30 @@ class OfATrace(FiguresCase):
         self.assertGreater(expected["energy"]["ledger_error"], 1e-6)
         (latency,) = [row for row in expected["deviations"] if (row["level"], row["quantity"]) == ("request", "energy_j")]
         self.assertNotAlmostEqual(latency["planned_mean"], latency["emulated_mean"], 3)
+
+
+class OfExits(FiguresCase):
+    def test_requests_that_leave_early(self):
+        """By a table, on devices that hand work on: where they leave, how right they are there, and what the whole network would take."""
+        path = self.path("exits.h5")
+        self.skipstone("run", self.scenario(exit_tables.changes(self) | {"links.latency": "2 ms", "objective.residual": "paper"}), "-o", path)
+        expected = self.assert_figures(path)
+        (leaving,), exits = expected["leaving"], expected["exits"]
+        self.assertEqual([row["exit"] for row in exits][-1], -1)
+        self.assertEqual(len(exits), 4)
+        self.assertTrue(all(row["left"] > 0 for row in exits))
+        self.assertEqual(sum(row["left"] for row in exits), leaving["done"])
+        self.assertGreater(leaving["macs_saved"], 0.05)
+        self.assertGreater(leaving["energy_saved"], 0.02)
+        self.assertGreater(leaving["labelled"], 0)
+        self.assertGreater(max(block["transfers"] for block in expected["blocks"]), 0)
+        for row in exits:
+            self.assertTrue(abs(row["left_share"] - row["expected_left"]) < 4 * math.sqrt(0.25 / leaving["done"]))
+        text = self.skipstone("analyze", path).out
+        self.assertIn("who left where", text)
+        self.skipstone("analyze", path, "--csv", self.path("tables"))
+        with open(self.path("tables/exits.csv"), encoding="utf-8") as table:
+            self.assertEqual([row["name"] for row in csv.DictReader(table)], [row["name"] for row in exits])
 
 
 def append(dataset, rows):
