@@ -107,7 +107,7 @@ Json requests_of(Analysis const& analysis, trace::Reader const& trace, std::set<
         Json parts = Json::object();               // of a block in parts, by its number: their devices
     };
     std::map<Key, Plan> plans;
-    auto const blocks = trace.header().blocks.size();
+    auto const blocks = trace.header().chain();
     for (auto const& row : rows_in<trace::PlanRow>(trace, shown, trace.rows<trace::PlanRow>())) {
         auto& [devices, modes, parts] = plans[{row.round, row.request}];
         devices.resize(blocks, -1);
@@ -135,6 +135,10 @@ Json requests_of(Analysis const& analysis, trace::Reader const& trace, std::set<
                      {"latency_s", row.latency_s},
                      {"predicted_latency_s", row.predicted_latency_s},
                      {"accuracy", row.accuracy},
+                     {"exit", row.exit},
+                     {"confidence", row.confidence},
+                     {"verdict", row.verdict},
+                     {"label", row.label},
                      {"devices", nullptr},
                      {"modes", nullptr}};
         if (auto const plan = plans.find({row.round, row.request}); plan != plans.end()) {
@@ -229,6 +233,13 @@ std::vector<std::int32_t> block_stages(trace::Reader const& trace) {
     return stages;
 }
 
+// Of the head of an exit, the block that it stands behind; −1: of a block.
+std::vector<std::int32_t> after_of(trace::Reader const& trace) {
+    std::vector<std::int32_t> after;
+    for (auto const& block : trace.header().blocks) after.push_back(block.after);
+    return after;
+}
+
 Json outages_of(trace::Reader const& trace) {
     auto outages = Json::array();
     for (auto const& row : trace.read<trace::OutageRow>())
@@ -263,6 +274,10 @@ void write_page(std::ostream& out, Analysis const& analysis, trace::Reader const
                     {"blocks", block_names(trace)},
                     {"stages", block_stages(trace)},
                     {"deviations", objects_of(analysis.deviations)},
+                    {"after", after_of(trace)},
+                    {"chain", trace.header().chain()},
+                    {"leaving", objects_of(analysis.leaving)},
+                    {"exits", objects_of(analysis.exits)},
                     {"stream", objects_of(analysis.stream)},
                     {"stages_of_stream", objects_of(analysis.stages)},
                     {"resources", objects_of(analysis.resources)},

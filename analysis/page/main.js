@@ -1,5 +1,6 @@
 showHeader();
 showSummary();
+exits();
 stream();
 const held = trace.events.device.length;
 const part = trace.rounds.length < trace.trace.rounds || held < trace.trace.events;
@@ -10,7 +11,7 @@ if (part) select("notes").append(element("li", select("embedded").textContent));
 timeline();
 controls();
 plan();
-for (const draw of [latencyChart, accuracyChart, energyChart, batteryChart]) draw();
+for (const draw of [leavingChart, latencyChart, accuracyChart, energyChart, batteryChart]) draw();
 chosen.call("round", null, trace.rounds[0] ?? null);
 chosen.call("follow", null, null);
 

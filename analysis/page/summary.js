@@ -7,7 +7,7 @@ function figure(value, unit = "", digits = 4) {
   return value.toLocaleString("en", { maximumSignificantDigits: digits }) + (unit ? "\u202f" + unit : "");
 }
 const count = (value) => value.toLocaleString("en");
-const percent = (share, digits = 3) => (share === null ? "–" : figure(100 * share, "%", digits));
+const percent = (share, digits = 3) => (share === null || share === undefined ? "–" : figure(100 * share, "%", digits));
 const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
 // A colour of page.css as it is now: light or dark.

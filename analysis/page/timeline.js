@@ -19,7 +19,7 @@ const [shadeAt, span] = stages.length <= 8 ? [d3.interpolateViridis, 0.9] : [d3.
 const stageColour = d3.scaleOrdinal(stages, stages.map((_, i) => shadeAt(stages.length < 2 ? 0.4 : 0.04 + (span * i) / (stages.length - 1))));
 // By its block, where it has one.
 function stageName(stage) {
-  const members = trace.blocks.filter((_, block) => trace.stages[block] === stage);
+  const members = trace.blocks.filter((_, block) => block < trace.chain && trace.stages[block] === stage);
   return members.length === 1 ? brief(members[0]) : `stage ${stage}`;
 }
 const inkOn = (colour) => (d3.lab(colour).l > 58 ? "#000" : "#fff");
@@ -35,6 +35,9 @@ function timeline() {
   const isJoin = (i) => part[i] < 0 && joins.has(`${requestKey(round[i], request[i])}/${block[i]}`);
   // A block, or the part of it: "fc1 part 2".
   const workName = (i) => blockName(block[i]) + (part[i] < 0 ? "" : ` part ${part[i] + 1}`);
+  // Does its request leave with this head?
+  const leaves = (i) => block[i] >= trace.chain && kind[i] === KIND.compute && !(flags[i] & FLAG.failed)
+    && trace.after[block[i]] === (requestsByKey.get(requestKey(round[i], request[i])) || {}).exit;
   const number = device.length;
   const devices = trace.devices.length;
   const height = devices <= 14 ? 44 : devices <= 40 ? 28 : 20; // of a device's row
@@ -75,6 +78,7 @@ function timeline() {
   let shades = {}; // of what has no colour of its own
   function drawBars(x, from, to) {
     let drawn = 0, highlighted = 0;
+    const leaving = [];
     context.font = "11px system-ui, 'DejaVu Sans', sans-serif";
     context.textBaseline = "middle";
     for (let i = 0; i < number; ++i) {
@@ -90,6 +94,7 @@ function timeline() {
         context.fillStyle = shades.paper;
         context.fillRect(left + length - 0.8, top, 0.8, thickness);
       }
+      if (lit && leaves(i)) leaving.push([left + length, top, thickness]);
       if (flags[i] & (FLAG.overrun | FLAG.failed)) {
         context.fillStyle = COLOUR.late;
         context.fillRect(left, flags[i] & FLAG.failed ? top + thickness / 2 - 1 : top, length, 2);
@@ -107,6 +112,17 @@ function timeline() {
       if (followed !== null && lit) ++highlighted;
     }
     context.globalAlpha = 1;
+    context.fillStyle = shades.ink;
+    context.strokeStyle = shades.paper;
+    for (const [right, top, thickness] of leaving) { // a request ends there
+      context.beginPath();
+      context.moveTo(right - 3, top);
+      context.lineTo(right + 4, top + thickness / 2);
+      context.lineTo(right - 3, top + thickness);
+      context.closePath();
+      context.fill();
+      context.stroke();
+    }
     return { drawn, highlighted };
   }
 
@@ -229,7 +245,7 @@ function timeline() {
       [KIND.transmit]: `sends the output of ${name} to ${peer[i] >= 0 ? deviceName(peer[i]) : "?"}`,
       [KIND.receive]: `receives the output of ${name} from ${peer[i] >= 0 ? deviceName(peer[i]) : "?"}`,
     }[kind[i]].replace("the output of image", "the image");
-    const lines = [`${deviceName(device[i])} ${what}`, `request ${request[i]} of round ${round[i]}`,
+    const lines = [`${deviceName(device[i])} ${what}${leaves(i) ? ", and the request leaves" : ""}`, `request ${request[i]} of round ${round[i]}`,
       `${length}: ${figure(begin_s[i], "s", 7)} to ${figure(end_s[i], "s", 7)}`];
     if (macs[i] > 0) lines.push(`${figure(macs[i] / 1e6, "MMAC")}, ${figure(macs[i] / 1e9 / (end_s[i] - begin_s[i]), "GMAC/s")}`);
     if (bytes[i] > 0) lines.push(`${figure(bytes[i] / 1e6, "MB")}, ${figure((8 * bytes[i]) / 1e6 / (end_s[i] - begin_s[i]), "Mbit/s")}`);
@@ -288,6 +304,7 @@ function timeline() {
     entry("var(--wait)", "waits for input");
     entry(COLOUR.transmit, "sends");
     entry(COLOUR.receive, "receives");
+    if (trace.leaving.length) entry("var(--ink)", "a request leaves");
     if (trace.outages.some((o) => o.peer < 0)) entry("var(--gone)", "off");
     if (flags.some((f) => f & (FLAG.overrun | FLAG.failed))) entry(COLOUR.late, "late or failed");
   }
@@ -333,7 +350,7 @@ function controls() {
     const dropped = (r.modes || []).map((mode, b) => (mode === 2 ? trace.blocks[b] : null)).filter(Boolean);
     const path = [];
     (r.devices || []).forEach((d, b) => {
-      if (d < 0) return;
+      if (d < 0 || (r.exit >= 0 && b > r.exit)) return;
       const part = path[path.length - 1];
       if (part && part.device === d) part.last = trace.blocks[b];
       else path.push({ device: d, first: trace.blocks[b], last: trace.blocks[b] });
@@ -342,6 +359,8 @@ function controls() {
       `latency ${figure(r.latency_s, "s")} (planned ${figure(r.predicted_latency_s, "s")}`
         + (r.compute_s === undefined ? ")" : `; compute ${figure(r.compute_s, "s", 3)}, transfer ${figure(r.transfer_s, "s", 3)}, queue ${figure(r.queue_s, "s", 3)})`),
       `accuracy ${percent(r.accuracy, 4)}`,
+      trace.leaving.length && r.status === "done"
+        ? `${r.exit < 0 ? "left at the end" : `left behind ${trace.blocks[r.exit]}`}, confidence ${figure(r.confidence)}: class ${r.verdict}${r.label < 0 ? "" : r.label === r.verdict ? ", right" : `, wrong (it is ${r.label})`}` : "",
       r.energy_j === undefined ? "" : `energy ${figure(r.energy_j, "J")}`,
       dropped.length ? `dropped ${dropped.join(", ")}` : "nothing dropped",
       `path: ${path.map((p) => `${p.first === p.last ? p.first : `${p.first}…${p.last}`} on ${deviceName(p.device)}`).join(" → ")}`,

@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
+import exit_tables  # noqa: E402
 from support import COMPUTE, OVERRUN, TRANSMIT, WAIT, ProgramTest, Trace, numpy, text, where  # noqa: E402
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -308,9 +309,42 @@ class Page(ProgramTest):
             self.assertEqual(self.overlaps(), [])
         self.assertIn("outputs/2", self.one("#stages").text)
 
+    def test_exits_say_who_left_where(self):
+        trace = self.open(exit_tables.changes(self))
+        source = next(self.folder.glob("*.h5"))
+        figures = json.loads(self.skipstone("analyze", source, "--json").out)
+        (leaving,), exits = figures["leaving"], figures["exits"]
+        self.assertTrue(self.one("#exits-section").is_displayed())
+        tiles = {box[0]: box[1:] for box in self.run_js(
+            "return [...document.querySelectorAll('#exits-tiles > div')].map((d) => [...d.children].map((c) => c.textContent.replaceAll('\\u202f', ' ')))")}
+        self.assertEqual(list(tiles), ["Left early", "Accuracy, observed", "MACs saved", "Energy saved", "Time without queues saved"])
+        for name, value in (("Left early", "early_share"), ("MACs saved", "macs_saved"), ("Energy saved", "energy_saved"),
+                            ("Time without queues saved", "way_saved")):
+            self.assert_said(tiles[name][0], leaving[value], 100, "%")
+        rows = self.rows("#exits-table")
+        self.assertEqual([row[0] for row in rows], [row["name"] for row in exits])
+        self.assertEqual([row[2:4] for row in rows], [[str(row["reached"]), str(row["left"])] for row in exits])
+        for cells, row in zip(rows, exits):
+            for place, name in ((4, "left_share"), (5, "expected_left"), (6, "accuracy"), (7, "head_accuracy")):
+                self.assert_said(cells[place], row[name], 100, "%")
+        self.assertEqual(len(self.find("#leaving g.exit rect")), len(exits))
+        self.assertEqual(len(self.find("#leaving line.expected")), len(exits))
+        chain = sum(trace.blocks["after"] < 0)
+        self.assertEqual(len(self.find("#plan thead th")), chain + 2)
+        request = next(r for r in trace.requests if r["round"] == 0 and r["exit"] >= 0)
+        name = f"request {request['request']} of round 0"
+        self.choose("#round", "round 0")
+        self.choose("#request", name)
+        self.assertIn(f"left behind {trace.names('blocks')[request['exit']]}, confidence", self.one("#followed").text)
+        self.assertEqual(len(self.find("#plan tr.followed td.left")), chain - 1 - request["exit"])
+        self.assertIn("a request leaves", self.texts("#legend li"))
+        self.assertEqual(self.overlaps(), [])
+
     def test_other_runs_have_no_figures_of_a_stream(self):
         self.open({})
         self.assertFalse(self.one("#stream-section").is_displayed())
+        self.assertFalse(self.one("#exits-section").is_displayed())
+        self.assertEqual(len(self.find("#leaving svg")), 0)
 
     def test_names_cannot_become_markup(self):
         devices = [{"profile": "khan2023-low", "name": HOSTILE + str(i), "mac_rate": "100 MMAC/s", "macs_per_round": "30 MMAC"} for i in range(3)]
