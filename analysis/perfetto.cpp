@@ -213,6 +213,8 @@ class Export {
                   .text("binding", row.binding.view())
                   .number("objective", row.objective)
                   .number("gap", row.gap));
+        judged_.clear();
+        for (auto const& judged : exit_rows_.all(row.round)) judged_[{judged.request, judged.exit}] = judged;
         auto requests = request_rows_.all(row.round);
         std::ranges::stable_sort(requests, {}, &trace::RequestRow::arrival_s);
         for (auto const& request : requests) write_request(request);
@@ -237,14 +239,18 @@ class Export {
                              "a status is " + std::to_string(static_cast<int>(row.status)) + "; there are 1 to 3");
         auto const begin = nanoseconds(row.arrival_s);
         auto const name = "request " + std::to_string(row.request);
-        auto const args = Object()
-                              .integer("round", row.round)
-                              .integer("request", row.request)
-                              .text("status", to_string(row.status))
-                              .number("latency_s", row.latency_s)
-                              .number("predicted_latency_s", row.predicted_latency_s)
-                              .number("accuracy", row.accuracy)
-                              .integer("shared_bytes", row.shared_bytes);
+        auto args = Object()
+                        .integer("round", row.round)
+                        .integer("request", row.request)
+                        .text("status", to_string(row.status))
+                        .number("latency_s", row.latency_s)
+                        .number("predicted_latency_s", row.predicted_latency_s)
+                        .number("accuracy", row.accuracy)
+                        .integer("shared_bytes", row.shared_bytes);
+        if (trace_.header().has_exits() && row.status == trace::RequestStatus::done)
+            args.text("left", row.exit < 0 ? "at the end" : "behind " + block_name(row.exit))
+                .number("confidence", row.confidence)
+                .integer("verdict", row.verdict);
         auto const end = std::isnan(row.finish_s) ? begin : nanoseconds(row.finish_s);
         slice(requests_, "request", name, begin, end, args);
     }
@@ -265,6 +271,7 @@ class Export {
             auto& tracks = (sends || receives ? radios_ : processors_)[index_of(event.device, "/events")];
             auto const [category, name] = words(event);
             auto const track = slice(tracks, category, name, begin, end, args_of(event));
+            if (category == "leaves") leave(event, track, end);
             if ((event.flags & event_flags::failed) != 0 || end <= begin + 1) continue;
             // Bound to the slices in which these times lie.
             if (sends)
@@ -295,6 +302,28 @@ class Export {
         emit(event);
     }
 
+    // What the head said that this event computed; null: it is none, or the request was not done.
+    trace::ExitRow const* judged(Event const& event) const {
+        auto const& blocks = trace_.header().blocks;
+        if (event.kind != EventKind::compute || event.block < 0 || (event.flags & event_flags::failed) != 0)
+            return nullptr;
+        auto const after = blocks[static_cast<std::size_t>(event.block)].after;
+        auto const found = after < 0 ? judged_.end() : judged_.find({event.request, after});
+        return found == judged_.end() ? nullptr : &found->second;
+    }
+
+    // A mark where a request leaves.
+    void leave(Event const& event, Track track, Nanoseconds time) {
+        emit(Object()
+                 .text("ph", "i")
+                 .text("s", "t")
+                 .text("cat", "leaves")
+                 .text("name", "request " + std::to_string(event.request) + " leaves")
+                 .integer("pid", track.process)
+                 .integer("tid", track.thread)
+                 .time("ts", time));
+    }
+
     // Does the device put the parts of a block together?
     bool joins(Event const& event) const {
         auto const whole = wholes_.find({event.request, event.block});
@@ -306,6 +335,8 @@ class Export {
         auto const block = block_name(event.block) + (event.part < 0 ? "" : ", part " + std::to_string(event.part + 1));
         switch (event.kind) {
             case EventKind::compute:
+                if (auto const* said = judged(event); said && said->left == trace::Left::yes)
+                    return {"leaves", block + ": leaves"};
                 if (joins(event)) return {"join", "join the parts of " + block};
                 return {"compute", block};
             case EventKind::transmit:
@@ -322,6 +353,10 @@ class Export {
         Object args;
         args.integer("round", event.round).integer("request", event.request).text("block", block_name(event.block));
         if (event.part >= 0) args.integer("part", event.part);
+        if (auto const* said = judged(event))
+            args.integer("predicted", said->predicted)
+                .number("confidence", said->confidence)
+                .raw("left", said->left == trace::Left::yes ? "true" : "false");
         if (event.peer >= 0) args.text("peer", device_name(event.peer));
         if (event.bytes > 0) args.integer("bytes", event.bytes);
         if (event.macs > 0) args.integer("macs", event.macs);
@@ -354,10 +389,12 @@ class Export {
     std::ostream& out_;
     RoundStream<trace::RequestRow> request_rows_{trace_, batch_rows};
     RoundStream<trace::PlanRow> plan_rows_{trace_, batch_rows};
+    RoundStream<trace::ExitRow> exit_rows_{trace_, batch_rows};
     RoundStream<Event> event_rows_{trace_, batch_rows};
     RoundStream<trace::BatteryRow> battery_rows_{trace_, batch_rows};
     // Of the round's plans, by request and block: the last that says who has the block as a whole.
     std::map<std::pair<std::int32_t, std::int32_t>, trace::PlanRow> wholes_;
+    std::map<std::pair<std::int32_t, std::int32_t>, trace::ExitRow> judged_;  // of the round, by request and exit
     bool first_ = true;
     std::int64_t flows_ = 0;
     Tracks rounds_, requests_;

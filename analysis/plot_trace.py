@@ -36,6 +36,7 @@ except ImportError as missing:
 
 draw_plainly(matplotlib)
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.ticker import MaxNLocator  # noqa: E402
 
@@ -57,8 +58,9 @@ def stages_of(trace):
 
 
 def stage_labels(trace):
-    """Stage -> label, in the order of the network."""
-    return stages.labels(trace.blocks["name"], stages_of(trace))
+    """Stage -> label, in the order of the network; heads of exits give none their name."""
+    chain = trace.blocks["after"].isna()
+    return stages.labels(trace.blocks["name"][chain], [stage for stage, is_block in zip(stages_of(trace), chain) if is_block])
 
 
 def stage_colours(trace):
@@ -96,12 +98,21 @@ def joins_of(trace, events, index):
     return [computes and pair in in_parts for computes, pair in zip(whole, zip(events["request"], events["block"]))]
 
 
+def leavings_of(trace, events, index):
+    """Whether its request leaves with each of the round's events: it computes the head of the exit that it left at."""
+    judged = trace.exits[(trace.exits["round"] == index) & (trace.exits["left"] == "yes")]
+    left = set(zip(judged["request"], judged["exit"]))
+    after = events["block"].map(trace.blocks["after"])
+    whole = (events["kind"] == "compute") & (events["flags"] & skipstone.FAILED == 0) & after.notna()
+    return [computes and pair in left for computes, pair in zip(whole, zip(events["request"], after))]
+
+
 def draw_timeline(axes, trace, index):
     events = trace.events[trace.events["round"] == index]
     row = trace.rounds.iloc[index]
     devices = choose_devices(trace, events)
     events = events[events["device"].isin(devices)]
-    events = events.assign(joins=joins_of(trace, events, index))
+    events = events.assign(joins=joins_of(trace, events, index), leaves=leavings_of(trace, events, index))
     place = {device: i for i, device in enumerate(devices)}
     colours, stage_of = stage_colours(trace), stages_of(trace)
     start = row["start_s"]
@@ -121,6 +132,9 @@ def draw_timeline(axes, trace, index):
         bars.setdefault(style, []).append((event.begin_s - start, event.end_s - event.begin_s))
     for (colour, bottom, height, layer, hatch), spans in bars.items():
         axes.broken_barh(spans, (bottom, height), facecolors=colour, edgecolors="white", linewidth=0.3, zorder=layer, hatch=hatch)
+    leaving = events[events["leaves"]]
+    axes.scatter(leaving["end_s"] - start, [place[device] - 0.16 for device in leaving["device"]], marker=">", s=36, color="black",
+                 edgecolor="white", linewidth=0.6, zorder=4, clip_on=False)
     label_requests(axes, events[events["kind"] == "compute"], place, start, length)
     if not bars:
         axes.text(0.5, 0.5, "nothing runs", transform=axes.transAxes, ha="center", va="center")
@@ -138,6 +152,8 @@ def draw_timeline(axes, trace, index):
     handles = [Patch(color=colours[stage], label=legend_label(label)) for stage, label in stages.thinned(stage_labels(trace)).items()]
     if events["joins"].any():
         handles.append(Patch(facecolor="#777777", edgecolor="white", hatch=JOIN_HATCH, label="joins parts"))
+    if len(leaving):
+        handles.append(Line2D([], [], color="black", marker=">", linestyle="none", label="a request leaves"))
     handles.append(Patch(color=WAIT_COLOUR, label="waits"))
     handles += [Patch(color=colour, label=label) for label, colour in RADIO.values()]
     draw_legend(axes, handles)
@@ -222,13 +238,27 @@ def counted(rows, kinds, rounds, every):
     return table.reindex(index=rounds, columns=every, fill_value=0)
 
 
+def left_at(trace):
+    """Of each request that is done, where it left: layers of "done", in the order of the chain; where no exit was open there is one."""
+    heads = trace.blocks[trace.blocks["after"].notna()]
+    if len(heads) == 0:
+        return {"done": STATUSES["done"]}, trace.requests["status"]
+    names = dict(zip(heads["after"], heads["name"]))
+    kinds = trace.requests["exit"].map(names).astype(object).fillna("at the end")
+    shades = matplotlib.colormaps["Blues"](numpy.linspace(0.35, 0.9, len(names) + 1))
+    return (dict(zip([*names.values(), "at the end"], shades)),
+            kinds.where(trace.requests["status"] == "done", trace.requests["status"].astype(object)))
+
+
 def draw_requests(axes, trace):
     rounds = trace.rounds["round"]
-    counts = counted(trace.requests, trace.requests["status"], rounds, list(STATUSES))
-    draw_stacked(axes, rounds, [(status, colour, counts[status].to_numpy()) for status, colour in STATUSES.items()
-                                if status != "failed" or counts[status].any()])
+    done, kinds = left_at(trace)
+    layers = done | {status: colour for status, colour in STATUSES.items() if status != "done"}
+    counts = counted(trace.requests, kinds, rounds, list(layers))
+    draw_stacked(axes, rounds, [(stages.shortened(kind), colour, counts[kind].to_numpy()) for kind, colour in layers.items()
+                                if kind != "failed" or counts[kind].any()])
     axes.set_ylabel("requests")
-    axes.set_title("Requests per round", loc="left")
+    axes.set_title("Requests per round" + (", and where they left" if len(done) > 1 else ""), loc="left")
 
 
 def draw_dropped(axes, trace):

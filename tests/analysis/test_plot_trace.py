@@ -122,6 +122,21 @@ class Draws(PlotCase):
         tables["plans"] = numpy.concatenate([again, tables["plans"]])
         self.assertEqual(hatched(tables), (0, False, []))
 
+    def test_requests_that_leave_early_are_marked(self):
+        tables = traces.with_exits(example())
+        figure = self.figure(tables, 1)
+        timeline, _, requests, *_ = figure.axes
+        marks = [collection.get_offsets().data.tolist() for collection in timeline.collections if hasattr(collection, "get_sizes") and len(collection.get_sizes())]
+        self.assertEqual(numpy.round(marks, 6).tolist(), [[[1.5, -0.16]]])  # where the head of request 0 ends, on d0
+        legend = [text.get_text() for text in timeline.get_legend().get_texts()]
+        self.assertEqual(legend, ["stem", "stage 2", "stage 3", "head", "a request leaves", "waits", "sends", "receives"])
+        self.assertEqual([text.get_text() for text in requests.get_legend().get_texts()], ["exit.s2b2", "at the end", "rejected"])
+        # In rounds 2 and 3 s2b2 is dropped and vanished, and request 0 goes on to the end.
+        self.assertEqual([bar.get_height() for bar in requests.patches], [1, 1, 0, 0, 1, 1, 2, 1, 0, 0, 0, 1])
+        plain = self.figure(example(), 1)
+        self.assertEqual([text.get_text() for text in plain.axes[2].get_legend().get_texts()], ["done", "rejected"])
+        self.assertNotIn("a request leaves", [text.get_text() for text in plain.axes[0].get_legend().get_texts()])
+
     def test_many_stages_have_colours_of_their_own(self):
         timeline = self.figure(traces.long_names(example())).axes[0]
         shades = [patch.get_facecolor()[:3] for patch in timeline.get_legend().get_patches()]

@@ -10,6 +10,7 @@ import signal
 import time
 import unittest
 
+import exit_tables
 from support import COMPUTE, RECEIVE, TRANSMIT, WAIT, ProgramTest, Trace, h5py, numpy
 
 # Losses, delays, jitter, several transfers of a device at a time: all that makes transfers overlap.
@@ -136,6 +137,27 @@ class Perfetto(ProgramTest):
             if e["args"]["status"] == "done":
                 self.assertAlmostEqual(e["dur"], 1e6 * done[e["args"]["round"], e["args"]["request"]], delta=2e-3)
 
+    def test_heads_of_exits_and_who_leaves(self):
+        trace, events = self.export(exit_tables.changes(self, requests=20, rounds=2))
+        blocks, heads = trace.names("blocks"), {e["block"]: e["after"] for e in trace.blocks if e["after"] >= 0}
+        left = {(r["round"], r["request"]): r["exit"] for r in trace.requests if r["status"] == 1}
+        found, expected = collections.Counter(), collections.Counter()
+        for e in trace.kind(COMPUTE):
+            if e["block"] in heads:
+                leaves = left.get((e["round"], e["request"])) == heads[e["block"]]
+                expected["leaves" if leaves else "compute", blocks[e["block"]] + (": leaves" if leaves else ""), e["request"], leaves] += 1
+        for e in events:
+            if e["ph"] == "X" and e.get("args", {}).get("block") in [blocks[head] for head in heads]:
+                found[e["cat"], e["name"], e["args"]["request"], e["args"]["left"]] += 1
+        self.assertEqual(found, expected)
+        marks = [e for e in events if e["ph"] == "i" and e["cat"] == "leaves"]
+        self.assertEqual(len(marks), sum(leaves for *_, leaves in expected.elements()))
+        self.assertGreater(len(marks), 3)
+        ends = {(e["pid"], e["tid"], round(e["ts"] + e["dur"], 3)) for e in events if e["ph"] == "X" and e["cat"] == "leaves"}
+        self.assertEqual(ends, {(e["pid"], e["tid"], round(e["ts"], 3)) for e in marks})
+        said = {e["args"]["left"] for e in events if e["ph"] == "X" and e["cat"] == "request" and e["args"]["status"] == "done"}
+        self.assertEqual(said, {"at the end", *("behind " + blocks[exit] for exit in left.values() if exit >= 0)})
+
     def test_parts_and_what_joins_them(self):
         trace, events = self.export(IN_PARTS)
         blocks, found = trace.names("blocks"), collections.Counter()
@@ -194,12 +216,29 @@ class Csv(ProgramTest):
                     numpy.testing.assert_array_equal([float(c) if c else numpy.nan for c in cells], values)  # all digits
         self.assertEqual(self.read("new/tables/devices.csv")[0][:3], ["device", "name", "mac_rate [MAC/s]"])
         self.assertEqual(self.read("new/tables/requests.csv")[0][6:8], ["accuracy", "shared_bytes [B]"])
-        self.assertIn("rejected", {row[-2] for row in self.read("new/tables/requests.csv")[1]})
+        heading, rows = self.read("new/tables/requests.csv")
+        self.assertIn("rejected", {row[heading.index("status")] for row in rows})
         heading, rows = self.read("new/tables/links.csv")
         self.assertEqual(heading, ["round", "device", "peer", "rate_bit_s [bit/s]"])
         self.assertEqual(len(rows), len(trace.rounds) * 3 * 2)
         for r, i, k, rate in rows:
             self.assertEqual(float(rate), trace.rates[int(r), int(i), int(k)])
+
+    def test_what_exits_say_is_a_table_of_its_own(self):
+        trace = self.run_scenario(exit_tables.changes(self, requests=10, rounds=2))
+        source = next(self.folder.glob("*.h5"))
+        self.skipstone("export", source, "--to", "csv", "-o", "tables/")
+        heading, rows = self.read("tables/exits.csv")
+        self.assertEqual(heading, ["round", "request", "exit", "predicted", "confidence", "left"])
+        with h5py.File(source) as file:
+            exits = file["exits"][:]
+        self.assertGreater(len(rows), 10)
+        self.assertEqual([(int(r), int(q), int(e), int(p), float(c), left) for r, q, e, p, c, left in rows],
+                         [(r, q, e, p, c, ("no", "yes")[left]) for r, q, e, p, c, left in exits.tolist()])
+        heading, rows = self.read("tables/requests.csv")
+        for name in ("exit", "confidence", "verdict"):
+            place = heading.index(name)
+            numpy.testing.assert_array_equal([float(row[place] or "nan") for row in rows], trace.requests[name])
 
     def test_prices_are_there_in_a_stream_only(self):
         fleet = {"fleet.devices": IN_PARTS["fleet.devices"]}
