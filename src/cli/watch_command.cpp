@@ -34,7 +34,7 @@ constexpr std::chrono::milliseconds poll_interval{250};
 // All rounds so far.
 struct Progress {
     std::int32_t rounds = 0;
-    long done = 0, rejected = 0, failed = 0, events = 0, overruns = 0;
+    long done = 0, rejected = 0, failed = 0, left_early = 0, events = 0, overruns = 0;
     double latency_total_s = 0, worst_latency_s = 0;  // worst: a round's mean
     std::optional<WatchedRound> last;
 
@@ -44,6 +44,7 @@ struct Progress {
         done += round.done;
         rejected += round.rejected;
         failed += round.failed;
+        left_early += round.left_early;
         events += round.events;
         overruns += round.overruns;
         latency_total_s += round.latency_total_s;
@@ -149,6 +150,7 @@ class Watch {
             line.push_back("latency " + fixed(round.latency_total_s / round.done, 3) + " s");
             line.push_back("accuracy " + percent(round.accuracy_total / round.done));
         }
+        if (trace_.header().has_exits()) line.push_back("left early " + std::to_string(round.left_early));
         if (round.row.admitted > 0) line.push_back("dropped " + std::to_string(round.dropped_blocks));
         line.push_back(batteries());
         if (!round.row.binding.view().empty()) line.push_back("rejected for " + round.row.binding.str());
@@ -241,7 +243,8 @@ class Watch {
     }
 
     std::string rejected_and_failed() const {
-        return counted(progress_.rejected, "rejected") +
+        return (trace_.header().has_exits() ? counted(progress_.left_early, "of them early, ") : "") +
+               counted(progress_.rejected, "rejected") +
                (progress_.failed > 0 ? ", " + counted(progress_.failed, "failed") : "");
     }
 

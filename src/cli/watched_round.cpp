@@ -20,6 +20,7 @@ WatchedRound read_round(trace::Reader const& trace, RoundId round) {
         read.failed += request.status == trace::RequestStatus::failed;
         if (request.status != trace::RequestStatus::done) continue;
         ++read.done;
+        read.left_early += request.exit >= 0;
         read.latency_total_s += request.latency_s;
         read.accuracy_total += request.accuracy;
     }

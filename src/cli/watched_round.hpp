@@ -11,6 +11,7 @@ namespace skipstone::cli {
 struct WatchedRound {
     trace::RoundRow row;
     int done = 0, rejected = 0, failed = 0;
+    int left_early = 0;  // of the requests done, at an exit
     double latency_total_s = 0, accuracy_total = 0;  // of the requests done
     int dropped_blocks = 0;  // of the admitted, by their last plans
     long events = 0, overruns = 0;
