@@ -98,10 +98,13 @@ class Recomputation:
         network = scenario["network"]
         self.block_names = [name.decode() for name in self.trace.blocks["name"]]
         element = {"float32": 4, "bfloat16": 2, "int8": 1}[network.get("precision", "float32")]
-        profile = network["profile"]
+        profile = network.get("profile")
         sizes = {"resnet20-cifar": 32, "resnet50": 224}
-        side = network.get("input", profile["input"] if isinstance(profile, dict) else sizes[profile])
-        self.image_bytes = 3 * side * side * element
+        if profile:
+            side = network.get("input", profile["input"] if isinstance(profile, dict) else sizes[profile])
+            self.image_bytes = 3 * side * side * element
+        else:  # weights say what the network is
+            self.image_bytes = int(self.trace.blocks["input_bytes"][0])
         self.speedups, self.times = self.device_times(network.get("precision", "float32"))
         self.rules = self.exit_rules()
         self.expected = scenario.get("exits", {}).get("reserve", "worst") == "expected"
