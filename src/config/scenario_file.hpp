@@ -29,7 +29,7 @@ inline constexpr std::string_view no_table = "none";
 // An override of requests.count or requests.rate takes the place of the other; so do objective.alpha and objective.beta
 // (the one that is not overridden becomes 1 less the other), and links.rate with links.min, links.max and links.model.
 // One of requests.arrivals removes the interval or in_flight that other arrivals need, one of objective.goal
-// objective.memory, which then is what goes with the goal.
+// objective.memory, which then is what goes with the goal, one of exits.verdicts exits.table, unless it is "table".
 // Paths in an override are relative to the current folder.
 struct Override {
     std::string key;

@@ -115,6 +115,12 @@ void apply_all(std::vector<Setting> const& settings, Value& root) {
         if (set.value->text != "every") erase_key(requests, "interval");
         if (set.value->text != "closed") erase_key(requests, "in_flight");
     }
+    for (Setting const& set : settings) {
+        if (set.key != "exits.verdicts" || set.value->text == "table") continue;
+        auto const found = std::ranges::find(root.keys, "exits");
+        if (found != root.keys.end())
+            erase_key(root.items[static_cast<std::size_t>(found - root.keys.begin())], "table");
+    }
     for (Setting const& set : settings) apply(set, root);
 }
 

@@ -183,6 +183,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_named) {
                    "exits.verdicts: \"kernels\" does not go with emulation.kernels = false");
     check_contains(complaint("verdicts = \"kernel\""), "exits.verdicts: is \"kernel\"; write \"kernels\", \"table\"");
     check_contains(complaint("table = \"x.h5\""), "exits.table: has no effect but with verdicts = \"table\"");
+    BOOST_TEST(parsed(scenario("verdicts = \"table\"\ntable = \"/dev/null\""), {"exits.verdicts=kernels"})
+                   .exits.table_files.empty());
     check_contains(complaint("reserve = \"best\""), "exits.reserve");
     check_contains(complaint("rulez = 1"), "unknown key");
     auto no_table = rules({});
