@@ -48,10 +48,13 @@ class Exits(ProgramTest):
         self.weights = exits_files.write_weights(self.path("exits.h5"))
         self.table = write_table(self.path("table.h5"), self.weights)
         self.rules = self.rules_of({exits_files.AFTER[0]: 0.7, exits_files.AFTER[2]: 0.5})
-        self.changes = {**CHANGES, "network.weights": self.weights, "exits.rules": self.rules, "exits.table": self.table}
+        self.changes = {**CHANGES, "network.weights": self.weights, "exits.rules": self.rules}
 
     def rules_of(self, thresholds):
-        return exits_files.write_rules(self.new_path(".toml"), self.weights, thresholds)
+        """Rules that were found on the table, which their file names beside it."""
+        path = pathlib.Path(exits_files.write_rules(self.new_path(".toml"), self.weights, thresholds))
+        path.write_text(path.read_text().replace("tables = []", 'tables = ["table.h5"]'))
+        return str(path)
 
     def trace(self, changes=None):
         """A run's trace, which agrees with itself and with the rows of the table."""
@@ -68,7 +71,7 @@ class Exits(ProgramTest):
 
     def test_without_rules_weights_with_exits_are_as_others(self):
         plain = graph_weights.write(self.path("plain.h5"), exits_files.content())
-        closed = {"exits.rules": None, "exits.table": None, "accuracy.table": "none", "objective.accuracy_threshold": None}
+        closed = {"exits.rules": None, "accuracy.table": "none", "objective.accuracy_threshold": None}
         one, other = self.trace(closed), self.trace({**closed, "network.weights": plain})
         self.assertIsNone(one.exits)
         self.assertEqual(self.digest(one.path), self.digest(other.path))
@@ -109,7 +112,7 @@ class Exits(ProgramTest):
             self.assertEqual(len(rows), 1)
         other = self.trace({"exits.table": write_table(self.path("other.h5"), self.weights, seed=4)})
         self.assertNotEqual(other.requests["verdict"].tolist(), trace.requests["verdict"].tolist())
-        replayed = self.trace({"exits.verdicts": trace.path, "exits.table": None})
+        replayed = self.trace({"exits.verdicts": trace.path})
         self.assertEqual(replayed.requests["finish_s"].tolist(), trace.requests["finish_s"].tolist())
         self.assertEqual(replayed.requests["verdict"].tolist(), trace.requests["verdict"].tolist())
 
@@ -120,7 +123,7 @@ class Exits(ProgramTest):
             last = numpy.flatnonzero(rows["exit"] < 0)[0]
             rows["verdict"][last] = (rows["verdict"][last] + 1) % 10
             file["requests"][:] = rows
-        self.assertIn("a verdict is not that of the table's row", self.skipstone("check", path, code=1).out)
+        self.assertIn("a verdict is not that of the table's row", self.skipstone("check", path, code=2).err)
 
     def test_the_resolved_scenario_runs_alike(self):
         scenario = self.scenario(self.changes)
@@ -167,7 +170,8 @@ class Exits(ProgramTest):
 
     def test_what_does_not_fit_is_named(self):
         self.assertIn("exits.verdicts: \"kernels\" does not go with emulation.kernels = false", self.refused({"exits.verdicts": "kernels"}))
-        self.assertIn("has no effect but with verdicts = \"table\"", self.refused({"exits.verdicts": self.weights}))
+        unused = {"exits.verdicts": self.weights, "exits.table": self.table}
+        self.assertIn("has no effect but with verdicts = \"table\"", self.refused(unused))
         self.assertIn("there is no exit behind block \"fc\"", self.refused({"exits.rules": self.rules_of({"fc": 0.5})}))
         self.assertIn("threshold: is 1.5", self.refused({"exits.rules": self.rules_of({exits_files.AFTER[0]: 1.5})}))
         wrong = self.rules_of({exits_files.AFTER[1]: 0.5, exits_files.AFTER[0]: 0.5})

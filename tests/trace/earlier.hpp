@@ -30,11 +30,13 @@ inline std::string without_later_columns(std::string const& path) {
     auto const rounds = Reader(path).read<RoundRow>();
     auto const blocks = Reader(path).header().blocks;
     auto const plans = Reader(path).read<PlanRow>();
+    auto const requests = Reader(path).read<RequestRow>();
     auto const events = Reader(path).read<Event>();
     auto trace = hdf5::File::open(path, hdf5::Access::write);
     take_later_columns(trace, rounds);
     take_later_columns(trace, blocks);
     take_later_columns(trace, plans);
+    take_later_columns(trace, requests);
     take_later_columns(trace, events);
     trace.write_integer("format_version", 1);
     return path;

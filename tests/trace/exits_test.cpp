@@ -161,6 +161,7 @@ BOOST_AUTO_TEST_CASE(nothing_happens_behind_the_exit_that_was_taken) {
     finds(*this, "a tensor is transmitted that no plan moves: transmit of request 0, block 0", [](Content& c) {
         c.record.events.push_back(sample::event(EventKind::transmit, 0, 1, 0, 0, 1.25, 2));
         c.record.events.push_back(sample::event(EventKind::receive, 1, 0, 0, 0, 1.25, 2));
+        for (auto& event : c.record.events) event.round = 0;
         c.record.requests[0].shared_bytes = 77;
     });
     finds(*this, "something behind an exit begins before its head ends: compute of request 1, block 1",
