@@ -304,6 +304,19 @@ void File::abandon() noexcept {
     ::close(nowhere);
 }
 
+void Group::copy_from(Group const& other, std::unordered_set<std::string> const& left_out) {
+    for (auto const& attribute : other.attribute_names())
+        if (!left_out.contains(attribute)) copy_attribute(other, attribute);
+    for (auto const kind : {H5O_TYPE_DATASET, H5O_TYPE_GROUP}) {
+        Found found{{}, kind};
+        HDF5_CALL(other.place(), H5Literate, other.id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, keep_name, &found);
+        for (auto const& name : found.names)
+            if (!left_out.contains(name))
+                HDF5_CALL(joined(place(), name), H5Ocopy, other.id(), name.c_str(), id(), name.c_str(), H5P_DEFAULT,
+                          H5P_DEFAULT);
+    }
+}
+
 // The signature stands at byte 0, or after a user block at 512, 1024, 2048, … (HDF5 file format specification, section
 // II.A).
 bool has_signature(std::string const& path) {

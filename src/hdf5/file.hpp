@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "hdf5/dataset.hpp"
@@ -59,6 +60,9 @@ class Group : public Object {
     // Fixed arrays whose rows are written later (float32, int32).
     Dataset create_floats(std::string const& name, std::vector<std::uint64_t> const& shape);
     Dataset create_integers(std::string const& name, std::vector<std::uint64_t> const& shape);
+    // Copies of all attributes, datasets and groups of another one, as they are stored there, but for those of these
+    // names.
+    void copy_from(Group const& other, std::unordered_set<std::string> const& left_out);
 };
 
 // read_swmr: while another process writes with write_swmr (or was killed doing so), and of finished files in that

@@ -233,4 +233,18 @@ void Object::write_doubles(std::string const& name, std::span<double const> valu
     write_attribute(name, H5T_IEEE_F64LE, space.get(), values.data());
 }
 
+void Object::copy_attribute(Object const& other, std::string const& name) {
+    auto const what = other.place() + "@" + name;
+    auto const open = open_attribute(other, name);
+    std::vector<std::byte> values(std::max<std::size_t>(open.elements * H5Tget_size(open.type.get()), 1));
+    HDF5_READ(other.file(), other.name() + "@" + name, H5Aread, open.attribute.get(), open.type.get(), values.data());
+    // Texts of variable length were allocated by HDF5.
+    struct Reclaim {
+        OpenAttribute const& open;
+        std::vector<std::byte>& values;
+        ~Reclaim() { H5Dvlen_reclaim(open.type.get(), open.space.get(), H5P_DEFAULT, values.data()); }
+    } const reclaim{open, values};
+    write_attribute(name, open.type.get(), open.space.get(), values.data());
+}
+
 }  // namespace skipstone::hdf5

@@ -41,6 +41,8 @@ class Object {
     void write_unsigned(std::string const& name, std::uint64_t value);
     void write_double(std::string const& name, double value);
     void write_doubles(std::string const& name, std::span<double const> values);
+    // An attribute of another object, of any type.
+    void copy_attribute(Object const& other, std::string const& name);
 
   protected:
     Object(Handle handle, std::string file, std::string name)
