@@ -26,6 +26,7 @@ Action add_run_command(CLI::App& app, Invocation const& invocation);
 Action add_plan_command(CLI::App& app, Invocation const& invocation);
 Action add_bench_command(CLI::App& app, Invocation const& invocation);
 Action add_study_command(CLI::App& app, Invocation const& invocation);
+Action add_exits_command(CLI::App& app, Invocation const& invocation);
 Action add_calibrate_command(CLI::App& app, Invocation const& invocation);
 Action add_infer_command(CLI::App& app, Invocation const& invocation);
 Action add_networks_command(CLI::App& app, Invocation const& invocation);
