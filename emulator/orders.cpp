@@ -137,7 +137,8 @@ class JobOrders {
                         .is_probability = exit.is_probability ? 1 : 0,
                         .threshold = exit.threshold};
         if (heads_.role == Heads::Role::judge) return order;
-        SKIPSTONE_EXPECT(judged_ != nullptr);
+        order.asks = HeadOrder::Asks::to_go_on;
+        if (!judged_) return order;  // nobody leaves
         auto const before = std::ranges::count_if(work_.tasks.begin(),
                                                   work_.tasks.begin() + static_cast<std::ptrdiff_t>(t), &Task::is_head);
         bool const last = judged_->leaves && t + 1 == work_.tasks.size();
