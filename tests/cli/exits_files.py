@@ -44,9 +44,9 @@ def write_rules(path, weights, thresholds):
     """thresholds: {block: threshold}, in the chain's order."""
     sha256 = hashlib.sha256(pathlib.Path(weights).read_bytes()).hexdigest()
     leaving = [1 / (len(thresholds) + 1)] * (len(thresholds) + 1)
-    text = f'format = "skipstone-exit-rules"\nversion = 1\nnetwork = "{graph_weights.NAME}"\nweights_sha256 = "{sha256}"\ntables = []\n'
+    text = f'format = "skipstone-exit-rules"\nversion = 1\nnetwork = "{graph_weights.NAME}"\nweights_sha256 = "{sha256}"\ntables = ["choose.h5"]\n'
     text += "".join(f'\n[[rules]]\nexit = "{after}"\nthreshold = {threshold!r}\n' for after, threshold in thresholds.items())
-    text += f"\n[[promised]]\ndropped = []\naccuracy = 0.5\nmean_macs = 1e6\nleaving = {leaving}\n"
+    text += f"\n[[promised]]\ndropped = []\naccuracy = 0.9\nmean_macs = 1e6\nleaving = {leaving}\n"
     pathlib.Path(path).write_text(text)
     return str(path)
 

@@ -81,8 +81,8 @@ class ExitsRun(ProgramTest):
         self.assertTrue((computed["host_end_s"] >= computed["host_begin_s"]).all())
 
     def test_any_ranks_give_one_trace(self):
-        alone = self.run_exits("--threads", "1")
-        for ranks in (None, 2, 4, 11):
+        alone = self.run_exits()
+        for ranks in (1, 2, 4, 11):
             with self.subTest(ranks=ranks):
                 path = self.run_exits(ranks=ranks)
                 self.assertEqual(self.digest(path), self.digest(alone))
@@ -101,8 +101,8 @@ class ExitsRun(ProgramTest):
         self.assertGreaterEqual(late.min(), -1e-6)
 
     def test_failures_change_plans_but_not_what_an_image_shows(self):
-        storm = {"faults.devices": {"mean_time_to_failure": "300 ms", "mean_time_to_repair": "100 ms"}, "faults.remedies": ["replan"],
-                 "rounds.count": 5}
+        storm = {"faults.devices": {"mean_time_to_failure": "30 ms", "mean_time_to_repair": "10 ms"}, "faults.remedies": ["replan"],
+                 "rounds.count": 8}
         path = self.run_exits(changes=storm)
         self.check_verdicts(path)
         self.assertGreater(Trace(path).plans["revision"].max(), 0)
@@ -126,7 +126,9 @@ class ExitsRun(ProgramTest):
                 process.send_signal(signal.SIGINT)
                 result = self.wait(process)
                 self.assertLess(time.monotonic() - begin, 10)
-                self.assertEqual(result.code, 130, result)
+                if ranks is None:  # a launcher has statuses of its own
+                    self.assertEqual(result.code, 130, result)
+                self.assertIn("interrupted after", result.out)
                 self.check_verdicts(output)
 
     def test_a_killed_rank_ends_the_job(self):
