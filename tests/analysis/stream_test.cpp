@@ -172,7 +172,8 @@ BOOST_AUTO_TEST_CASE(the_path_leads_through_the_part_that_came_last, *utf::toler
     RequestPlan plan;
     plan.devices = {DeviceId(0), DeviceId(2), DeviceId(2)};
     plan.splits = {{BlockId(1), {Split::Kind::rows, 2}, {DeviceId(0), DeviceId(1)}}};
-    RoundRequests requests(round, 0, {done(0, 0.25, 5)}, trace::plan_rows(plan, 0, 0, 0), 3, 3);
+    auto const header = three_devices();
+    RoundRequests requests(round, 0, {done(0, 0.25, 5)}, trace::plan_rows(plan, 0, 0, 0), header);
     BOOST_TEST(requests.add_compute(event(EventKind::compute, 0, -1, 0, 0, -1, 0.5, 1)) == 0.25);
     BOOST_TEST(requests.add_compute(event(EventKind::compute, 0, -1, 0, 1, 0, 1, 3)) == 1);
     BOOST_TEST(!requests.add_transfer(event(EventKind::transmit, 0, 1, 0, 0, -1, 1.25, 1.75)));
@@ -195,6 +196,38 @@ BOOST_AUTO_TEST_CASE(the_path_leads_through_the_part_that_came_last, *utf::toler
     BOOST_TEST(figures.queue_processor_s == 0.25 + 0.25);
     BOOST_TEST(figures.compute_s + figures.transfer_s + figures.queue_s == figures.latency_s);
     BOOST_TEST(figures.hops == 2);
+}
+
+// The head of an exit behind block 0 lets its output go, and that behind block 1 lets the request leave.
+BOOST_AUTO_TEST_CASE(the_path_leads_through_the_heads_of_exits, *utf::tolerance(1e-12)) {
+    trace::RoundRow round;
+    round.start_s = 0;
+    RequestPlan plan;
+    plan.devices = {DeviceId(0), DeviceId(1), DeviceId(1)};
+    auto header = three_devices();
+    for (std::int32_t const after : {0, 1}) {
+        trace::BlockRow head;
+        head.block = static_cast<std::int32_t>(header.blocks.size());
+        head.after = after;
+        header.blocks.push_back(head);
+    }
+    RoundRequests requests(round, 0, {done(0, 0.25, 6)}, trace::plan_rows(plan, 0, 0, 0), header);
+    BOOST_TEST(requests.add_compute(event(EventKind::compute, 0, -1, 0, 0, -1, 0.5, 1)) == 0.25);
+    BOOST_TEST(requests.add_compute(event(EventKind::compute, 0, -1, 0, 3, -1, 1.5, 2)) == 1);
+    requests.add_transfer(event(EventKind::transmit, 0, 1, 0, 0, -1, 2.25, 3));
+    auto const moved = requests.add_transfer(event(EventKind::receive, 1, 0, 0, 0, -1, 2.25, 3));
+    BOOST_REQUIRE(moved);
+    BOOST_TEST(moved->ready_s == 2);
+    BOOST_TEST(requests.add_compute(event(EventKind::compute, 1, -1, 0, 1, -1, 3.5, 5)) == 3);
+    BOOST_TEST(requests.add_compute(event(EventKind::compute, 1, -1, 0, 4, -1, 5, 6)) == 5);
+    requests.finish_path(0);
+    auto const& figures = requests.figures(0);
+    BOOST_TEST(figures.compute_s == 0.5 + 0.5 + 1.5 + 1);
+    BOOST_TEST(figures.transfer_s == 0.75);
+    BOOST_TEST(figures.queue_start_s == 0.25);
+    BOOST_TEST(figures.queue_processor_s == 0.5 + 0.5);
+    BOOST_TEST(figures.queue_link_s == 0.25);
+    BOOST_TEST(figures.compute_s + figures.transfer_s + figures.queue_s == figures.latency_s);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
