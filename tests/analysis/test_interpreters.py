@@ -18,7 +18,7 @@ def run(script, *words):
 
 class Interpreters(unittest.TestCase):
     def test_every_script_may_be_run(self):
-        self.assertEqual(len(SCRIPTS), 8)
+        self.assertEqual(len(SCRIPTS), 9)
         for script in SCRIPTS:
             self.assertTrue(script.stat().st_mode & 0o111, f"{script.name} lacks its run bit")
 
@@ -31,7 +31,7 @@ class Interpreters(unittest.TestCase):
 
     def test_the_interpreter_and_both_ways_out_are_named(self):
         words = {"convert_weights.py": ["a.pt", "a.h5", "--network", "resnet50"], "plot_trace.py": ["a.h5", "-o", "a.png"],
-                 "plot_section5.py": ["fig6", "a.csv", "-o", "a.png"]}
+                 "plot_exits.py": ["a.json", "-o", "a.png"], "plot_section5.py": ["fig6", "a.csv", "-o", "a.png"]}
         for script in SCRIPTS:
             with self.subTest(script.name):
                 result = run(script, *words.get(script.name, ["a"]))

@@ -20,7 +20,7 @@ PACKAGES = ("numpy", "pandas", "h5py", "matplotlib", "safetensors")
 class NewestPackages(unittest.TestCase):
     def test_every_script(self):
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        for name in ("convert_weights", "plot_trace", "plot_study", "plot_bench", "section5", "skipstone_package"):
+        for name in ("convert_weights", "plot_trace", "plot_study", "plot_exits", "plot_bench", "section5", "skipstone_package"):
             with self.subTest(name):
                 result = subprocess.run([environment.python(NAME), "-W", "error::FutureWarning", HERE / f"test_{name}.py"], env=variables, capture_output=True,
                                         text=True, timeout=280)
