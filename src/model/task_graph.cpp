@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "model/chain_walk.hpp"
 #include "model/cost_model.hpp"
 #include "units/error.hpp"
 
@@ -22,40 +23,31 @@ class Maker {
     }
 
     TaskGraph make() && {
-        auto next_dropped = plan_.dropped.begin();
         auto next_split = plan_.splits.begin();
-        for (std::size_t j = 0; j < plan_.devices.size(); ++j) {
-            BlockId const block(j);
-            bool const dropped = next_dropped != plan_.dropped.end() && *next_dropped == block;
-            if (dropped) ++next_dropped;
-            bool const split = next_split != plan_.splits.end() && next_split->block == block;
-            if (dropped && instance_.blocks[j].vanishes_when_dropped()) {
-                if (whole_) add_head(block, graph_.tasks[whole_.index()].device);
-                continue;
-            }
-            if (split)
-                add_split(*next_split++, plan_.devices[j]);
+        walk_chain(instance_, plan_.dropped, [&](ChainStep const& step) {
+            DeviceId const device = plan_.devices[step.block.index()];
+            if (next_split != plan_.splits.end() && next_split->block == step.block)
+                add_split(*next_split++, device);
             else
-                add_whole(block, dropped ? BlockMode::skip : BlockMode::full, plan_.devices[j]);
+                add_whole(step.block, step.mode, device);
             whole_ = TaskId(graph_.tasks.size() - 1);
             head_ = {};
-            add_head(block, plan_.devices[j]);
-        }
+            for (std::size_t e = step.first_exit; e < step.end_exit; ++e) add_head(e, device);
+        });
         return std::move(graph_);
     }
 
   private:
-    void add_head(BlockId block, DeviceId device) {
-        auto const exit = std::ranges::find(instance_.exits, block, &InstanceExit::after);
-        if (exit == instance_.exits.end()) return;
+    void add_head(std::size_t index, DeviceId device) {
+        InstanceExit const& exit = instance_.exits[index];
         TaskId const head(graph_.tasks.size());
-        graph_.tasks.push_back({.block = exit->head,
+        graph_.tasks.push_back({.block = exit.head,
                                 .device = device,
-                                .duration = head_time(instance_, *exit, device),
-                                .macs = exit->macs,
-                                .memory = exit->memory,
-                                .weights = exit->weights,
-                                .exit = static_cast<std::int32_t>(exit - instance_.exits.begin())});
+                                .duration = head_time(instance_, exit, device),
+                                .macs = exit.macs,
+                                .memory = exit.memory,
+                                .weights = exit.weights,
+                                .exit = static_cast<std::int32_t>(index)});
         graph_.feeds.push_back({.from = whole_, .to = head, .gate = head_});
         head_ = head;
     }
