@@ -84,7 +84,7 @@ std::map<std::size_t, double> busy_per_request(Instance const& instance, PlanRes
     std::map<std::size_t, double> busy;
     for (auto const& plan : result.requests)
         if (plan.admitted)
-            for (auto const& use : planner::uses_of(instance, task_graph(instance, plan), medium))
+            for (auto const& use : planner::uses_of(instance, plan, task_graph(instance, plan), medium))
                 busy[use.resource] += use.seconds / result.admitted;
     return busy;
 }

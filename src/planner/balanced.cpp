@@ -98,7 +98,7 @@ class Balance {
 
     double seconds(DeviceId device) const {
         double sum = 0;
-        for (Step const& step : choice_.steps) sum += compute_time(instance_, step.block, step.mode, device).value();
+        for (Step const& step : choice_.steps) sum += expected_time(instance_, step, device).value();
         return sum;
     }
 
@@ -106,8 +106,9 @@ class Balance {
         Bytes weights{}, largest{};
         for (std::size_t s = stage.first; s <= stage.last; ++s) {
             Step const& step = choice_.steps[s];
-            weights += instance_.weights_needed(device, step.block);
-            largest = std::max(largest, step.memory);
+            for_each_holding(instance_, step,
+                             [&](std::size_t held, Bytes) { weights += weights_needed(instance_, device, held); });
+            largest = std::max(largest, largest_task(instance_, step));
         }
         return weights + largest <= instance_.devices[device.index()].memory;
     }
@@ -130,9 +131,11 @@ class Balance {
         for (Stage const& stage : stages)
             if (stage.split.is_whole()) turns = std::min(std::lcm(turns, stage.devices.size()), most_turns);
         std::map<std::size_t, double> busy;
-        for (std::size_t turn = 0; turn < turns; ++turn)
-            for (Use const& use : uses_of(instance_, task_graph(instance_, request(stages, turn)), medium_))
+        for (std::size_t turn = 0; turn < turns; ++turn) {
+            auto const plan = request(stages, turn);
+            for (Use const& use : uses_of(instance_, plan, task_graph(instance_, plan), medium_))
                 busy[use.resource] += use.seconds / static_cast<double>(turns);
+        }
         budget_.spend(graph_work * static_cast<double>(turns * choice_.steps.size()));
         Score score{0, 0};
         for (auto const& [resource, time] : busy) score.period = std::max(score.period, time);
@@ -150,11 +153,11 @@ class Balance {
                 double own = 0;
                 if (stage.split.is_whole()) {
                     for (std::size_t s = stage.first; s <= stage.last; ++s)
-                        own += compute_time(instance_, choice_.steps[s].block, choice_.steps[s].mode, stage.devices[d])
-                                   .value();
+                        own += expected_time(instance_, choice_.steps[s], stage.devices[d]).value();
                     own /= static_cast<double>(stage.devices.size());
                 } else {
-                    own = part_time(instance_, choice_.steps[stage.first].block, stage.split, d, stage.devices[d])
+                    Step const& step = choice_.steps[stage.first];
+                    own = expected(part_time(instance_, step.block, stage.split, d, stage.devices[d]), step.reach)
                               .value();
                 }
                 time[k] = std::max(time[k], own);
@@ -207,7 +210,7 @@ class Balance {
         if (stage.split.is_whole() && stage.devices.size() > 1) return ways;
         std::size_t slowest = stage.first;
         auto const time = [&](std::size_t s) {
-            return compute_time(instance_, choice_.steps[s].block, choice_.steps[s].mode, stage.devices.front());
+            return expected_time(instance_, choice_.steps[s], stage.devices.front());
         };
         for (std::size_t s = stage.first; s <= stage.last; ++s)
             if (time(s) > time(slowest)) slowest = s;

@@ -18,25 +18,25 @@ struct EnergyUse {
 std::vector<EnergyUse> energy_uses(Instance const& instance, Choice const& choice,
                                    std::vector<DeviceId> const& devices) {
     std::vector<EnergyUse> uses;
-    auto const move = [&](DeviceId from, DeviceId to, Bytes serialised) {
+    auto const move = [&](DeviceId from, DeviceId to, Bytes serialised, Step const& receiver) {
         if (from == to) return;
-        Seconds const time = serialised / instance.links.rate(from, to);
+        Seconds const time = serialised / instance.links.rate(from, to) * receiver.reserved;
         uses.push_back({from, instance.devices[from.index()].power_transmit * time});
         uses.push_back({to, instance.devices[to.index()].power_receive * time});
     };
-    if (instance.source) move(*instance.source, devices.front(), instance.input);
+    if (instance.source) move(*instance.source, devices.front(), instance.input, choice.steps.front());
     for (std::size_t s = 0; s < devices.size(); ++s) {
-        uses.push_back(
-            {devices[s], instance.devices[devices[s].index()].power_compute *
-                             compute_time(instance, choice.steps[s].block, choice.steps[s].mode, devices[s])});
-        if (s + 1 < devices.size()) move(devices[s], devices[s + 1], choice.steps[s].output.serialised);
+        uses.push_back({devices[s], instance.devices[devices[s].index()].power_compute *
+                                        reserved_time(instance, choice.steps[s], devices[s])});
+        if (s + 1 < devices.size())
+            move(devices[s], devices[s + 1], choice.steps[s].output.serialised, choice.steps[s + 1]);
     }
     return uses;
 }
 
 }  // namespace
 
-Capacity::Capacity(Instance const& instance) : instance_(&instance), blocks_(instance.blocks.size()) {
+Capacity::Capacity(Instance const& instance) : instance_(&instance), holdings_(holdings_of(instance)) {
     memory_.reserve(instance.devices.size());
     macs_.reserve(instance.devices.size());
     energy_.reserve(instance.devices.size());
@@ -46,9 +46,10 @@ Capacity::Capacity(Instance const& instance) : instance_(&instance), blocks_(ins
         energy_.push_back(std::max(device.energy, Joules(0)) * (1 + energy_rounding));
     }
     if (instance.memory != MemoryModel::resident) return;
-    held_.assign(instance.devices.size() * blocks_, 0);
+    held_.assign(instance.devices.size() * holdings_, 0);
     for (std::size_t i = 0; i < instance.devices.size(); ++i)
-        for (BlockId const block : instance.devices[i].holds) held_[i * blocks_ + block.index()] = 1;
+        for (std::size_t holding = 0; holding < holdings_; ++holding)
+            if (is_held(instance, DeviceId(i), holding)) held_[i * holdings_ + holding] = 1;
 }
 
 bool Capacity::fits(Choice const& choice, std::vector<DeviceId> const& devices) const {
@@ -67,8 +68,7 @@ bool Capacity::fits(Choice const& choice, std::vector<DeviceId> const& devices) 
         for (std::size_t t = s; t < devices.size(); ++t) {
             if (devices[t] != devices[s]) continue;
             auto const& step = choice.steps[t];
-            memory += step.memory;
-            if (!holds(devices[s], step.block)) memory += step.weights;
+            memory += step.memory + weights(devices[s], step);
             macs += step.macs;
         }
         if (memory > this->memory(devices[s]) || macs > this->macs(devices[s])) return false;
@@ -92,11 +92,12 @@ void Capacity::apply(Choice const& choice, std::vector<DeviceId> const& devices,
         auto const i = devices[s].index();
         memory_[i] -= sign * step.memory;
         macs_[i] -= sign * step.macs;
-        if (!held_.empty()) {
-            auto& users = held_[i * blocks_ + step.block.index()];
-            if (users == (sign > 0 ? 0 : 1)) memory_[i] -= sign * step.weights;
+        if (held_.empty()) continue;
+        for_each_holding(*instance_, step, [&](std::size_t holding, Bytes weights) {
+            auto& users = held_[i * holdings_ + holding];
+            if (users == (sign > 0 ? 0 : 1)) memory_[i] -= sign * weights;
             users += sign;
-        }
+        });
     }
     for (auto const& use : energy_uses(*instance_, choice, devices)) energy_[use.device.index()] -= sign * use.energy;
 }

@@ -22,9 +22,14 @@ class Capacity {
     Bytes memory(DeviceId device) const { return memory_[device.index()]; }
     Macs macs(DeviceId device) const { return macs_[device.index()]; }
     Joules energy(DeviceId device) const { return energy_[device.index()]; }
-    // Whether the block's weights are there already, so that they cost no memory again.
-    bool holds(DeviceId device, BlockId block) const {
-        return !held_.empty() && held_[device.index() * blocks_ + block.index()] > 0;
+    // By what a step's weights add to the memory that the device needs: those that are not there yet.
+    Bytes weights(DeviceId device, Step const& step) const {
+        if (held_.empty()) return Bytes(0);
+        Bytes sum{};
+        for_each_holding(*instance_, step, [&](std::size_t holding, Bytes weights) {
+            if (held_[device.index() * holdings_ + holding] == 0) sum += weights;
+        });
+        return sum;
     }
 
     // Whether a placement (choice.steps[s] on devices[s]), or its beginning, fits, links included.
@@ -36,12 +41,11 @@ class Capacity {
     void apply(Choice const& choice, std::vector<DeviceId> const& devices, int sign);
 
     Instance const* instance_;
-    std::size_t blocks_;
+    std::size_t holdings_;
     std::vector<Bytes> memory_;
     std::vector<Macs> macs_;
-    std::vector<Joules> energy_;  // includes the slack
-    std::vector<std::int32_t>
-        held_;  // [devices × blocks] requests that run the block there; empty unless weights count
+    std::vector<Joules> energy_;      // includes the slack
+    std::vector<std::int32_t> held_;  // [devices × holdings] requests that need it there; empty unless weights count
 };
 
 }  // namespace skipstone::planner

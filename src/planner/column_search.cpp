@@ -32,12 +32,12 @@ constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 struct Hop {
     std::size_t block = nobody;  // whose output moves; nobody: the image
     std::size_t from = 0, to = 0;
-    double seconds = 0;  // of serialisation
+    double seconds = 0;  // of serialisation, as it counts for Eq. 17
 };
 
 struct Column {
     Placement placement;
-    double latency = 0;  // s
+    double latency = 0;  // s, expected
     double cost = 0;
     std::vector<Hop> hops;       // between devices
     std::size_t index = nobody;  // in the master; nobody: not in it
@@ -46,7 +46,7 @@ struct Column {
 // A constraint on the sum over all requests; a column's coefficient is additive along its path.
 struct Row {
     std::size_t device = nobody;
-    std::vector<double> work;                    // per work_index, on the device
+    std::vector<double> work;                    // per Step::work, on the device
     double transmit = 0, receive = 0;            // per second of serialisation, of the device
     std::shared_ptr<PackingRule const> packing;  // what its segments there count, divided by the whole
     std::vector<double> choice;                  // per choice; empty: 0
@@ -66,7 +66,7 @@ struct Node {
     double bound = -infinity;
     std::size_t number = 0;  // in the order of creation
     std::vector<Restriction> restrictions;
-    std::vector<std::pair<std::size_t, std::size_t>> resident;  // device and block whose weights are surely held there
+    std::vector<std::pair<std::size_t, std::size_t>> resident;  // device and what it surely holds there, by holding
 };
 
 struct LaterNode {
@@ -83,11 +83,11 @@ class Search {
           choices_(choices),
           task_(task),
           budget_(budget),
+          works_(works_of(instance, choices)),
           devices_(instance.devices.size()),
-          blocks_(instance.blocks.size()),
           requests_(static_cast<double>(task.requests)),
           unit_(unit),
-          pricer_(instance, choices),
+          pricer_(instance, choices, works_),
           whole_(instance) {
         auto const reference = instance.reference_latency.value() / unit;
         switch (task.aim) {
@@ -202,7 +202,7 @@ class Search {
         double value = row.choice.empty() ? 0 : row.choice[column.placement.choice];
         if (row.device != nobody) {
             for (std::size_t s = 0; s < steps.size(); ++s)
-                if (devices[s].index() == row.device) value += row.work[work_index(steps[s].block, steps[s].mode)];
+                if (devices[s].index() == row.device) value += row.work[steps[s].work];
             if (row.transmit > 0 || row.receive > 0)
                 for (auto const& hop : column.hops) {
                     if (hop.from == row.device) value += row.transmit * hop.seconds;
@@ -238,16 +238,17 @@ class Search {
         Column column;
         auto const& steps = choices_[placement.choice].steps;
         auto const& devices = placement.devices;
-        auto const move = [&](std::size_t block, DeviceId from, DeviceId to, Bytes size) {
+        auto const move = [&](std::size_t block, DeviceId from, DeviceId to, Bytes size, Step const& receiver) {
             if (from == to) return;
-            column.latency += hop_time(instance_, size, from, to).value();
-            column.hops.push_back({block, from.index(), to.index(), (size / instance_.links.rate(from, to)).value()});
+            column.latency += receiver.reach * hop_time(instance_, size, from, to).value();
+            column.hops.push_back(
+                {block, from.index(), to.index(), receiver.reserved * (size / instance_.links.rate(from, to)).value()});
         };
-        if (instance_.source) move(nobody, *instance_.source, devices.front(), instance_.input);
+        if (instance_.source) move(nobody, *instance_.source, devices.front(), instance_.input, steps.front());
         for (std::size_t s = 0; s < steps.size(); ++s) {
-            column.latency += compute_time(instance_, steps[s].block, steps[s].mode, devices[s]).value();
+            column.latency += expected_time(instance_, steps[s], devices[s]).value();
             if (s + 1 < steps.size())
-                move(steps[s].block.index(), devices[s], devices[s + 1], steps[s].output.serialised);
+                move(steps[s].block.index(), devices[s], devices[s + 1], steps[s].output.serialised, steps[s + 1]);
         }
         column.cost = cost_of(placement.choice, column.latency);
         column.placement = std::move(placement);
@@ -324,7 +325,7 @@ class Search {
     Prices free_prices() const {
         Prices prices;
         prices.per_second = pricing_seconds_;
-        prices.work.assign(2 * blocks_ * devices_, 0);
+        prices.work.assign(works_.size() * devices_, 0);
         prices.transmit.assign(devices_, 0);
         prices.receive.assign(devices_, 0);
         prices.choice = choice_cost_;
@@ -437,23 +438,21 @@ class Search {
         }
     }
 
-    // How often the solution runs each kind of work on each device, [2 · blocks × devices].
+    // How often the solution runs each kind of work on each device.
     struct Usage {
-        std::vector<double> work;
+        std::vector<double> work;               // [works × devices]
         std::vector<double> transmit, receive;  // s, per device
     };
 
     Usage usage_of(Master::Solution const& solution) const {
-        Usage usage{std::vector<double>(2 * blocks_ * devices_, 0), std::vector<double>(devices_, 0),
+        Usage usage{std::vector<double>(works_.size() * devices_, 0), std::vector<double>(devices_, 0),
                     std::vector<double>(devices_, 0)};
         for (auto const& column : columns_) {
             double const x = solution.at(column.index);
             if (x < 1e-9) continue;
             auto const& steps = choices_[column.placement.choice].steps;
             for (std::size_t s = 0; s < steps.size(); ++s)
-                usage
-                    .work[work_index(steps[s].block, steps[s].mode) * devices_ + column.placement.devices[s].index()] +=
-                    x;
+                usage.work[steps[s].work * devices_ + column.placement.devices[s].index()] += x;
             for (auto const& hop : column.hops) {
                 usage.transmit[hop.from] += x * hop.seconds;
                 usage.receive[hop.to] += x * hop.seconds;
@@ -466,10 +465,8 @@ class Search {
     Row macs_row(std::size_t device) const {
         double const limit = static_cast<double>(instance_.devices[device].macs.value());
         Row row = limit_row(device, limit);
-        for (std::size_t j = 0; j < blocks_; ++j) {
-            row.work[2 * j] = static_cast<double>(instance_.blocks[j].macs.value()) / scale(limit);
-            row.work[2 * j + 1] = static_cast<double>(instance_.blocks[j].skip_macs.value()) / scale(limit);
-        }
+        for (std::size_t w = 0; w < works_.size(); ++w)
+            row.work[w] = static_cast<double>(works_[w].macs.value()) / scale(limit);
         return row;
     }
 
@@ -477,44 +474,49 @@ class Search {
         auto const& what = instance_.devices[device];
         double const limit = what.energy.value() * (1 + energy_rounding);
         Row row = limit_row(device, limit);
-        for (std::size_t j = 0; j < blocks_; ++j)
-            for (auto const mode : {BlockMode::full, BlockMode::skip})
-                row.work[work_index(BlockId(j), mode)] =
-                    what.power_compute.value() * compute_time(instance_, BlockId(j), mode, DeviceId(device)).value() /
-                    scale(limit);
+        for (std::size_t w = 0; w < works_.size(); ++w)
+            row.work[w] = what.power_compute.value() * reserved_time(instance_, works_[w], DeviceId(device)).value() /
+                          scale(limit);
         row.transmit = what.power_transmit.value() / scale(limit);
         row.receive = what.power_receive.value() / scale(limit);
         return row;
     }
 
-    // With resident weights: a block that is surely there counts its weights once and in full, every other one a share
-    // for each request that runs it, as many shares as requests could at most run it there.
+    // With resident weights: what is surely there counts its weights once and in full, everything else a share for each
+    // request that needs it, as many shares as requests could at most need it there.
     Row memory_row(std::size_t device, std::vector<std::size_t> const& resident) const {
         auto const& what = instance_.devices[device];
         double const limit = static_cast<double>(what.memory.value());
         Row row = limit_row(device, limit);
-        for (std::size_t j = 0; j < blocks_; ++j) {
-            auto const& block = instance_.blocks[j];
-            row.work[2 * j] = static_cast<double>(block.memory.value()) / scale(limit);
-            row.work[2 * j + 1] = static_cast<double>(block.skip_memory.value()) / scale(limit);
-            if (instance_.memory != MemoryModel::resident) continue;
+        for (std::size_t w = 0; w < works_.size(); ++w)
+            row.work[w] = static_cast<double>(works_[w].memory.value()) / scale(limit);
+        if (instance_.memory != MemoryModel::resident) return row;
+        for (std::size_t held = 0; held < holdings_of(instance_); ++held) {
             double const weights =
-                static_cast<double>(instance_.weights_needed(DeviceId(device), BlockId(j)).value()) / scale(limit);
-            if (std::ranges::find(resident, j) != resident.end()) {
+                static_cast<double>(weights_needed(instance_, DeviceId(device), held).value()) / scale(limit);
+            if (std::ranges::find(resident, held) != resident.end()) {
                 row.upper -= weights;
             } else {
-                row.work[2 * j] += weights / requests_;
-                row.work[2 * j + 1] += weights / requests_;
+                for (auto const w : works_that_need(held)) row.work[w] += weights / requests_;
             }
         }
         return row;
+    }
+
+    std::vector<std::size_t> const& works_that_need(std::size_t holding) const {
+        if (needing_.empty()) {
+            needing_.resize(holdings_of(instance_));
+            for (std::size_t w = 0; w < works_.size(); ++w)
+                for_each_holding(instance_, works_[w], [&](std::size_t held, Bytes) { needing_[held].push_back(w); });
+        }
+        return needing_[holding];
     }
 
     // Of a limit that the row is divided by, unless there is nothing to divide by.
     Row limit_row(std::size_t device, double limit = 1) const {
         Row row;
         row.device = device;
-        row.work.assign(2 * blocks_, 0);
+        row.work.assign(works_.size(), 0);
         row.upper = limit > 0 ? 1 : 0;
         return row;
     }
@@ -571,11 +573,11 @@ class Search {
     }
 
     std::vector<std::size_t> resident_of(Node const& node, std::size_t device) const {
-        std::vector<std::size_t> blocks;
-        for (auto const& [where, block] : node.resident)
-            if (where == device) blocks.push_back(block);
-        std::ranges::sort(blocks);
-        return blocks;
+        std::vector<std::size_t> holdings;
+        for (auto const& [where, held] : node.resident)
+            if (where == device) holdings.push_back(held);
+        std::ranges::sort(holdings);
+        return holdings;
     }
 
     void add_packing(PackingRule rule) {
@@ -707,7 +709,7 @@ class Search {
         for (auto const& path : paths)
             if (capacity.fits(choices_[path.choice], path.devices)) return Placement{path.choice, path.devices};
         if (paths.empty() || devices_ > 60) return std::nullopt;  // no path at all; or too many devices to try
-        if (!placer_) placer_.emplace(instance_, everybody_, Spread::anywhere);
+        if (!placer_) placer_.emplace(instance_, works_, everybody_, Spread::anywhere);
         std::optional<Placement> best;
         double least = infinity;
         for (std::size_t c = 0; c < choices_.size(); ++c) {
@@ -905,7 +907,10 @@ class Search {
         std::size_t kept = 0;
         for (auto& path : paths) {
             auto const column = column_of({path.choice, path.devices});
-            Use use{std::vector<std::int64_t>(devices_, 0), std::vector<double>(devices_, 0), {}, column.cost,
+            Use use{std::vector<std::int64_t>(devices_, 0),
+                    std::vector<double>(devices_, 0),
+                    {},
+                    column.cost,
                     task_.aim == Aim::latency ? 1 - choices_[path.choice].accuracy : 0};
             std::ranges::fill(memory, 0);
             std::ranges::fill(energy, 0);
@@ -914,10 +919,13 @@ class Search {
                 auto const i = path.devices[s].index();
                 use.macs[i] += steps[s].macs.value();
                 use.memory[i] += static_cast<double>(steps[s].memory.value());
-                memory[i] += static_cast<double>(
-                    (steps[s].memory + instance_.weights_needed(path.devices[s], steps[s].block)).value());
+                Bytes weights{};
+                for_each_holding(instance_, steps[s], [&](std::size_t held, Bytes) {
+                    weights += weights_needed(instance_, path.devices[s], held);
+                });
+                memory[i] += static_cast<double>((steps[s].memory + weights).value());
                 energy[i] += instance_.devices[i].power_compute.value() *
-                             compute_time(instance_, steps[s].block, steps[s].mode, path.devices[s]).value();
+                             reserved_time(instance_, steps[s], path.devices[s]).value();
             }
             for (auto const& hop : column.hops) {
                 energy[hop.from] += instance_.devices[hop.from].power_transmit.value() * hop.seconds;
@@ -1105,10 +1113,9 @@ class Search {
         auto const usage = usage_of(solution);
         std::size_t work = 0, device = devices_;
         double most_work = 1e-5;
-        for (std::size_t w = 0; w < 2 * blocks_; ++w)
+        for (std::size_t w = 0; w < works_.size(); ++w)
             for (std::size_t i = 0; i < devices_; ++i) {
-                double const weight = static_cast<double>(
-                    (w % 2 == 0 ? instance_.blocks[w / 2].macs : instance_.blocks[w / 2].skip_macs).value());
+                double const weight = static_cast<double>(works_[w].macs.value());
                 double const score = fraction(usage.work[w * devices_ + i]);
                 if (score * (1 + 1e-12 * weight) > most_work) {
                     most_work = score * (1 + 1e-12 * weight);
@@ -1161,25 +1168,24 @@ class Search {
             for (std::size_t i = 0; i < devices_; ++i) {
                 auto const resident = resident_of(node, i);
                 double held = 0, used = 0;
-                auto const weights = [&](std::size_t j) { return instance_.weights_needed(DeviceId(i), BlockId(j)); };
-                std::size_t heaviest = blocks_;
-                for (std::size_t j = 0; j < blocks_; ++j) {
-                    double const full = usage.work[2 * j * devices_ + i];
-                    double const skip = usage.work[(2 * j + 1) * devices_ + i];
-                    auto const& block = instance_.blocks[j];
-                    used += full * static_cast<double>(block.memory.value()) +
-                            skip * static_cast<double>(block.skip_memory.value());
-                    if (full + skip < 0.5) continue;
+                auto const weights = [&](std::size_t j) { return weights_needed(instance_, DeviceId(i), j); };
+                std::size_t heaviest = nobody;
+                for (std::size_t w = 0; w < works_.size(); ++w)
+                    used += usage.work[w * devices_ + i] * static_cast<double>(works_[w].memory.value());
+                for (std::size_t j = 0; j < holdings_of(instance_); ++j) {
+                    double users = 0;
+                    for (auto const w : works_that_need(j)) users += usage.work[w * devices_ + i];
+                    if (users < 0.5) continue;
                     held += static_cast<double>(weights(j).value());
                     if (std::ranges::find(resident, j) == resident.end() &&
-                        (heaviest == blocks_ || weights(j) > weights(heaviest)))
+                        (heaviest == nobody || weights(j) > weights(heaviest)))
                         heaviest = j;
                 }
-                if (used + held <= static_cast<double>(instance_.devices[i].memory.value()) || heaviest == blocks_)
+                if (used + held <= static_cast<double>(instance_.devices[i].memory.value()) || heaviest == nobody)
                     continue;
                 Row row = limit_row(i);
                 row.upper = infinity;
-                row.work[2 * heaviest] = row.work[2 * heaviest + 1] = 1;
+                for (auto const w : works_that_need(heaviest)) row.work[w] = 1;
                 auto const r = branch_row({4, heaviest, i, 0, 0}, std::move(row));
                 std::vector<Node> children(2, node);
                 children[0].restrictions.push_back({r, -infinity, 0});
@@ -1236,7 +1242,9 @@ class Search {
     std::vector<Choice> const& choices_;
     Task task_;
     Budget& budget_;
-    std::size_t devices_, blocks_;
+    std::vector<Step> works_;
+    mutable std::vector<std::vector<std::size_t>> needing_;  // works by holding; made when first needed
+    std::size_t devices_;
     double requests_;
     double unit_;
     Pricer pricer_;
@@ -1283,7 +1291,7 @@ Outcome search(Instance const& instance, std::vector<Choice> const& choices, Tas
         double cost = 0;
         for (auto const& placement : start.front()) {
             auto const& choice = choices[placement.choice];
-            auto const latency = request_cost(instance, request_plan(instance, choice, placement.devices)).latency;
+            auto const latency = expected_cost(instance, request_plan(instance, choice, placement.devices)).latency;
             double const delay = latency.value() / instance.reference_latency.value();
             cost += task.aim == Aim::cost ? instance.alpha * delay + instance.beta * (1 - choice.accuracy) : delay;
         }

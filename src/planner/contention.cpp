@@ -11,6 +11,7 @@
 #include "planner/exact.hpp"
 #include "planner/pricer.hpp"
 #include "planner/split_search.hpp"
+#include "planner/stream.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::planner {
@@ -45,10 +46,30 @@ Forecast foreseen(Instance const& instance, timeline::Conditions const* given, s
     return forecast;
 }
 
+// Where requests leave at exits, each of them stands for all that do as it does: its tasks and moves take the share of
+// their time that the share of the requests that get there takes. Returns the latency of links that is too much then.
+double take_shares(Instance const& instance, PlanResult const& plan, std::vector<timeline::Job>& jobs) {
+    double too_much = 0;
+    if (instance.exits.empty()) return too_much;
+    for (auto& job : jobs) {
+        auto& graph = job.work;
+        auto const reach = reach_of(instance, plan.requests[job.request.index()].dropped);
+        for (Task& task : graph.tasks) task.duration = expected(task.duration, share_of(instance, task, reach));
+        auto const share = shares_of_moves(instance, graph, reach);
+        for (std::size_t m = 0; m < graph.moves.size(); ++m) {
+            Move& move = graph.moves[m];
+            auto const bytes = static_cast<double>(move.bytes.serialised.value());
+            move.bytes.serialised = Bytes(static_cast<std::int64_t>(std::ceil(share[m] * bytes)));
+            too_much += (1 - share[m]) * instance.links.latency(move.sender, move.receiver).value();
+        }
+    }
+    return too_much;
+}
+
 double mean_latency(Instance const& instance, PlanResult const& plan, Forecast const& forecast) {
-    auto const jobs = timeline::jobs_of(instance, plan, forecast.ready, forecast.conditions.start);
+    auto jobs = timeline::jobs_of(instance, plan, forecast.ready, forecast.conditions.start);
+    double sum = -take_shares(instance, plan, jobs);
     auto const times = timeline::simulate(jobs, forecast.conditions);
-    double sum = 0;
     for (std::size_t j = 0; j < jobs.size(); ++j) sum += (times.jobs[j].finish - jobs[j].ready).value();
     return sum / static_cast<double>(jobs.size());
 }
@@ -70,7 +91,8 @@ class LocalSearch {
           choices_(choices),
           forecast_(std::move(forecast)),
           plan_(std::move(plan)),
-          pricer_(instance, choices),
+          works_(works_of(instance, choices)),
+          pricer_(instance, choices, works_),
           budget_(budget),
           value_(value_of(plan_)) {}
 
@@ -111,7 +133,7 @@ class LocalSearch {
             capacity.take(choice, plan_[q].devices);
             for (std::size_t s = 0; s < choice.steps.size(); ++s)
                 busy[plan_[q].devices[s].index()] +=
-                    compute_time(instance_, choice.steps[s].block, choice.steps[s].mode, plan_[q].devices[s]).value();
+                    expected_time(instance_, choice.steps[s], plan_[q].devices[s]).value();
         }
         auto candidates = detours(capacity, busy);
         for (auto& variation : variations(plan_[r])) candidates.push_back(std::move(variation));
@@ -179,8 +201,7 @@ class LocalSearch {
                 std::vector<double> busy(instance_.devices.size(), 0);
                 auto const& steps = choices_[path.choice].steps;
                 for (std::size_t s = 0; s < steps.size(); ++s)
-                    busy[path.devices[s].index()] +=
-                        compute_time(instance_, steps[s].block, steps[s].mode, path.devices[s]).value();
+                    busy[path.devices[s].index()] += expected_time(instance_, steps[s], path.devices[s]).value();
                 for (auto& rest : detours(alone, busy)) {
                     if (swapped)
                         candidates.emplace_back(std::move(rest), path);
@@ -217,13 +238,10 @@ class LocalSearch {
             budget_.spend(pricer_.work());
             Prices prices;
             prices.per_second = second;
-            prices.work.assign(2 * instance_.blocks.size() * devices, 0);
-            for (std::size_t j = 0; j < instance_.blocks.size(); ++j)
-                for (auto const mode : {BlockMode::full, BlockMode::skip})
-                    for (std::size_t i = 0; i < devices; ++i)
-                        prices.work[work_index(BlockId(j), mode) * devices + i] =
-                            second * weight * busy[i] / instance_.reference_latency.value() *
-                            compute_time(instance_, BlockId(j), mode, DeviceId(i)).value();
+            for (Step const& work : works_)
+                for (std::size_t i = 0; i < devices; ++i)
+                    prices.work.push_back(second * weight * busy[i] / instance_.reference_latency.value() *
+                                          expected_time(instance_, work, DeviceId(i)).value());
             prices.transmit.assign(devices, 0);
             prices.receive.assign(devices, 0);
             for (auto const& choice : choices_) prices.choice.push_back(instance_.beta * (1 - choice.accuracy));
@@ -268,6 +286,7 @@ class LocalSearch {
     std::vector<Choice> const& choices_;
     Forecast forecast_;
     std::vector<Placement> plan_;
+    std::vector<Step> works_;
     Pricer pricer_;
     Budget& budget_;
     int simulations_ = 0;
@@ -318,7 +337,7 @@ PlanResult plan_contention(Instance const& instance, Options const& options) {
     int admitted = 0;
     for (auto const& request : result.requests) {
         if (!request.admitted) continue;
-        auto const cost = request_cost(instance, request);
+        auto const cost = expected_cost(instance, request);
         latency += cost.latency.value();
         loss += 1 - request.accuracy;
         ++admitted;

@@ -68,7 +68,7 @@ class Relaxation {
           choices_(choices),
           shape_(shape),
           used_(shape.devices),
-          held_(shape.blocks * shape.words) {
+          held_(holdings_of(instance) * shape.words) {
         auto const n = shape.devices;
         for (std::size_t i = 0; i < n; ++i)
             for (std::size_t k = 0; k < n; ++k) {
@@ -76,13 +76,12 @@ class Relaxation {
                 seconds_per_byte_.push_back(rate > 0 ? 8 / rate : std::numeric_limits<double>::infinity());
                 latency_.push_back(i == k ? 0 : instance.links.latency(DeviceId(i), DeviceId(k)).value());
             }
-        compute_.resize(2 * shape.blocks * n);
-        for (auto const& choice : choices)
-            for (auto const& step : choice.steps)
-                for (std::size_t i = 0; i < n; ++i) {
-                    double const time = compute_time(instance, step.block, step.mode, DeviceId(i)).value();
-                    compute_[compute_index(step, i)] = std::isfinite(time) ? time : hopeless;
-                }
+        auto const finite = [](Seconds time) { return std::isfinite(time.value()) ? time.value() : hopeless; };
+        for (Step const& work : works_of(instance, choices))
+            for (std::size_t i = 0; i < n; ++i) {
+                compute_.push_back(finite(expected_time(instance, work, DeviceId(i))));
+                reserved_.push_back(finite(reserved_time(instance, work, DeviceId(i))));
+            }
         Macs macs(1);
         Bytes memory(1);
         for (auto const& choice : choices) {
@@ -115,30 +114,31 @@ class Relaxation {
                 std::size_t devices = 0;
                 for_each_device(here, shape_.words, [&](std::size_t i) {
                     ++devices;
-                    double const time = compute_[compute_index(step, i)];
-                    latency += time;
+                    auto const place = step.work * shape_.devices + i;
+                    latency += compute_[place];
                     used_[i].macs += static_cast<double>(step.macs.value());
                     used_[i].memory += static_cast<double>(step.memory.value());
-                    used_[i].energy += time * instance_.devices[i].power_compute.value();
+                    used_[i].energy += reserved_[place] * instance_.devices[i].power_compute.value();
                     if (last)
                         for_each_device(before, shape_.words, [&](std::size_t from) {
-                            hop(from, i, last->output.serialised, latency, violation);
+                            hop(from, i, last->output.serialised, step, latency, violation);
                         });
                     else if (instance_.source)
-                        hop(instance_.source->index(), i, instance_.input, latency, violation);
+                        hop(instance_.source->index(), i, instance_.input, step, latency, violation);
                 });
                 if (devices == 0) violation += 1;  // Eq. 20
                 if (instance_.memory == MemoryModel::resident)
-                    for (std::size_t w = 0; w < shape_.words; ++w)
-                        held_[step.block.index() * shape_.words + w] |= here[w];
+                    for_each_holding(instance_, step, [&](std::size_t held, Bytes) {
+                        for (std::size_t w = 0; w < shape_.words; ++w) held_[held * shape_.words + w] |= here[w];
+                    });
                 before = here;
                 last = &step;
             }
         }
         if (instance_.memory == MemoryModel::resident)
-            for (std::size_t j = 0; j < shape_.blocks; ++j)
+            for (std::size_t j = 0; j < holdings_of(instance_); ++j)
                 for_each_device(held_.data() + j * shape_.words, shape_.words, [&](std::size_t i) {
-                    used_[i].memory += static_cast<double>(instance_.weights_needed(DeviceId(i), BlockId(j)).value());
+                    used_[i].memory += static_cast<double>(weights_needed(instance_, DeviceId(i), j).value());
                 });
         for (std::size_t i = 0; i < shape_.devices; ++i) {
             violation += excess(used_[i].macs, limits_[i].macs, scales_[i].macs);
@@ -158,20 +158,17 @@ class Relaxation {
 
     static constexpr double hopeless = 1e9;  // seconds; keeps sums finite
 
-    std::size_t compute_index(Step const& step, std::size_t device) const {
-        return ((step.mode == BlockMode::skip ? 1 : 0) * shape_.blocks + step.block.index()) * shape_.devices + device;
-    }
-
-    void hop(std::size_t from, std::size_t to, Bytes bytes, double& latency, double& violation) {
+    void hop(std::size_t from, std::size_t to, Bytes bytes, Step const& receiver, double& latency, double& violation) {
         if (from == to) return;
         double const time = static_cast<double>(bytes.value()) * seconds_per_byte_[from * shape_.devices + to];
         if (std::isinf(time)) {
             violation += 1;
             return;
         }
-        latency += time + latency_[from * shape_.devices + to];
-        used_[from].energy += time * instance_.devices[from].power_transmit.value();
-        used_[to].energy += time * instance_.devices[to].power_receive.value();
+        latency += receiver.reach * (time + latency_[from * shape_.devices + to]);
+        double const reserved = receiver.reserved * time;
+        used_[from].energy += reserved * instance_.devices[from].power_transmit.value();
+        used_[to].energy += reserved * instance_.devices[to].power_receive.value();
     }
 
     static double excess(double used, double limit, double scale) {
@@ -184,10 +181,10 @@ class Relaxation {
     std::vector<Choice> const& choices_;
     Shape shape_;
     std::vector<double> seconds_per_byte_, latency_;  // [from × to]
-    std::vector<double> compute_;                     // [mode × block × device], s
+    std::vector<double> compute_, reserved_;          // [work × device], s
     std::vector<Use> limits_, scales_;                // per device
     std::vector<Use> used_;
-    std::vector<std::uint64_t> held_;  // [block × word] devices that hold its weights
+    std::vector<std::uint64_t> held_;  // [holding × word] devices that hold its weights
 };
 
 class Search {

@@ -61,7 +61,7 @@ class Fitter {
 
     void mark(RequestPlan const& plan, std::vector<char>& holds) const {
         for (Task const& task : task_graph(instance_, plan).tasks)
-            if (!task.joins()) holds[items_.of(task.block, task.split, task.part) * devices_ + task.device.index()] = 1;
+            if (!task.joins()) holds[items_.of(task) * devices_ + task.device.index()] = 1;
     }
     std::vector<char> held_by(Steady const& steady) const {
         std::vector<char> holds(weights_.size(), 0);
@@ -99,9 +99,7 @@ class Fitter {
         for (Share const& share : steady.shares) {
             std::vector<char> holds(weights_.size(), 0);
             for (Task const& task : task_graph(instance_, share.plan).tasks)
-                if (!task.joins())
-                    shares[items_.of(task.block, task.split, task.part) * devices_ + task.device.index()] +=
-                        share.share;
+                if (!task.joins()) shares[items_.of(task) * devices_ + task.device.index()] += share.share;
         }
         return shares;
     }
@@ -146,6 +144,18 @@ class Fitter {
         return holds;
     }
 
+    // A block with the head behind it.
+    void hold_if_it_fits(std::vector<char>& holds, std::size_t block, std::size_t device) const {
+        std::vector<std::size_t> fresh{items_.whole(BlockId(block)) * devices_ + device};
+        for (std::size_t e = 0; e < instance_.exits.size(); ++e)
+            if (auto const k = items_.head(e) * devices_ + device;
+                instance_.exits[e].after == BlockId(block) && !holds[k])
+                fresh.push_back(k);
+        for (auto const k : fresh) holds[k] = 1;
+        if (need(holds, device) <= instance_.devices[device].memory) return;
+        for (auto const k : fresh) holds[k] = 0;
+    }
+
     // Memory that is left is given to blocks beside those that are held, the next ones first; blocks that nobody
     // could run go where there is room.
     std::vector<char> grown(std::vector<char> holds) const {
@@ -164,8 +174,7 @@ class Fitter {
             for (auto const j : order) {
                 auto const k = items_.whole(BlockId(j)) * devices_ + i;
                 if (holds[k] || !program_.possible()[k]) continue;
-                holds[k] = 1;
-                if (need(holds, i) > instance_.devices[i].memory) holds[k] = 0;
+                hold_if_it_fits(holds, j, i);
             }
         }
         return holds;
@@ -200,8 +209,7 @@ class Fitter {
             for (std::size_t step = 0; step < blocks; ++step) {
                 auto const k = items_.whole(BlockId((begin + step) % blocks)) * devices_ + i;
                 if (!program_.possible()[k]) continue;
-                holds[k] = 1;
-                if (need(holds, i) > instance_.devices[i].memory) holds[k] = 0;
+                hold_if_it_fits(holds, (begin + step) % blocks, i);
             }
             fruitless = consider(std::move(holds)) ? 0 : fruitless + 1;
         }

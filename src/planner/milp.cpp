@@ -32,30 +32,23 @@ constexpr double most_columns = 5e5;        // that are tried
 constexpr double columns_per_second = 1e5;  // … with a time limit
 constexpr double tightening = 1e-6;         // relative, should the solver's tolerance let a plan pass a capacity
 
-// A block that runs in full, or dropped with a projection left.
-struct Stage {
-    std::size_t block = 0;
-    BlockMode mode = BlockMode::full;
-    Macs macs{};
-    Bytes memory{};
-};
-
-// Which stages each usable drop option runs, in order.
+// Which stages each usable drop option runs, in order: a block in full or dropped with a projection left, and the heads
+// behind it.
 struct Chain {
-    std::vector<Stage> stages;
+    std::vector<Step> stages;
     std::vector<std::size_t> options;                 // into Instance::accuracy
     std::vector<std::vector<std::size_t>> stages_of;  // per entry of options
 };
 
 Chain chain_of(Instance const& instance) {
     Chain chain;
-    std::map<std::pair<BlockId, BlockMode>, std::size_t> number;
+    std::map<std::size_t, std::size_t> number;  // by Step::work
     for (Choice const& choice : choices_of(instance)) {
         chain.options.push_back(choice.option);
         std::vector<std::size_t>& run = chain.stages_of.emplace_back();
         for (Step const& step : choice.steps) {
-            auto const [entry, is_new] = number.try_emplace({step.block, step.mode}, chain.stages.size());
-            if (is_new) chain.stages.push_back({step.block.index(), step.mode, step.macs, step.memory});
+            auto const [entry, is_new] = number.try_emplace(step.work, chain.stages.size());
+            if (is_new) chain.stages.push_back(step);
             run.push_back(entry->second);
         }
     }
@@ -100,7 +93,7 @@ struct Assignment {
 //   z[r][o]        request r takes drop option o (none: it is rejected)
 //   x[r][s][i]     stage s of request r runs on device i
 //   flow r,s,t,i,k the tensor goes from stage s on i to stage t on k
-//   w[i][j]        device i holds the weights of block j (MemoryModel::resident)
+//   w[i][j]        device i holds the weights of block or head j (MemoryModel::resident)
 // A request's tensor flows from its first stage through every stage that its option runs; with z and x whole, so is the
 // flow.
 class Formulation {
@@ -123,10 +116,10 @@ class Formulation {
             energy_unit_.push_back(endless ? 0 : unit_of(device.energy.value(), least_energy, most_energy));
             energy_.push_back(
                 program_.add_row({.upper = endless ? 0 : factor * energy_unit_[i] * device.energy.value()}));
-            for (std::size_t j = 0; resident && j < instance.blocks.size(); ++j) {
+            for (std::size_t j = 0; resident && j < holdings_of(instance); ++j) {
                 weights_.push_back(program_.add_column({.upper = 1}));
                 program_.add(memory_[i], weights_.back(),
-                             mega * static_cast<double>(instance.weights_needed(DeviceId(i), BlockId(j)).value()));
+                             mega * static_cast<double>(weights_needed(instance, DeviceId(i), j).value()));
             }
         }
         if (aim == Aim::latency) loss_ = program_.add_row({.upper = objective_scale * loss_limit + 1e-5});
@@ -175,41 +168,44 @@ class Formulation {
                         objective_scale * (instance_.beta > 0 ? instance_.beta : tie_weight) * (1 - accuracy));
     }
 
-    Needs needs_of(Stage const& stage, DeviceId device) const {
-        Bytes const weights = instance_.weights_needed(device, BlockId(stage.block));
-        double const time = compute_time(instance_, BlockId(stage.block), stage.mode, device).value();
+    Needs needs_of(Step const& stage, DeviceId device) const {
+        Bytes weights{};
+        for_each_holding(instance_, stage,
+                         [&](std::size_t held, Bytes) { weights += weights_needed(instance_, device, held); });
+        double const time = reserved_time(instance_, stage, device).value();
         return {static_cast<double>(stage.macs.value()), static_cast<double>((stage.memory + weights).value()),
                 time == 0 ? 0 : time * instance_.devices[device.index()].power_compute.value()};
     }
 
-    bool can_run(Stage const& stage, DeviceId device) const {
-        double const time = compute_time(instance_, BlockId(stage.block), stage.mode, device).value();
+    bool can_run(Step const& stage, DeviceId device) const {
+        double const time = reserved_time(instance_, stage, device).value();
         return std::isfinite(time) && needs_of(stage, device).fit(limits_[device.index()]);
     }
 
     // Adds what moving a tensor does: the sender's and the receiver's energy.
-    void add_transfer(std::size_t column, Bytes serialised, DeviceId from, DeviceId to) {
+    void add_transfer(std::size_t column, Bytes serialised, DeviceId from, DeviceId to, Step const& receiver) {
         if (from == to) return;
-        auto const [sent, received] = transfer_energy(serialised, from, to);
+        auto const [sent, received] = transfer_energy(serialised, from, to, receiver);
         program_.add(energy_[from.index()], column, energy_unit_[from.index()] * sent);
         program_.add(energy_[to.index()], column, energy_unit_[to.index()] * received);
     }
 
     // J, of the sender and the receiver.
-    std::pair<double, double> transfer_energy(Bytes serialised, DeviceId from, DeviceId to) const {
-        double const time = (serialised / instance_.links.rate(from, to)).value();
+    std::pair<double, double> transfer_energy(Bytes serialised, DeviceId from, DeviceId to,
+                                              Step const& receiver) const {
+        double const time = receiver.reserved * (serialised / instance_.links.rate(from, to)).value();
         return {time * instance_.devices[from.index()].power_transmit.value(),
                 time * instance_.devices[to.index()].power_receive.value()};
     }
 
     // Whether there is a link, and one that does not take far more energy than there is.
-    bool can_move(Bytes serialised, DeviceId from, DeviceId to) const {
+    bool can_move(Bytes serialised, DeviceId from, DeviceId to, Step const& receiver) const {
         if (from == to) return true;
         if (!std::isfinite(hop_time(instance_, serialised, from, to).value())) return false;
         auto const bearable = [&](double energy, DeviceId device) {
             return energy <= most_energy * std::max(1.0, limits_[device.index()].energy);
         };
-        auto const [sent, received] = transfer_energy(serialised, from, to);
+        auto const [sent, received] = transfer_energy(serialised, from, to, receiver);
         return bearable(sent, from) && bearable(received, to);
     }
 
@@ -245,21 +241,23 @@ class Formulation {
             request.out[s][i] = program_.add_row({.lower = 0, .upper = 0});
             DeviceId const device(i);
             if (!can_run(stage, device)) continue;
-            Seconds const time = compute_time(instance_, BlockId(stage.block), stage.mode, device);
-            auto const x = program_.add_column({.cost = latency_cost(time), .kind = Program::Kind::integer});
+            Seconds const reserved = reserved_time(instance_, stage, device);
+            auto const x = program_.add_column(
+                {.cost = latency_cost(expected_time(instance_, stage, device)), .kind = Program::Kind::integer});
             request.at[s][i] = x;
             program_.add(once, x, 1);
             program_.add(request.into[s][i], x, -1);
             program_.add(request.out[s][i], x, -1);
             program_.add(memory_[i], x, mega * static_cast<double>(stage.memory.value()));
             program_.add(macs_[i], x, mega * static_cast<double>(stage.macs.value()));
-            program_.add(energy_[i], x, energy_unit_[i] * instance_.devices[i].power_compute.value() * time.value());
-            if (!weights_.empty()) {
-                // A block runs in one mode at most, but both modes use the same weights.
+            program_.add(energy_[i], x,
+                         energy_unit_[i] * instance_.devices[i].power_compute.value() * reserved.value());
+            if (weights_.empty()) continue;
+            for_each_holding(instance_, stage, [&](std::size_t what, Bytes) {
                 auto const held = program_.add_row({.upper = 0});
                 program_.add(held, x, 1);
-                program_.add(held, weights_[i * instance_.blocks.size() + stage.block], -1);
-            }
+                program_.add(held, weights_[i * holdings_of(instance_) + what], -1);
+            });
         }
     }
 
@@ -281,13 +279,14 @@ class Formulation {
         for (auto const& [s, row] : first)
             for (std::size_t i = 0; i < devices_; ++i) {
                 DeviceId const device(i), source = instance_.source.value_or(device);
-                Seconds const time = hop_time(instance_, instance_.input, source, device);
-                if (!request.at[s][i] || !can_move(instance_.input, source, device)) continue;
+                Step const& stage = chain_.stages[s];
+                Seconds const time = expected(hop_time(instance_, instance_.input, source, device), stage.reach);
+                if (!request.at[s][i] || !can_move(instance_.input, source, device, stage)) continue;
                 auto const column = program_.add_column({.cost = latency_cost(time)});
                 program_.add(row, column, 1);
                 program_.add(request.into[s][i], column, 1);
                 request.entries[s][i].push_back(column);
-                add_transfer(column, instance_.input, source, device);
+                add_transfer(column, instance_.input, source, device, stage);
             }
         for (auto const& [s, row] : last)
             for (std::size_t i = 0; i < devices_; ++i) {
@@ -298,17 +297,19 @@ class Formulation {
             }
         for (auto const& [pair, row] : pairs) {
             auto const [s, t] = pair;
-            Bytes const bytes = hop_bytes(instance_, BlockId(chain_.stages[s].block)).serialised;
+            Bytes const bytes = chain_.stages[s].output.serialised;
+            Step const& receiver = chain_.stages[t];
             for (std::size_t i = 0; i < devices_; ++i)
                 for (std::size_t k = 0; k < devices_; ++k) {
-                    Seconds const time = hop_time(instance_, bytes, DeviceId(i), DeviceId(k));
-                    if (!request.at[s][i] || !request.at[t][k] || !can_move(bytes, DeviceId(i), DeviceId(k))) continue;
+                    Seconds const time = expected(hop_time(instance_, bytes, DeviceId(i), DeviceId(k)), receiver.reach);
+                    if (!request.at[s][i] || !request.at[t][k] || !can_move(bytes, DeviceId(i), DeviceId(k), receiver))
+                        continue;
                     auto const column = program_.add_column({.cost = latency_cost(time)});
                     program_.add(row, column, 1);
                     program_.add(request.out[s][i], column, 1);
                     program_.add(request.into[t][k], column, 1);
                     if (i != k) request.entries[t][k].push_back(column);
-                    add_transfer(column, bytes, DeviceId(i), DeviceId(k));
+                    add_transfer(column, bytes, DeviceId(i), DeviceId(k), receiver);
                 }
         }
     }
@@ -330,7 +331,7 @@ class Formulation {
                     if (!needs.fit(limits_[i])) break;
                     largest = largest.larger(needs);
                     auto& first = earliest[run[end]];
-                    first = std::min(first, chain_.stages[run[begin]].block);
+                    first = std::min(first, chain_.stages[run[begin]].block.index());
                 }
             }
         auto const limit_by_visits = [&](double Needs::*need) {
@@ -350,7 +351,7 @@ class Formulation {
             auto const row = program_.add_row({.upper = 0});
             program_.add(row, *request.at[s][i], 1);
             for (std::size_t t = 0; t < stages; ++t)
-                if (chain_.stages[t].block >= earliest[s] && chain_.stages[t].block <= chain_.stages[s].block)
+                if (chain_.stages[t].block.index() >= earliest[s] && chain_.stages[t].block <= chain_.stages[s].block)
                     for (auto const column : request.entries[t][i]) program_.add(row, column, -1);
         }
     }
@@ -375,7 +376,7 @@ class Formulation {
     std::vector<Needs> limits_;                        // per device
     std::vector<std::size_t> memory_, macs_, energy_;  // rows per device (Eq. 13, 14, 17)
     std::vector<double> energy_unit_;                  // what the row of Eq. 17 is multiplied by
-    std::vector<std::size_t> weights_;                 // columns [device × block], or none
+    std::vector<std::size_t> weights_;                 // columns [device × holding], or none
     std::size_t loss_ = 0;                             // row
     std::vector<Request> requests_;
 };
@@ -483,7 +484,7 @@ class Solver {
         double latency = 0, loss = 0;
         for (auto const& plan : plans) {
             if (!plan.admitted) continue;
-            latency += request_cost(instance_, plan).latency.value();
+            latency += expected_cost(instance_, plan).latency.value();
             loss += 1 - plan.accuracy;
         }
         latency /= instance_.reference_latency.value();
@@ -518,7 +519,7 @@ class Solver {
             plan.devices.resize(instance_.blocks.size());
             auto const& run = chain_.stages_of[assignment->choice];
             for (std::size_t n = 0; n < run.size(); ++n)
-                plan.devices[chain_.stages[run[n]].block] = assignment->devices[n];
+                plan.devices[chain_.stages[run[n]].block.index()] = assignment->devices[n];
         }
         plans.resize(static_cast<std::size_t>(instance_.requests));
         return plans;

@@ -28,8 +28,9 @@ struct Placer::Label {
     std::int32_t previous = -1;  // candidate of the segment before
 };
 
-Placer::Placer(Instance const& instance, std::vector<DeviceId> candidates, Spread spread)
-    : instance_(&instance), candidates_(std::move(candidates)), spread_(spread), blocks_(instance.blocks.size()) {
+Placer::Placer(Instance const& instance, std::vector<Step> const& works, std::vector<DeviceId> candidates,
+               Spread spread)
+    : instance_(&instance), candidates_(std::move(candidates)), spread_(spread), works_(works.size()) {
     auto const count = candidates_.size();
     auto const per_byte = [&](DeviceId from, DeviceId to) {
         if (from == to) return 0.0;
@@ -49,13 +50,12 @@ Placer::Placer(Instance const& instance, std::vector<DeviceId> candidates, Sprea
     from_source_.assign(count, 0);
     if (instance.source)
         for (std::size_t c = 0; c < count; ++c) from_source_[c] = per_byte(*instance.source, candidates_[c]);
-    compute_.resize(count * 2 * blocks_);
+    compute_.reserve(count * works_);
     for (std::size_t c = 0; c < count; ++c)
-        for (std::size_t j = 0; j < blocks_; ++j) {
-            compute_[2 * c * blocks_ + j] = compute_time(instance, BlockId(j), BlockMode::full, candidates_[c]).value();
-            compute_[(2 * c + 1) * blocks_ + j] =
-                compute_time(instance, BlockId(j), BlockMode::skip, candidates_[c]).value();
-        }
+        for (Step const& work : works) compute_.push_back(expected_time(instance, work, candidates_[c]).value());
+    if (instance.exits.empty() || instance.reserve_expected) return;
+    for (std::size_t c = 0; c < count; ++c)
+        for (Step const& work : works) reserved_.push_back(reserved_time(instance, work, candidates_[c]).value());
 }
 
 std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const& capacity, Goal goal) const {
@@ -74,11 +74,14 @@ std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const&
         if (memory < smallest_memory) share += memory / choice.memory;
         return share;
     };
+    double const* const compute = compute_.data();
+    double const* const reserved = reserved_.empty() ? compute : reserved_.data();
     auto const latency_cost = goal == Goal::latency ? 1.0 : latency_in_room / instance_->reference_latency.value();
 
     std::vector<Label> labels(steps * count);
     for (std::size_t start = 0; start < steps; ++start) {
         auto const moved = start > 0 ? bytes(choice.steps[start - 1].output.serialised) : bytes(instance_->input);
+        double const reach = choice.steps[start].reach, share = choice.steps[start].reserved;
         for (std::size_t c = 0; c < count; ++c) {
             auto const& device = instance_->devices[candidates_[c].index()];
             Label open;
@@ -89,8 +92,9 @@ std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const&
                 if (instance_->source && *instance_->source != candidates_[c]) {
                     auto const& source = *instance_->source;
                     open.latency += instance_->links.latency(source, candidates_[c]).value();
-                    open.energy = device.power_receive.value() * serialise;
-                    if (instance_->devices[source.index()].power_transmit.value() * serialise >
+                    open.latency *= reach;
+                    open.energy = device.power_receive.value() * serialise * share;
+                    if (instance_->devices[source.index()].power_transmit.value() * serialise * share >
                         capacity.energy(source).value())
                         continue;
                 }
@@ -101,16 +105,17 @@ std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const&
                 for (std::size_t p = 0; p < count; ++p) {
                     if (!(before[p].cost < open.cost) || before[p].visited >> (c & 63) & 1) continue;
                     double const serialise = seconds_per_byte_[p * count + c] * moved;
-                    double const time = serialise + hop_latency_[p * count + c];
+                    double const time = (serialise + hop_latency_[p * count + c]) * reach;
                     double const cost = before[p].cost + latency_cost * time;
                     if (!(cost < open.cost)) continue;
                     auto const sender = candidates_[p];
-                    if (before[p].energy + instance_->devices[sender.index()].power_transmit.value() * serialise >
+                    if (before[p].energy +
+                            instance_->devices[sender.index()].power_transmit.value() * serialise * share >
                         capacity.energy(sender).value())
                         continue;
                     open.cost = cost;
                     open.latency = before[p].latency + time;
-                    open.energy = device.power_receive.value() * serialise;
+                    open.energy = device.power_receive.value() * serialise * share;
                     open.visited = before[p].visited;
                     open.previous = static_cast<std::int32_t>(p);
                 }
@@ -124,10 +129,9 @@ std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const&
             for (std::size_t end = start; end < steps; ++end) {
                 auto const& step = choice.steps[end];
                 macs -= step.macs;
-                memory -= step.memory;
-                if (!capacity.holds(candidates_[c], step.block)) memory -= step.weights;
-                double const time = compute_seconds(c, step);
-                open.energy += device.power_compute.value() * time;
+                memory -= step.memory + capacity.weights(candidates_[c], step);
+                double const time = compute[c * works_ + step.work];
+                open.energy += device.power_compute.value() * reserved[c * works_ + step.work];
                 if (macs < Macs(0) || memory < Bytes(0) || open.energy > energy) break;
                 open.latency += time;
                 open.cost += latency_cost * time;

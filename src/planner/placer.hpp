@@ -20,7 +20,8 @@ enum class Spread { anywhere, one_device };
 // device and comes back to it.
 class Placer {
   public:
-    Placer(Instance const& instance, std::vector<DeviceId> candidates, Spread spread);
+    // works: works_of() the choices; must outlive the placer.
+    Placer(Instance const& instance, std::vector<Step> const& works, std::vector<DeviceId> candidates, Spread spread);
 
     struct Found {
         std::vector<DeviceId> devices;  // one per step
@@ -31,18 +32,15 @@ class Placer {
   private:
     struct Label;
 
-    double compute_seconds(std::size_t candidate, Step const& step) const {
-        return compute_[(2 * candidate + (step.mode == BlockMode::skip ? 1 : 0)) * blocks_ + step.block.index()];
-    }
-
     Instance const* instance_;
     std::vector<DeviceId> candidates_;
     Spread spread_;
-    std::size_t blocks_;
+    std::size_t works_;
     std::vector<double> seconds_per_byte_;  // [candidates × candidates], infinite: unreachable
     std::vector<double> hop_latency_;       // likewise, s
     std::vector<double> from_source_;       // per candidate: s per byte; 0: there already
-    std::vector<double> compute_;           // [candidates × {full, skip} × blocks], s
+    std::vector<double> compute_;           // [candidates × works] expected, s
+    std::vector<double> reserved_;          // likewise, of Eq. 17; empty: the same
 };
 
 }  // namespace skipstone::planner

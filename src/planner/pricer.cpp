@@ -19,8 +19,8 @@ double bytes(Bytes size) {
 
 }  // namespace
 
-Pricer::Pricer(Instance const& instance, std::vector<Choice> const& choices)
-    : instance_(&instance), choices_(&choices), devices_(instance.devices.size()), blocks_(instance.blocks.size()) {
+Pricer::Pricer(Instance const& instance, std::vector<Choice> const& choices, std::vector<Step> const& works)
+    : instance_(&instance), choices_(&choices), works_(&works), devices_(instance.devices.size()) {
     per_byte_.assign(devices_ * devices_, infinity);
     latency_.assign(devices_ * devices_, 0);
     double slowest = 0, latest = 0;
@@ -43,19 +43,16 @@ Pricer::Pricer(Instance const& instance, std::vector<Choice> const& choices)
             from_source_[i] = per_byte_[pair];
             source_latency_[i] = latency_[pair];
         }
-    compute_.resize(2 * blocks_ * devices_);
     longest_latency_ = slowest * bytes(instance.input) + latest;
-    for (std::size_t j = 0; j < blocks_; ++j) {
-        double longest = 0;
+    std::vector<double> longest(instance.blocks.size(), 0);
+    for (Step const& work : works)
         for (std::size_t i = 0; i < devices_; ++i) {
-            for (auto const mode : {BlockMode::full, BlockMode::skip}) {
-                double const time = compute_time(instance, BlockId(j), mode, DeviceId(i)).value();
-                compute_[work_index(BlockId(j), mode) * devices_ + i] = time;
-                longest = std::max(longest, time);
-            }
+            compute_.push_back(expected_time(instance, work, DeviceId(i)).value());
+            reserved_.push_back(reserved_time(instance, work, DeviceId(i)).value());
+            longest[work.block.index()] = std::max(longest[work.block.index()], compute_.back());
         }
-        longest_latency_ += longest + slowest * bytes(hop_bytes(instance, BlockId(j)).serialised) + latest;
-    }
+    for (std::size_t j = 0; j < longest.size(); ++j)
+        longest_latency_ += longest[j] + slowest * bytes(hop_bytes(instance, BlockId(j)).serialised) + latest;
     build({});
 }
 
@@ -72,10 +69,10 @@ void Pricer::build(std::vector<std::size_t> const& separate) {
         bool const own = std::ranges::find(separate, c) != separate.end();
         std::int32_t parent = -1;
         for (std::size_t s = 0; s < steps.size(); ++s) {
-            auto const work = work_index(steps[s].block, steps[s].mode);
             auto const& siblings = children[static_cast<std::size_t>(parent + 1)];
             auto const same = std::ranges::find_if(siblings, [&](std::size_t n) {
-                return nodes_[n].work == work && nodes_[n].choice == (own ? c : TransitionPrice::every_choice);
+                return nodes_[n].step.work == steps[s].work &&
+                       nodes_[n].choice == (own ? c : TransitionPrice::every_choice);
             });
             if (same != siblings.end()) {
                 parent = static_cast<std::int32_t>(*same);
@@ -84,7 +81,6 @@ void Pricer::build(std::vector<std::size_t> const& separate) {
             Node node;
             node.parent = parent;
             node.depth = static_cast<std::int32_t>(s);
-            node.work = work;
             node.choice = own ? c : TransitionPrice::every_choice;
             node.moved = s == 0 ? bytes(instance_->input) : bytes(steps[s - 1].output.serialised);
             node.step = steps[s];
@@ -129,8 +125,8 @@ void Pricer::find_windows() {
                 auto const& node = nodes_[static_cast<std::size_t>(a)];
                 macs -= node.step.macs;
                 memory -= node.step.memory;
-                if (!capacity.holds(id, node.step.block)) memory -= node.step.weights;
-                energy -= power * compute_[node.work * devices_ + i];
+                memory -= capacity.weights(id, node.step);
+                energy -= power * reserved_[node.step.work * devices_ + i];
                 if (macs < Macs(0) || memory < Bytes(0) || energy < 0) break;
                 first = node.depth;
             }
@@ -163,9 +159,16 @@ void Pricer::price_segments() {
     }
 }
 
-double Pricer::hop(std::size_t node, std::size_t from, std::size_t to) const {
+double Pricer::plain_hop(std::size_t node, std::size_t from, std::size_t to) const {
     auto const pair = from * devices_ + to;
-    double price = nodes_[node].moved * hop_price_[pair] + hop_fixed_[pair];
+    double const moved = nodes_[node].moved;
+    auto const& step = nodes_[node].step;
+    if (step.reach == 1 || !(hop_fixed_[pair] < infinity)) return moved * hop_price_[pair] + hop_fixed_[pair];
+    return step.reach * (moved * hop_time_[pair] + hop_fixed_[pair]) + step.reserved * moved * hop_use_[pair];
+}
+
+double Pricer::hop(std::size_t node, std::size_t from, std::size_t to) const {
+    double price = plain_hop(node, from, to);
     if (prices_.transitions.empty()) return price;
     auto const before = nodes_[static_cast<std::size_t>(nodes_[node].parent)].step.block;
     for (auto const& extra : prices_.transitions)
@@ -178,7 +181,7 @@ double Pricer::hop(std::size_t node, std::size_t from, std::size_t to) const {
 // No sum of prices along a path is larger, whatever its sign. work: of a block on a device.
 double Pricer::largest_price(std::vector<double> const& work) const {
     double sum = 0, hop = 0, most_moved = 0, extra = 0;
-    for (std::size_t w = 0; w < 2 * blocks_; ++w) {
+    for (std::size_t w = 0; w < works_->size(); ++w) {
         double most = 0;
         for (std::size_t i = 0; i < devices_; ++i) most = std::max(most, std::abs(work[w * devices_ + i]));
         sum += most;
@@ -199,6 +202,8 @@ std::vector<PricedPath> Pricer::run(Prices const& prices, double limit, std::siz
     auto const count = devices_;
     prices_ = prices;
     hop_price_.resize(count * count);
+    hop_time_.resize(count * count);
+    hop_use_.resize(count * count);
     hop_fixed_.resize(count * count);
     for (std::size_t i = 0; i < count; ++i)
         for (std::size_t k = 0; k < count; ++k) {
@@ -208,6 +213,9 @@ std::vector<PricedPath> Pricer::run(Prices const& prices, double limit, std::siz
                                    ? per_byte_[pair] * (prices.per_second + prices.transmit[i] + prices.receive[k])
                                    : 0;
             hop_fixed_[pair] = per_byte_[pair] < infinity ? prices.per_second * latency_[pair] : infinity;
+            hop_time_[pair] = per_byte_[pair] < infinity ? per_byte_[pair] * prices.per_second : 0;
+            hop_use_[pair] =
+                per_byte_[pair] < infinity ? per_byte_[pair] * (prices.transmit[i] + prices.receive[k]) : 0;
         }
     price_segments();
     std::vector<double> work(prices.work);
@@ -223,18 +231,24 @@ std::vector<PricedPath> Pricer::run(Prices const& prices, double limit, std::siz
         double* const opening = &opening_[n * count];
         double* const running = &running_[n * count];
         double* const ending = &ending_[n * count];
-        double const* const price = &work[node.work * count];
+        double const* const price = &work[node.step.work * count];
         if (node.parent < 0) {
             for (std::size_t i = 0; i < count; ++i) {
                 running[i] = price[i];
                 opening[i] = 0;
                 if (!instance_->source || i == instance_->source->index()) continue;
-                opening[i] = from_source_[i] < infinity
-                                 ? node.moved * from_source_[i] *
-                                           (prices.per_second + prices.transmit[instance_->source->index()] +
-                                            prices.receive[i]) +
-                                       prices.per_second * source_latency_[i]
-                                 : infinity;
+                if (!(from_source_[i] < infinity))
+                    opening[i] = infinity;
+                else if (node.step.reach == 1)
+                    opening[i] =
+                        node.moved * from_source_[i] *
+                            (prices.per_second + prices.transmit[instance_->source->index()] + prices.receive[i]) +
+                        prices.per_second * source_latency_[i];
+                else
+                    opening[i] =
+                        node.step.reach * prices.per_second * (node.moved * from_source_[i] + source_latency_[i]) +
+                        node.step.reserved * node.moved * from_source_[i] *
+                            (prices.transmit[instance_->source->index()] + prices.receive[i]);
             }
         } else {
             auto const parent = static_cast<std::size_t>(node.parent);
@@ -250,6 +264,10 @@ std::vector<PricedPath> Pricer::run(Prices const& prices, double limit, std::siz
                 if (!(base < infinity)) continue;
                 double const* const per_byte = &hop_price_[k * count];
                 double const* const fixed = &hop_fixed_[k * count];
+                if (node.step.reach != 1) {
+                    for (std::size_t i = 0; i < count; ++i) best[i] = std::min(best[i], base + plain_hop(n, k, i));
+                    continue;
+                }
                 for (std::size_t i = 0; i < count; ++i) {
                     double const candidate = base + moved * per_byte[i] + fixed[i];
                     best[i] = candidate < best[i] ? candidate : best[i];

@@ -15,11 +15,6 @@
 
 namespace skipstone::planner {
 
-// Index of a block in one of its modes: 2 · block, or 2 · block + 1 for what is left of it when it is dropped.
-inline std::size_t work_index(BlockId block, BlockMode mode) {
-    return 2 * block.index() + (mode == BlockMode::skip ? 1 : 0);
-}
-
 // An extra price of going on from a block on one device to the next block that runs on another one, or (from = to) on
 // the same.
 struct TransitionPrice {
@@ -39,9 +34,9 @@ struct SegmentPrice {
 
 // What a request pays for what it does: its own cost and the duals of the rows that it uses. Additive along a path.
 struct Prices {
-    double per_second = 0;     // of latency
-    std::vector<double> work;  // [2 · blocks × devices] for running it there, beside per_second · its time
-    std::vector<double> transmit, receive;  // per device, per second of serialisation, beside per_second
+    double per_second = 0;                  // of expected latency
+    std::vector<double> work;               // [works × devices] for running it there, beside per_second · its time
+    std::vector<double> transmit, receive;  // per device, per second of serialisation that is reserved
     std::vector<double> choice;             // per choice
     std::vector<TransitionPrice> transitions;
     std::vector<SegmentPrice> segments;
@@ -59,7 +54,8 @@ struct PricedPath {
 // is a lower bound for all paths that fit. Drop sets share their work as far as their first blocks agree.
 class Pricer {
   public:
-    Pricer(Instance const& instance, std::vector<Choice> const& choices);
+    // works: works_of() the choices. Both must outlive the pricer.
+    Pricer(Instance const& instance, std::vector<Choice> const& choices, std::vector<Step> const& works);
 
     // Which segments fit.
     void restrict_to(Capacity const& capacity);
@@ -86,10 +82,9 @@ class Pricer {
     struct Node {
         std::int32_t parent = -1;
         std::int32_t depth = 0;
-        std::size_t work = 0;                                // work_index
         std::size_t choice = TransitionPrice::every_choice;  // whose own chain this is
         std::int64_t macs = 0, memory = 0;                   // sums from the root
-        double moved = 0;  // bytes serialised by a hop from the parent (or the source) to here
+        double moved = 0;  // bytes serialised by a hop from the parent (or the source) to here, all requests alike
         Step step;
     };
 
@@ -104,6 +99,7 @@ class Pricer {
                    ? 0
                    : prices[end * length_ + static_cast<std::size_t>(nodes_[end].depth - nodes_[start].depth)];
     }
+    double plain_hop(std::size_t node, std::size_t from, std::size_t to) const;  // without transitions
     double hop(std::size_t node, std::size_t from, std::size_t to) const;
     struct Enumeration;
     bool enumerate_into(Enumeration& all) const;
@@ -112,12 +108,14 @@ class Pricer {
 
     Instance const* instance_;
     std::vector<Choice> const* choices_;
-    std::size_t devices_, blocks_;
+    std::vector<Step> const* works_;
+    std::size_t devices_;
     std::vector<double> per_byte_;     // [devices × devices] s per byte, infinite: no hop (or the same device)
     std::vector<double> latency_;      // [devices × devices] s
     std::vector<double> from_source_;  // per device, s per byte
     std::vector<double> source_latency_;
-    std::vector<double> compute_;  // [2 · blocks × devices] s
+    std::vector<double> compute_;   // [works × devices] expected, s
+    std::vector<double> reserved_;  // likewise, of Eq. 17
     double longest_latency_ = 0;
 
     std::vector<std::size_t> separate_;
@@ -135,6 +133,7 @@ class Pricer {
     Prices prices_;
     std::vector<std::vector<double>> segment_price_;  // per device: empty, or [nodes × length_] likewise
     std::vector<double> hop_price_;                   // [devices × devices] per byte
+    std::vector<double> hop_time_, hop_use_;          // its parts, of time and of what is reserved; where shares differ
     std::vector<double> hop_fixed_;                   // [devices × devices]
     std::vector<double>
         opening_;  // [nodes × devices] price of the path up to an opening at the node, less the running sum

@@ -92,6 +92,7 @@ class Sequence {
     Sequence(Instance const& instance, std::vector<Choice> const& choices, Spread spread, Budget const& clock)
         : instance_(instance),
           choices_(choices),
+          works_(works_of(instance, choices)),
           spread_(spread),
           clock_(clock),
           capacity_(instance),
@@ -303,7 +304,7 @@ class Sequence {
     }
 
     std::optional<Placed> among(std::vector<DeviceId> candidates, Goal goal, bool many) {
-        Placer const placer(instance_, std::move(candidates), spread_);
+        Placer const placer(instance_, works_, std::move(candidates), spread_);
         auto const attempt = [&](std::size_t c) -> std::optional<Placed> {
             auto found = placer.place(choices_[c], capacity_, goal);
             if (!found) return std::nullopt;
@@ -337,6 +338,7 @@ class Sequence {
 
     Instance const& instance_;
     std::vector<Choice> const& choices_;
+    std::vector<Step> works_;
     Spread spread_;
     Budget const& clock_;
     Capacity capacity_;

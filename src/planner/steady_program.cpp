@@ -36,11 +36,7 @@ SteadyProgram::SteadyProgram(Instance const& instance, std::vector<Choice> const
     for (std::size_t item = 0; item < items_.count(); ++item)
         for (std::size_t i = 0; i < devices; ++i) {
             InstanceDevice const& device = instance.devices[i];
-            auto const& what = items_.at(item);
-            Bytes memory = items_.memory(item);
-            InstanceBlock const& block = instance.blocks[what.block.index()];
-            if (what.split < 0 && block.skip_macs > Macs(0)) memory = std::min(memory, block.skip_memory);
-            bool const fits = memory + items_.weights(item, DeviceId(i)) <= device.memory;
+            bool const fits = items_.least_memory(item) + items_.weights(item, DeviceId(i)) <= device.memory;
             possible_[item * devices + i] = fits && !device.off && device.mac_rate.value() > 0;
         }
 }
@@ -56,13 +52,11 @@ SteadyProgram::Column SteadyProgram::column_of(RequestPlan plan) const {
     auto const devices = instance_.devices.size();
     auto const graph = task_graph(instance_, plan);
     Column column;
-    column.uses = uses_of(instance_, graph, medium_);
+    column.uses = uses_of(instance_, plan, graph, medium_);
     for (Task const& task : graph.tasks)
-        if (!task.joins())
-            column.held.push_back(items_.of(task.block, task.split, task.part) * devices + task.device.index());
-    auto const cost = request_cost(instance_, graph, graph.tasks.size());
-    for (std::size_t i = 0; i < devices; ++i)
-        if (cost.loads[i].energy > Joules(0)) column.energy.emplace_back(i, cost.loads[i].energy.value());
+        if (!task.joins()) column.held.push_back(items_.of(task) * devices + task.device.index());
+    for (auto const& [i, energy] : reserved_energy(instance_, plan, graph))
+        column.energy.emplace_back(i, energy.value());
     column.plan = std::move(plan);
     return column;
 }
@@ -254,13 +248,18 @@ class SteadyProgram::Run {
         way.compute.assign(devices_, 0);
         way.send.assign(devices_, 0);
         way.receive.assign(devices_, 0);
+        bool const apart = !instance.exits.empty() && !instance.reserve_expected;
+        if (apart) way.reserve = {way.compute, way.send, way.receive};
+        auto& compute = apart ? way.reserve->compute : way.compute;
+        auto& send = apart ? way.reserve->send : way.send;
+        auto& receive = apart ? way.reserve->receive : way.receive;
         for (std::size_t i = 0; i < devices_; ++i) {
             InstanceDevice const& device = instance.devices[i];
             double const joule = prices.energy[i];
             if (joule > 0) {
-                way.compute[i] += joule * device.power_compute.value();
-                way.send[i] += joule * device.power_transmit.value();
-                way.receive[i] += joule * device.power_receive.value();
+                compute[i] += joule * device.power_compute.value();
+                send[i] += joule * device.power_transmit.value();
+                receive[i] += joule * device.power_receive.value();
             }
         }
         for (auto const& [resource, second] : prices.resource) {

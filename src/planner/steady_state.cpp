@@ -17,7 +17,7 @@ constexpr double finest = 1e-6;                    // gap of the bound itself
 
 bool alike(InstanceDevice const& a, InstanceDevice const& b) {
     return a.mac_rate == b.mac_rate && a.memory == b.memory && a.compute == b.compute &&
-           a.part_compute == b.part_compute && a.holds == b.holds;
+           a.part_compute == b.part_compute && a.head_compute == b.head_compute && a.holds == b.holds;
 }
 
 Kinds each_its_own(Instance const& instance) {
@@ -74,11 +74,7 @@ SteadyLimits memory_limits(Instance const& instance, SteadyProgram const& progra
         for (std::size_t item = 0; item < items.count(); ++item) {
             limits.weight[item * devices + i] = static_cast<double>(items.weights(item, DeviceId(i)).value());
             if (!program.possible()[item * devices + i]) continue;
-            Bytes memory = items.memory(item);
-            auto const& what = items.at(item);
-            InstanceBlock const& block = instance.blocks[what.block.index()];
-            if (what.split < 0 && block.skip_macs > Macs(0)) memory = std::min(memory, block.skip_memory);
-            smallest = std::min(smallest, memory);
+            smallest = std::min(smallest, items.least_memory(item));
         }
         limits.memory.push_back(static_cast<double>((instance.devices[i].memory - smallest).value()));
     }

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "model/instance.hpp"
@@ -14,15 +16,21 @@
 // What a request of a stream keeps busy, and what devices hold for it.
 namespace skipstone::planner {
 
+// Shares of the requests that make each move of a graph, of the shares that get to each block (empty: all).
+std::vector<double> shares_of_moves(Instance const& instance, TaskGraph const& graph, std::span<double const> reach);
+
 // What does one thing at a time: processor i is number i; with Medium::radio radio i is number devices + i, with
 // Medium::links the link from i to k number devices + i · devices + k.
 struct Use {
     std::size_t resource;
     double seconds;
 };
-// How long a request keeps what busy, by resource, each once. A move takes what its bytes take to serialise, a radio at
-// either end. Infinite where a link is missing.
-std::vector<Use> uses_of(Instance const& instance, TaskGraph const& graph, Medium medium);
+// How long a request keeps what busy on average, by resource, each once. A move takes what its bytes take to serialise,
+// a radio at either end. Infinite where a link is missing. graph: of the plan.
+std::vector<Use> uses_of(Instance const& instance, RequestPlan const& plan, TaskGraph const& graph, Medium medium);
+// What counts for Eq. 17, by device, each once; 0 left out.
+std::vector<std::pair<std::size_t, Joules>> reserved_energy(Instance const& instance, RequestPlan const& plan,
+                                                            TaskGraph const& graph);
 // A resource by name. Price: see ResourcePrice.
 ResourcePrice priced(std::size_t resource, double price, std::size_t devices, Medium medium);
 

@@ -105,11 +105,9 @@ class Turns {
     Lane lane_of(RequestPlan plan) const {
         Lane lane;
         auto const graph = task_graph(instance_, plan);
-        lane.uses = uses_of(instance_, graph, medium_);
-        auto const cost = request_cost(instance_, graph, graph.tasks.size());
-        for (std::size_t i = 0; i < instance_.devices.size(); ++i)
-            if (cost.loads[i].energy > Joules(0) && std::isfinite(instance_.devices[i].energy.value()))
-                lane.energy.emplace_back(i, cost.loads[i].energy.value());
+        lane.uses = uses_of(instance_, plan, graph, medium_);
+        for (auto const& [i, energy] : reserved_energy(instance_, plan, graph))
+            if (std::isfinite(instance_.devices[i].energy.value())) lane.energy.emplace_back(i, energy.value());
         for (Task const& task : graph.tasks) {
             lane.held.push_back({task.device, task.block, task.split, task.part});
             lane.weights.push_back(instance_.weights_needed(task.device, task.block, task.weights));
@@ -242,15 +240,11 @@ class Turns {
         }
         prices.hold.assign(items_.count() * devices, infinity);
         for (std::size_t item = 0; item < items_.count(); ++item) {
-            auto const& what = items_.at(item);
-            auto const& block = instance_.blocks[what.block.index()];
-            auto const split = what.split < 0 ? Split() : block.splits[static_cast<std::size_t>(what.split)].split;
+            Bytes const memory = items_.least_memory(item);
             for (std::size_t i = 0; i < devices; ++i) {
                 InstanceDevice const& device = instance_.devices[i];
                 if (device.off || !(device.mac_rate.value() > 0)) continue;
-                Bytes memory = items_.memory(item);
-                if (what.split < 0 && block.skip_macs > Macs(0)) memory = std::min(memory, block.skip_memory);
-                bool const held = held_.contains({DeviceId(i), what.block, split, what.part});
+                bool const held = held_.contains(items_.held(item, DeviceId(i)));
                 Bytes const weights = held ? Bytes(0) : items_.weights(item, DeviceId(i));
                 if (std::max(memory, rooms_[i].largest) + rooms_[i].weights + weights <= device.memory)
                     prices.hold[item * devices + i] = 0;

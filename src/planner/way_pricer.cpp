@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "model/cost_model.hpp"
@@ -55,13 +56,13 @@ std::vector<double> own_bytes(InstanceSplit const& split, double element) {
 
 WayPricer::WayPricer(Instance const& instance, std::vector<Choice> const& choices, Items const& items)
     : instance_(instance), choices_(choices), items_(items), devices_(instance.devices.size()) {
-    auto const blocks = instance.blocks.size();
     order_.resize(choices.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::ranges::stable_sort(order_, [&](std::size_t a, std::size_t b) {
         return std::ranges::lexicographical_compare(
-            choices[a].steps, choices[b].steps,
-            [](Step const& s, Step const& t) { return std::pair(s.block, s.mode) < std::pair(t.block, t.mode); });
+            choices[a].steps, choices[b].steps, [](Step const& s, Step const& t) {
+                return std::tuple(s.block, s.mode, s.work) < std::tuple(t.block, t.mode, t.work);
+            });
     });
     seconds_.assign(devices_ * devices_, infinity);
     for (std::size_t i = 0; i < devices_; ++i)
@@ -70,17 +71,23 @@ WayPricer::WayPricer(Instance const& instance, std::vector<Choice> const& choice
             auto const rate = instance.links.rate(DeviceId(i), DeviceId(k)).value();
             if (rate > 0) seconds_[i * devices_ + k] = 8 / rate;
         }
-    byte_.resize(devices_ * devices_);
-    times_.assign(2 * blocks * devices_, 0);
-    ways_.resize(blocks);
-    for (std::size_t j = 0; j < blocks; ++j) {
+    all_byte_.resize(devices_ * devices_);
+    for (Step const& work : works_of(instance, choices))
         for (std::size_t i = 0; i < devices_; ++i) {
-            times_[j * devices_ + i] = compute_time(instance, BlockId(j), BlockMode::full, DeviceId(i)).value();
-            times_[(blocks + j) * devices_ + i] =
-                compute_time(instance, BlockId(j), BlockMode::skip, DeviceId(i)).value();
+            times_.push_back(compute_time(instance, work.block, work.mode, DeviceId(i)).value());
+            if (instance.exits.empty()) continue;
+            double expected_heads = 0, heads = 0;
+            for (StepHead const& head : work.heads) {
+                auto const time = head_time(instance, instance.exits[head.exit], DeviceId(i));
+                expected_heads += expected(time, head.reach).value();
+                heads += time.value();
+            }
+            heads_.push_back(expected_heads);
+            heads_reserved_.push_back(heads);
         }
+    ways_.resize(instance.blocks.size());
+    for (std::size_t j = 0; j < instance.blocks.size(); ++j)
         for (std::size_t s = 0; s < instance.blocks[j].splits.size(); ++s) measure(j, s);
-    }
 }
 
 void WayPricer::measure(std::size_t block, std::size_t split) {
@@ -239,7 +246,7 @@ void WayPricer::splits(Step const& step, Layer const* before, Layer& layer) {
                 double const hold = prices_->hold[item * devices_ + q];
                 if (hold == infinity) continue;
                 double& own = price[p * devices_ + q];
-                own = way.time[p * devices_ + q] * prices_->compute[q] + hold;
+                own = way.time[p * devices_ + q] * compute_[q] + hold;
                 cheapest = std::min(cheapest, own);
             }
             least += cheapest;
@@ -251,7 +258,8 @@ void WayPricer::splits(Step const& step, Layer const* before, Layer& layer) {
             double const base = before ? (*before)[static_cast<std::size_t>(from)].cost : 0;
             for (std::size_t j = 0; j < devices_; ++j) {
                 if (instance_.devices[j].off) continue;
-                double const rest = base + way.join[j] * prices_->compute[j];
+                double rest = base + way.join[j] * compute_[j];
+                if (!head_.empty()) rest += head_[j];
                 State& state = layer[j];
                 if (!(rest + least < state.cost)) continue;
                 work_ += static_cast<double>(2 * count * devices_);
@@ -269,9 +277,26 @@ void WayPricer::splits(Step const& step, Layer const* before, Layer& layer) {
     }
 }
 
+// Prices of what a step does and of the move to it.
+void WayPricer::price(Step const& step) {
+    if (instance_.exits.empty()) return;
+    for (std::size_t i = 0; i < devices_; ++i) compute_[i] = step.reach * prices_->compute[i];
+    for (std::size_t pair = 0; pair < byte_.size(); ++pair)
+        byte_[pair] = all_byte_[pair] == infinity ? infinity : step.reach * all_byte_[pair];
+    head_.resize(devices_);
+    for (std::size_t i = 0; i < devices_; ++i) {
+        auto const place = step.work * devices_ + i;
+        head_[i] = heads_[place] * prices_->compute[i];
+        for (StepHead const& head : step.heads) head_[i] += prices_->hold[items_.head(head.exit) * devices_ + i];
+        if (!prices_->reserve) continue;
+        compute_[i] += prices_->reserve->compute[i];
+        head_[i] += heads_reserved_[place] * prices_->reserve->compute[i];
+    }
+    for (std::size_t pair = 0; pair < reserve_byte_.size(); ++pair) byte_[pair] += reserve_byte_[pair];
+}
+
 void WayPricer::step(Step const& step, Layer const* before, Layer& layer) {
-    auto const blocks = instance_.blocks.size();
-    auto const row = (step.mode == BlockMode::skip ? blocks : 0) + step.block.index();
+    price(step);
     layer.assign(devices_, State{});
     double const* const hold = &prices_->hold[items_.whole(step.block) * devices_];
     if (before) {
@@ -296,7 +321,10 @@ void WayPricer::step(Step const& step, Layer const* before, Layer& layer) {
         }
     }
     for (std::size_t to = 0; to < devices_; ++to)
-        if (layer[to].cost < infinity) layer[to].cost += times_[row * devices_ + to] * prices_->compute[to] + hold[to];
+        if (layer[to].cost < infinity) {
+            layer[to].cost += times_[step.work * devices_ + to] * compute_[to] + hold[to];
+            if (!head_.empty()) layer[to].cost += head_[to];
+        }
     work_ += static_cast<double>(devices_ * (before ? devices_ : 1));
     if (step.mode == BlockMode::full && !ways_[step.block.index()].empty()) splits(step, before, layer);
 }
@@ -315,13 +343,13 @@ RequestPlan WayPricer::trace(Choice const& choice, std::vector<Layer> const& lay
             auto const split = static_cast<std::size_t>(state.split);
             InstanceSplit const& offered = instance_.blocks[block.index()].splits[split];
             Way const& way = ways_[block.index()][split];
+            price(choice.steps[s]);
             auto& price = parts_price_[split];
             price.assign(way.box.size() * devices_, infinity);
             for (std::size_t p = 0; p < way.box.size(); ++p)
                 for (std::size_t q = 0; q < devices_; ++q) {
                     double const hold = prices_->hold[items_.part(block, split, p) * devices_ + q];
-                    if (hold < infinity)
-                        price[p * devices_ + q] = way.time[p * devices_ + q] * prices_->compute[q] + hold;
+                    if (hold < infinity) price[p * devices_ + q] = way.time[p * devices_ + q] * compute_[q] + hold;
                 }
             SplitBlock parts{block, offered.split, {}};
             assignment(way, split, state.from, device, state.exact, &parts.parts);
@@ -341,9 +369,17 @@ WayPricer::Answer WayPricer::run(WayPrices const& prices, std::size_t most_ways,
         for (std::size_t k = 0; k < devices_; ++k) {
             double const seconds = seconds_[i * devices_ + k];
             double const link = prices.link.empty() ? 0 : prices.link[i * devices_ + k];
-            byte_[i * devices_ + k] =
+            all_byte_[i * devices_ + k] =
                 seconds == infinity ? infinity : seconds * (prices.send[i] + prices.receive[k] + link);
         }
+    reserve_byte_.clear();
+    for (std::size_t pair = 0; prices.reserve && pair < seconds_.size(); ++pair)
+        reserve_byte_.push_back(
+            seconds_[pair] == infinity
+                ? infinity
+                : seconds_[pair] * (prices.reserve->send[pair / devices_] + prices.reserve->receive[pair % devices_]));
+    compute_ = prices.compute;
+    byte_ = all_byte_;
     Answer answer;
     std::vector<std::pair<double, RequestPlan>> found;
     std::vector<Layer> layers;
@@ -352,7 +388,7 @@ WayPricer::Answer WayPricer::run(WayPrices const& prices, std::size_t most_ways,
         Choice const& choice = choices_[c];
         std::size_t same = 0;  // steps that begin it like the choice before
         while (last && same < last->steps.size() && same < choice.steps.size() &&
-               last->steps[same].block == choice.steps[same].block && last->steps[same].mode == choice.steps[same].mode)
+               last->steps[same].work == choice.steps[same].work)
             ++same;
         last = &choice;
         layers.resize(same);

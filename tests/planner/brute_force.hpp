@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "model/instance.hpp"
@@ -24,11 +25,11 @@ namespace brute_force_detail {
 constexpr double slack = 1 + 1e-9;
 
 struct Column {
-    double latency = 0, cost = 0;
+    double latency = 0, cost = 0;  // latency: expected
     std::size_t option = 0;
     std::vector<DeviceId> devices;             // one per block
     std::vector<double> memory, macs, energy;  // per device, weights not counted
-    std::vector<std::vector<bool>> holds;      // [device][block] runs there
+    std::vector<std::vector<bool>> holds;      // [device][block, then exit] it, or its head, runs there
 };
 
 // The column of one drop option and one assignment; cost infinite where a link is missing.
@@ -40,8 +41,11 @@ inline Column column_of(Instance const& instance, std::size_t option, std::vecto
     column.memory.assign(n, 0);
     column.macs.assign(n, 0);
     column.energy.assign(n, 0);
-    column.holds.assign(n, std::vector<bool>(instance.blocks.size(), false));
-    auto const move = [&](DeviceId from, DeviceId to, double bytes) {
+    column.holds.assign(n, std::vector<bool>(instance.blocks.size() + instance.exits.size(), false));
+    auto const& reach_of = instance.accuracy[option].reach;
+    auto const reach = [&](std::size_t block) { return reach_of.empty() ? 1 : reach_of[block]; };
+    auto const reserved = [&](std::size_t block) { return instance.reserve_expected ? reach(block) : 1; };
+    auto const move = [&](DeviceId from, DeviceId to, double bytes, std::size_t receiver) {
         if (from == to) return;
         double const rate = instance.links.rate(from, to).value();
         if (!(rate > 0)) {
@@ -49,40 +53,68 @@ inline Column column_of(Instance const& instance, std::size_t option, std::vecto
             return;
         }
         double const time = 8 * bytes / rate;
-        column.latency += time + instance.links.latency(from, to).value();
-        column.energy[from.index()] += time * instance.devices[from.index()].power_transmit.value();
-        column.energy[to.index()] += time * instance.devices[to.index()].power_receive.value();
+        column.latency += reach(receiver) * (time + instance.links.latency(from, to).value());
+        column.energy[from.index()] +=
+            reserved(receiver) * time * instance.devices[from.index()].power_transmit.value();
+        column.energy[to.index()] += reserved(receiver) * time * instance.devices[to.index()].power_receive.value();
     };
     auto const& dropped = instance.accuracy[option].dropped;
     std::size_t last = instance.blocks.size();  // none yet
+    auto const run_head = [&](std::size_t j) {
+        for (std::size_t e = 0; e < instance.exits.size(); ++e) {
+            auto const& exit = instance.exits[e];
+            if (exit.after != BlockId(j) || last == instance.blocks.size()) continue;
+            auto const i = devices[last].index();
+            auto const& device = instance.devices[i];
+            auto const measured = device.head_compute.find(exit.head);
+            double const macs = static_cast<double>(exit.macs.value());
+            double const time =
+                measured == device.head_compute.end() ? macs / device.mac_rate.value() : measured->second.value();
+            column.latency += reach(j) * time;
+            column.memory[i] += static_cast<double>(exit.memory.value());
+            column.macs[i] += reserved(j) * macs;
+            column.energy[i] += reserved(j) * time * device.power_compute.value();
+            column.holds[i][instance.blocks.size() + e] = true;
+        }
+    };
     for (std::size_t j = 0; j < instance.blocks.size(); ++j) {
-        if (!devices[j]) continue;
+        if (!devices[j]) {
+            run_head(j);
+            continue;
+        }
         auto const& block = instance.blocks[j];
         auto const& device = instance.devices[devices[j].index()];
         bool const skip = std::ranges::count(dropped, BlockId(j)) > 0;
         if (last == instance.blocks.size()) {
-            if (instance.source) move(*instance.source, devices[j], static_cast<double>(instance.input.value()));
+            if (instance.source) move(*instance.source, devices[j], static_cast<double>(instance.input.value()), j);
         } else {
             double bytes = static_cast<double>(instance.blocks[last].output.value());
             if (instance.residual == Residual::paper && last > 0)
                 bytes = std::max(bytes, static_cast<double>(instance.blocks[last - 1].output.value()));
-            move(devices[last], devices[j], bytes);
+            move(devices[last], devices[j], bytes, j);
         }
         double const macs = static_cast<double>((skip ? block.skip_macs : block.macs).value());
         double time = macs == 0 ? 0 : macs / device.mac_rate.value();
         if (!skip && !device.compute.empty() && device.compute[j]) time = device.compute[j]->value();
         auto const i = devices[j].index();
-        column.latency += time;
+        column.latency += reach(j) * time;
         column.memory[i] += static_cast<double>((skip ? block.skip_memory : block.memory).value());
-        column.macs[i] += macs;
-        column.energy[i] += time * device.power_compute.value();
+        column.macs[i] += reserved(j) * macs;
+        column.energy[i] += reserved(j) * time * device.power_compute.value();
         column.holds[i][j] = true;
         last = j;
+        run_head(j);
     }
     column.cost = instance.beta * (1 - instance.accuracy[option].accuracy) +
                   (instance.alpha == 0 ? 0 : instance.alpha * column.latency / instance.reference_latency.value());
     if (std::isinf(column.latency)) column.cost = column.latency;
     return column;
+}
+
+// Whether the weights of a block, or of the head of an exit behind them, are on the device already.
+inline bool is_there(Instance const& instance, std::size_t device, std::size_t what) {
+    auto const blocks = instance.blocks.size();
+    return instance.devices[device].holds.contains(what < blocks ? BlockId(what) : instance.exits[what - blocks].head);
 }
 
 inline bool fits(Instance const& instance, std::vector<Column const*> const& chosen) {
@@ -94,9 +126,13 @@ inline bool fits(Instance const& instance, std::vector<Column const*> const& cho
             energy += column->energy[i];
         }
         if (instance.memory == MemoryModel::resident)
-            for (std::size_t j = 0; j < instance.blocks.size(); ++j)
-                if (std::ranges::any_of(chosen, [&](Column const* column) { return column->holds[i][j]; }))
-                    memory += static_cast<double>(instance.blocks[j].weights.value());
+            for (std::size_t j = 0; j < instance.blocks.size() + instance.exits.size(); ++j)
+                if (!is_there(instance, i, j) &&
+                    std::ranges::any_of(chosen, [&](Column const* column) { return column->holds[i][j]; }))
+                    memory += static_cast<double>((j < instance.blocks.size()
+                                                       ? instance.blocks[j].weights
+                                                       : instance.exits[j - instance.blocks.size()].weights)
+                                                      .value());
         auto const& device = instance.devices[i];
         if (memory > slack * static_cast<double>(device.memory.value()) ||
             macs > slack * static_cast<double>(device.macs.value()) || energy > slack * device.energy.value())
@@ -165,6 +201,26 @@ struct Search {
 };
 
 }  // namespace brute_force_detail
+
+// What a plan is worth, by the same figures; none if it does not fit. NaN when it admits nothing.
+inline std::optional<double> worth(Instance const& instance, PlanResult const& plan) {
+    std::vector<brute_force_detail::Column> columns;
+    for (auto const& request : plan.requests) {
+        if (!request.admitted) continue;
+        auto const option = std::ranges::find(instance.accuracy, request.dropped, &DropOption::dropped);
+        if (option == instance.accuracy.end()) return std::nullopt;
+        columns.push_back(brute_force_detail::column_of(
+            instance, static_cast<std::size_t>(option - instance.accuracy.begin()), request.devices));
+    }
+    std::vector<brute_force_detail::Column const*> chosen;
+    double cost = 0;
+    for (auto const& column : columns) {
+        chosen.push_back(&column);
+        cost += column.cost;
+    }
+    if (!brute_force_detail::fits(instance, chosen)) return std::nullopt;
+    return cost / static_cast<double>(columns.size());
+}
 
 // Tries every admission, drop option and assignment: at most some hundred columns (options × devices^blocks) and three
 // requests.

@@ -125,4 +125,37 @@ inline Instance random_instance(RandomStream& random, InstanceSize size = {}) {
     return instance;
 }
 
+// Gives an instance one exit at least, behind any of its blocks, and either reserve.
+inline void add_exits(Instance& instance, RandomStream& random) {
+    using namespace random_instance_detail;
+    auto const blocks = instance.blocks.size();
+    instance.reserve_expected = chance(random, 0.5);
+    auto const always = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(blocks)));
+    auto const network = static_cast<int>(blocks) + between(random, 0, 2);  // of its chain this may be the rest
+    for (std::size_t j = 0; j < blocks; ++j) {
+        if (j != always && !chance(random, 0.3)) continue;
+        InstanceExit exit;
+        exit.after = BlockId(j);
+        exit.head = BlockId(std::int32_t{network + static_cast<int>(instance.exits.size())});
+        exit.name = "exit." + instance.blocks[j].name;
+        exit.threshold = random.uniform();
+        exit.macs = Macs(between(random, 1, 20) * 1'000'000L);
+        exit.memory = Bytes(between(random, 0, 8) * 100'000L);
+        exit.weights = Bytes(between(random, 0, 10) * 100'000L);
+        for (auto& device : instance.devices) {
+            if (chance(random, 0.2)) device.head_compute[exit.head] = Seconds(random.uniform(0.001, 0.02));
+            if (chance(random, 0.1)) device.holds.insert(exit.head);
+        }
+        instance.exits.push_back(exit);
+    }
+    for (auto& option : instance.accuracy) {
+        double reach = 1;
+        for (std::size_t j = 0; j < blocks; ++j) {
+            option.reach.push_back(reach);
+            if (std::ranges::count(instance.exits, BlockId(j), &InstanceExit::after) > 0)
+                reach *= chance(random, 0.1) ? 0 : random.uniform(0.2, 1);
+        }
+    }
+}
+
 }  // namespace skipstone::planner::testing

@@ -108,6 +108,10 @@ double least_period(Instance const& instance, Medium medium) {
             for (auto const& split : block.splits)
                 for (auto const& part : split.parts) consider(part.memory, part.weights);
         }
+        for (auto const& exit : instance.exits) {
+            Bytes const weights = instance.weights_needed(DeviceId(i), exit.head, exit.weights);
+            if (exit.memory + weights <= instance.devices[i].memory) smallest = std::min(smallest, exit.memory);
+        }
         room.push_back(static_cast<double>((instance.devices[i].memory - smallest).value()));
         memory.push_back(master.add_row(-infinity, 1, {}));
     }
@@ -116,14 +120,14 @@ double least_period(Instance const& instance, Medium medium) {
         auto const graph = task_graph(instance, plan);
         bool possible = true;
         std::vector<Master::Entry> entries{{one, 1}};
-        for (Use const& use : uses_of(instance, graph, medium)) {
+        for (Use const& use : uses_of(instance, plan, graph, medium)) {
             possible &= std::isfinite(use.seconds);
             entries.push_back({rows.at(use.resource), use.seconds});
         }
         std::vector<double> held(devices, 0);
         for (Task const& task : graph.tasks) {
             Bytes const weights = instance.weights_needed(task.device, task.block, task.weights);
-            Bytes const need = task.mode == BlockMode::skip ||
+            Bytes const need = task.is_head() || task.mode == BlockMode::skip ||
                                        instance.blocks[task.block.index()].skip_macs == Macs(0) || task.part >= 0
                                    ? task.memory
                                    : std::min(task.memory, instance.blocks[task.block.index()].skip_memory);
@@ -200,7 +204,8 @@ BOOST_AUTO_TEST_CASE(bound_equals_the_programme_of_every_way) {
     int compared = 0;
     for (int n = 0; n < 400; ++n) {
         RandomStream random(static_cast<std::uint64_t>(n), "every way");
-        auto const instance = enumerable(random);
+        auto instance = enumerable(random);
+        if (n % 4 < 2) testing::add_exits(instance, random);
         auto const medium = n % 2 ? Medium::radio : Medium::links;
         Budget budget(1e10);
         auto const bound = throughput_bound(instance, medium, budget);
@@ -234,6 +239,7 @@ BOOST_AUTO_TEST_CASE(plans_are_valid_and_below_the_bound) {
     for (int n = 0; n < 400; ++n) {
         RandomStream random(static_cast<std::uint64_t>(n), "streams");
         auto instance = testing::stream_instance(random, {4, 5, 4, 2});
+        if (n % 4 < 2) testing::add_exits(instance, random);
         instance.requests = 12;
         timeline::Conditions conditions;
         conditions.medium = n % 2 ? Medium::radio : Medium::links;
