@@ -145,7 +145,7 @@ int plan(PlanOptions const& options, Invocation const& invocation) {
     else
         std::fputs(plan_report(problem.instance, results, medium).c_str(), stdout);
     for (auto const& result : results)
-        if (result.status == PlanStatus::infeasible && result.requested > 0) return infeasible;
+        if (result.admitted == 0 && result.requested > 0) return infeasible;
     return done;
 }
 

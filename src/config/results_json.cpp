@@ -177,8 +177,9 @@ PlanResult read_result(TableReader reader, Instance const& instance) {
     result.status = needed(reader, "status",
                            reader.choice<PlanStatus>("status", {{"optimal", PlanStatus::optimal},
                                                                 {"feasible", PlanStatus::feasible},
-                                                                {"infeasible", PlanStatus::infeasible}}),
-                           "\"optimal\", \"feasible\" or \"infeasible\"");
+                                                                {"infeasible", PlanStatus::infeasible},
+                                                                {"unknown", PlanStatus::unknown}}),
+                           "\"optimal\", \"feasible\", \"infeasible\" or \"unknown\"");
     result.objective = number_or_null(reader, "objective", {});
     result.bound = number_or_null(reader, "bound", {});
     result.gap = number_or_null(reader, "gap", {});
@@ -195,7 +196,8 @@ PlanResult read_result(TableReader reader, Instance const& instance) {
                                                              {"energy", Binding::energy},
                                                              {"accuracy", Binding::accuracy},
                                                              {"link", Binding::link},
-                                                             {"outage", Binding::outage}});
+                                                             {"outage", Binding::outage},
+                                                             {"unknown", Binding::unknown}});
     result.mean_latency = Seconds(number_or_null(reader, "mean_latency_s", not_negative).value_or(0));
     result.mean_accuracy = number_or_null(reader, "mean_accuracy", {0, 1}).value_or(0);
     result.shared =

@@ -10,6 +10,8 @@ std::string_view to_string(PlanStatus status) {
             return "feasible";
         case PlanStatus::infeasible:
             return "infeasible";
+        case PlanStatus::unknown:
+            return "unknown";
     }
     return "";
 }
@@ -30,6 +32,8 @@ std::string_view to_string(Binding binding) {
             return "link";
         case Binding::outage:
             return "outage";
+        case Binding::unknown:
+            return "unknown";
     }
     return "";
 }

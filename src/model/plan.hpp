@@ -11,9 +11,11 @@
 
 namespace skipstone {
 
-enum class PlanStatus { optimal, feasible, infeasible };  // "optimal": gap <= 1e-6 and admission proven
-// What keeps the rejected requests out; outage: a device or link that is down.
-enum class Binding { none, memory, compute, energy, accuracy, link, outage };
+// optimal: gap <= 1e-6 and admission proven; infeasible: it is proven that not one request fits; unknown: no request is
+// admitted, and it is not proven that none fits.
+enum class PlanStatus { optimal, feasible, infeasible, unknown };
+// What keeps the rejected requests out; outage: a device or link that is down; unknown: there may be room for more.
+enum class Binding { none, memory, compute, energy, accuracy, link, outage, unknown };
 
 // A block that several devices compute together.
 struct SplitBlock {
@@ -46,7 +48,7 @@ struct ResourcePrice {
 // What a planner answers.
 struct PlanResult {
     std::string planner;
-    PlanStatus status = PlanStatus::infeasible;
+    PlanStatus status = PlanStatus::unknown;
     std::optional<double> objective, bound, gap;  // of the admitted requests; none when none is admitted
     double seconds = 0;                           // host time that planning took
     int requested = 0, admitted = 0, admitted_bound = 0;

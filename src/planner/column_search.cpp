@@ -713,7 +713,7 @@ class Search {
         std::optional<Placement> best;
         double least = infinity;
         for (std::size_t c = 0; c < choices_.size(); ++c) {
-            auto found = placer_->place(choices_[c], capacity, Goal::latency);
+            auto found = placer_->place(choices_[c], capacity, Seek::latency);
             budget_.spend(0.2 * pricer_.work());
             if (!found || !(cost_of(c, found->latency) < least)) continue;
             least = cost_of(c, found->latency);

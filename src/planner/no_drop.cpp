@@ -11,6 +11,7 @@ PlanResult plan_no_drop(Instance const& instance, Options const& options) {
     std::erase_if(whole.accuracy, [](DropOption const& option) { return !option.dropped.empty(); });
     auto result = plan_sequentially(whole, Spread::anywhere, options.time_limit_s);
     result.binding = binding_of(whole, result, Spread::anywhere);
+    result.admitted_bound = instance.requests;  // of plans that may drop
     return result;
 }
 

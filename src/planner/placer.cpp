@@ -10,7 +10,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double latency_in_room =
-    1e-3;  // Goal::room: weight of latency/T_ref beside the share of a request's needs that is wasted
+    1e-3;  // Seek::room: weight of latency/T_ref beside the share of a request's needs that is wasted
 
 double bytes(Bytes size) {
     return static_cast<double>(size.value());
@@ -58,7 +58,7 @@ Placer::Placer(Instance const& instance, std::vector<Step> const& works, std::ve
         for (Step const& work : works) reserved_.push_back(reserved_time(instance, work, candidates_[c]).value());
 }
 
-std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const& capacity, Goal goal) const {
+std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const& capacity, Seek seek) const {
     auto const count = candidates_.size();
     auto const steps = choice.steps.size();
     auto smallest_macs = choice.steps.front().macs;
@@ -67,7 +67,7 @@ std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const&
         smallest_macs = std::min(smallest_macs, step.macs);
         smallest_memory = std::min(smallest_memory, step.memory);
     }
-    // What a segment that leaves so much adds to Goal::room: the share of a request that is lost to everybody.
+    // What a segment that leaves so much adds to Seek::room: the share of a request that is lost to everybody.
     auto const wasted = [&](Macs macs, Bytes memory) {
         double share = 0;
         if (macs < smallest_macs) share += macs / choice.macs;
@@ -76,7 +76,7 @@ std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const&
     };
     double const* const compute = compute_.data();
     double const* const reserved = reserved_.empty() ? compute : reserved_.data();
-    auto const latency_cost = goal == Goal::latency ? 1.0 : latency_in_room / instance_->reference_latency.value();
+    auto const latency_cost = seek == Seek::latency ? 1.0 : latency_in_room / instance_->reference_latency.value();
 
     std::vector<Label> labels(steps * count);
     for (std::size_t start = 0; start < steps; ++start) {
@@ -136,7 +136,7 @@ std::optional<Placer::Found> Placer::place(Choice const& choice, Capacity const&
                 open.latency += time;
                 open.cost += latency_cost * time;
                 auto& label = labels[end * count + c];
-                double const cost = goal == Goal::latency ? open.cost : open.cost + wasted(macs, memory);
+                double const cost = seek == Seek::latency ? open.cost : open.cost + wasted(macs, memory);
                 if (cost < label.cost) {
                     label = open;
                     label.cost = cost;

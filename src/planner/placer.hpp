@@ -11,7 +11,7 @@
 namespace skipstone::planner {
 
 // What a placement is to be good at: the request's own latency, or leaving no scraps that no block fits into.
-enum class Goal { latency, room };
+enum class Seek { latency, room };
 // How a request may use the fleet.
 enum class Spread { anywhere, one_device };
 
@@ -27,7 +27,7 @@ class Placer {
         std::vector<DeviceId> devices;  // one per step
         double latency = 0;             // s
     };
-    std::optional<Found> place(Choice const& choice, Capacity const& capacity, Goal goal) const;
+    std::optional<Found> place(Choice const& choice, Capacity const& capacity, Seek seek) const;
 
   private:
     struct Label;

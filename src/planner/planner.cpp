@@ -9,6 +9,7 @@
 #include "model/cost_model.hpp"
 #include "planner/balanced.hpp"
 #include "planner/budget.hpp"
+#include "planner/choice.hpp"
 #include "planner/contention.hpp"
 #include "planner/exact.hpp"
 #include "planner/fixed.hpp"
@@ -17,6 +18,7 @@
 #include "planner/milp.hpp"
 #include "planner/no_drop.hpp"
 #include "planner/pipeline.hpp"
+#include "planner/sequential.hpp"
 #include "planner/single_device.hpp"
 #include "planner/steady_state.hpp"
 #include "planner/stream.hpp"
@@ -80,6 +82,30 @@ void judge_throughput(Instance const& instance, Options const& options, PlanResu
         result.gap = std::max(0.0, 1 - *result.throughput / *result.throughput_bound);
 }
 
+bool shares_work(Instance const& instance) {
+    return std::ranges::any_of(instance.blocks, [](InstanceBlock const& block) { return !block.splits.empty(); });
+}
+
+// Whether it is proven that not one request fits, whoever plans it.
+bool nothing_fits(Instance const& instance) {
+    if (instance.source_is_off()) return true;
+    auto const choices = choices_of(instance);
+    if (choices.empty() || shares_work(instance)) return choices.empty();
+    if (instance.goal == Goal::latency) return room_beside(instance, {}, Spread::anywhere) == Room::no;
+    // A stream takes no MACs for good, and memory for one task at a time.
+    auto const runs = [&](Step const& step) {
+        for (std::size_t i = 0; i < instance.devices.size(); ++i) {
+            if (instance.devices[i].off) continue;
+            Bytes memory = largest_task(instance, step);
+            for_each_holding(instance, step,
+                             [&](std::size_t held, Bytes) { memory += weights_needed(instance, DeviceId(i), held); });
+            if (memory <= instance.devices[i].memory) return true;
+        }
+        return false;
+    };
+    return std::ranges::none_of(choices, [&](Choice const& choice) { return std::ranges::all_of(choice.steps, runs); });
+}
+
 // The images cannot leave their device.
 PlanResult rejected_for_the_source(Instance const& instance) {
     PlanResult result;
@@ -139,7 +165,12 @@ PlanResult plan(std::string_view name, Instance const& instance, Options const& 
     bool const stream = instance.goal == Goal::throughput;
     if (stream) judge_throughput(instance, options, result);
     if (result.admitted == 0) {
-        result.status = result.requested == 0 ? PlanStatus::optimal : PlanStatus::infeasible;
+        // Who plans with whole blocks, or by hand, knows only of such plans that there is none.
+        if (entry->serves != Serves::latency || shares_work(instance)) result.admitted_bound = result.requested;
+        if (result.admitted_bound > 0 && nothing_fits(instance)) result.admitted_bound = 0;
+        result.status = result.requested == 0        ? PlanStatus::optimal
+                        : result.admitted_bound <= 0 ? PlanStatus::infeasible
+                                                     : PlanStatus::unknown;
         result.bound.reset();
         result.gap.reset();
         return result;

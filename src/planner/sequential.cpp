@@ -13,6 +13,7 @@
 
 #include "planner/budget.hpp"
 #include "planner/connection.hpp"
+#include "planner/pricer.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::planner {
@@ -26,6 +27,7 @@ constexpr std::size_t kept_choices = 4;     // with many requests: drop sets tha
 constexpr std::size_t refresh = 16;         // … and after how many requests all are
 constexpr std::size_t first_search = 96;    // candidates, when few do not suffice
 constexpr std::size_t widest_search = 400;  // … and when these do not
+constexpr std::size_t most_priced = 200;  // devices of a fleet whose ways are looked at for a proof that there is none
 
 struct Placed : Placement {
     double objective = 0;  // the request's own share, before division by R
@@ -113,9 +115,9 @@ class Sequence {
     std::vector<Placed> const& placed() const { return placed_; }
 
     // Adds requests until there are `requests`, none fits, or the time is over.
-    void fill(std::size_t requests, Goal goal) {
+    void fill(std::size_t requests, Seek seek) {
         while (placed_.size() < requests && !clock_.spent()) {
-            auto found = find(goal, requests);
+            auto found = find(seek, requests);
             if (!found) return;
             put(std::move(*found));
         }
@@ -126,7 +128,7 @@ class Sequence {
             Placed const old = placed_[r];
             capacity_.give_back(choices_[old.choice], old.devices);
             update(old.devices);
-            auto found = find(Goal::latency, requests);
+            auto found = find(Seek::latency, requests);
             placed_[r] = found && better(*found, old, choices_) ? std::move(*found) : old;
             take(placed_[r]);
         }
@@ -138,34 +140,52 @@ class Sequence {
     }
 
     // One more request, anywhere among the candidates; nothing when none is found.
-    std::optional<Placed> find(Goal goal, std::size_t requests) {
+    std::optional<Placed> find(Seek seek, std::size_t requests) {
         if (choices_.empty() || instance_.devices.empty()) return std::nullopt;
         auto const everyone = instance_.devices.size();
         bool const many = requests > many_requests && everyone > all_are_candidates;
-        if (auto found = among(top(many ? few_candidates : all_are_candidates), goal, many)) return found;
+        if (auto found = among(top(many ? few_candidates : all_are_candidates), seek, many)) return found;
         if (everyone <= all_are_candidates || !may_fit()) return std::nullopt;
-        if (spread_ == Spread::one_device) return among(top(everyone), goal, false);
+        if (spread_ == Spread::one_device) return among(top(everyone), seek, false);
         for (std::size_t size = first_search; size < 2 * widest_search; size *= 2)
-            if (auto found = among(connected(std::min(size, widest_search)), goal, false)) return found;
-        return elsewhere(goal);
+            if (auto found = among(connected(std::min(size, widest_search)), seek, false)) return found;
+        return elsewhere(seek);
     }
 
     // Whether one more request fits; of small fleets every way is tried, too, as far as few looks go.
-    bool has_room(std::size_t requests) {
+    Room room(std::size_t requests) {
         constexpr int most_looks = 1500;
-        if (find(Goal::room, requests)) return true;
-        if (choices_.empty() || instance_.devices.size() > all_are_candidates || spread_ == Spread::one_device ||
-            !may_fit())
-            return false;
-        int looks = most_looks;
-        std::vector<DeviceId> devices;
-        return std::ranges::any_of(by_size_, [&](std::size_t c) {
-            devices.clear();
-            return completes(choices_[c], devices, looks);
-        });
+        if (find(Seek::room, requests)) return Room::yes;
+        if (choices_.empty() || spread_ == Spread::one_device || !may_fit()) return Room::no;
+        if (instance_.devices.size() <= all_are_candidates) {
+            int looks = most_looks;
+            std::vector<DeviceId> devices;
+            auto const found = std::ranges::any_of(by_size_, [&](std::size_t c) {
+                devices.clear();
+                return completes(choices_[c], devices, looks);
+            });
+            if (found || looks > 0) return found ? Room::yes : Room::no;
+        }
+        return has_path() ? Room::unknown : Room::no;
     }
 
   private:
+    // Whether there is a way on which each run of blocks on a device fits there, if not all of them together. No: not
+    // one request more fits.
+    bool has_path() const {
+        if (instance_.devices.size() > most_priced) return true;
+        Pricer pricer(instance_, choices_, works_);
+        pricer.restrict_to(capacity_);
+        auto const devices = instance_.devices.size();
+        Prices prices;
+        prices.work.assign(works_.size() * devices, 0);
+        prices.transmit.assign(devices, 0);
+        prices.receive.assign(devices, 0);
+        prices.choice.assign(choices_.size(), 0);
+        pricer.run(prices, -std::numeric_limits<double>::infinity(), 1);
+        return pricer.lowest() < std::numeric_limits<double>::infinity();
+    }
+
     // Whether what is placed of a request can be continued to its end.
     bool completes(Choice const& choice, std::vector<DeviceId>& devices, int& looks) const {
         if (devices.size() == choice.steps.size()) return true;
@@ -245,7 +265,7 @@ class Sequence {
     }
 
     // In the parts that the fleet falls into, beside the devices that connected() finds. Small ones are tried together.
-    std::optional<Placed> elsewhere(Goal goal) {
+    std::optional<Placed> elsewhere(Seek seek) {
         constexpr double most_pairs = 4e5;          // of candidates, together
         if (instance_.source) return std::nullopt;  // images reach only what it is connected with
         if (parts_.empty()) parts_ = parts_of(instance_.links);
@@ -264,7 +284,7 @@ class Sequence {
             auto const count = static_cast<double>(devices.size());
             if (devices.empty() || (pairs += count * count) > most_pairs) return std::nullopt;
             std::ranges::sort(devices);
-            return among(std::move(devices), goal, false);
+            return among(std::move(devices), seek, false);
         };
         bool tried = true;  // connected() has the first ones
         for (auto const number : order)
@@ -303,17 +323,17 @@ class Sequence {
         });
     }
 
-    std::optional<Placed> among(std::vector<DeviceId> candidates, Goal goal, bool many) {
+    std::optional<Placed> among(std::vector<DeviceId> candidates, Seek seek, bool many) {
         Placer const placer(instance_, works_, std::move(candidates), spread_);
         auto const attempt = [&](std::size_t c) -> std::optional<Placed> {
-            auto found = placer.place(choices_[c], capacity_, goal);
+            auto found = placer.place(choices_[c], capacity_, seek);
             if (!found) return std::nullopt;
             return Placed{{c, std::move(found->devices)},
                           instance_.alpha * found->latency / instance_.reference_latency.value() +
                               instance_.beta * (1 - choices_[c].accuracy),
                           found->latency};
         };
-        if (goal == Goal::room) {
+        if (seek == Seek::room) {
             for (std::size_t const c : by_size_)
                 if (auto found = attempt(c)) return found;
             return std::nullopt;
@@ -403,16 +423,6 @@ Instance lifted(Instance instance, Binding constraint) {
     return instance;
 }
 
-// Whether a request more than the plan admits fits into this instance, the others staying where they are.
-bool one_more_fits(Instance const& instance, PlanResult const& result, Spread spread) {
-    auto const choices = choices_of(instance);
-    if (choices.empty() || instance.source_is_off()) return false;
-    Budget const endless(std::numeric_limits<double>::infinity());
-    Sequence sequence(instance, choices, spread, endless);
-    for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
-    return sequence.has_room(static_cast<std::size_t>(instance.requests));
-}
-
 double total_objective(std::vector<Placed> const& placed) {
     return std::accumulate(placed.begin(), placed.end(), 0.0,
                            [](double sum, Placed const& one) { return sum + one.objective; });
@@ -425,13 +435,13 @@ PlanResult plan_sequentially(Instance const& instance, Spread spread, std::optio
     auto const requests = static_cast<std::size_t>(std::max(instance.requests, 0));
     auto const choices = choices_of(instance);
     Sequence sequence(instance, choices, spread, clock);
-    sequence.fill(requests, Goal::latency);
+    sequence.fill(requests, Seek::latency);
     auto best = sequence.placed();
     if (best.size() < requests && !choices.empty()) {
         Sequence frugal(instance, choices, spread, clock);
-        frugal.fill(requests, Goal::room);
+        frugal.fill(requests, Seek::room);
         frugal.improve(requests);
-        frugal.fill(requests, Goal::room);
+        frugal.fill(requests, Seek::room);
         auto const& other = frugal.placed();
         if (other.size() > best.size() ||
             (other.size() == best.size() && total_objective(other) < total_objective(best)))
@@ -442,30 +452,41 @@ PlanResult plan_sequentially(Instance const& instance, Spread spread, std::optio
     return result;
 }
 
+Room room_beside(Instance const& instance, PlanResult const& result, Spread spread) {
+    auto const choices = choices_of(instance);
+    if (choices.empty() || instance.source_is_off()) return Room::no;
+    Budget const endless(std::numeric_limits<double>::infinity());
+    Sequence sequence(instance, choices, spread, endless);
+    for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
+    return sequence.room(static_cast<std::size_t>(instance.requests));
+}
+
 Binding binding_of(Instance const& instance, PlanResult const& result, Spread spread) {
     constexpr std::array constraints{Binding::outage, Binding::compute,  Binding::memory,
                                      Binding::energy, Binding::accuracy, Binding::link};
     constexpr std::size_t largest_dense = 1000;  // fleets whose links are lifted, pair by pair
     if (std::ranges::all_of(result.requests, &RequestPlan::admitted)) return Binding::none;
+    bool const proven = std::ranges::count(result.requests, true, &RequestPlan::admitted) >= result.admitted_bound;
+    // Where there is room as it is, and the planner did not find it, nothing is to blame.
+    if (!proven && room_beside(instance, result, spread) != Room::no) return Binding::unknown;
     bool const any_down = instance.cut || std::ranges::any_of(instance.devices, [](InstanceDevice const& device) {
                               return device.off && device.off->because == OffBecause::outage;
                           });
-    // Where there is room as it is, and the planner did not find it, no outage is to blame.
-    bool const outage = any_down && !one_more_fits(instance, result, spread);
     auto const liftable = [&](Binding constraint) {
-        if (constraint == Binding::outage) return outage;
+        if (constraint == Binding::outage) return any_down;
         return constraint != Binding::link || instance.devices.size() <= largest_dense;
     };
     for (auto const constraint : constraints)
-        if (liftable(constraint) && one_more_fits(lifted(instance, constraint), result, spread)) return constraint;
+        if (liftable(constraint) && room_beside(lifted(instance, constraint), result, spread) == Room::yes)
+            return constraint;
     for (auto const constraint : constraints) {
-        if (constraint == Binding::outage && !outage) continue;
+        if (constraint == Binding::outage && !any_down) continue;
         auto others = instance;
         for (auto const other : constraints)
             if (other != constraint && liftable(other)) others = lifted(std::move(others), other);
-        if (!one_more_fits(others, result, spread)) return constraint;
+        if (room_beside(others, result, spread) == Room::no) return constraint;
     }
-    return Binding::compute;
+    return Binding::unknown;
 }
 
 }  // namespace skipstone::planner
