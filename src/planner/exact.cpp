@@ -7,6 +7,7 @@
 #include "planner/choice.hpp"
 #include "planner/column_search.hpp"
 #include "planner/sequential.hpp"
+#include "planner/tight_packing.hpp"
 
 namespace skipstone::planner {
 
@@ -17,6 +18,7 @@ constexpr double tie_share = 0.1;          // of the time, to break ties
 constexpr double shortest_start_s = 0.05;  // for a plan to begin with, whatever the limit is
 constexpr double unlimited_work = 1e18;
 constexpr double finest_gap = 5e-7;
+constexpr double first_columns = 3e7, packing_work = 2e8;  // elementary operations for one more request
 
 // Elementary operations, about a nanosecond each: what a search may spend without a time limit, more for larger fleets.
 double work_limit(Instance const& instance) {
@@ -33,23 +35,35 @@ Admission admit(Instance const& instance, std::vector<Choice> const& choices, st
                 Budget& budget) {
     auto admitted = static_cast<int>(plan.size());
     auto bound = instance.requests;
-    auto const attempt = [&](int requests, bool branch) {
+    auto const attempt = [&](int requests, bool branch, Budget& allowance) {
         Task task;
         task.aim = Aim::shortage;
         task.requests = static_cast<std::size_t>(requests);
         task.branch = branch;
-        auto outcome = search(instance, choices, task, {}, budget);
+        auto outcome = search(instance, choices, task, {}, allowance);
         if (!outcome.plan.empty()) {
             plan = std::move(outcome.plan);
             admitted = requests;
         }
         return outcome.bound;
     };
-    auto const all = attempt(instance.requests, false);
+    auto const all = attempt(instance.requests, false, budget);
     bound = instance.requests - static_cast<int>(std::ceil(std::max(0.0, all) - 1e-6));
     while (admitted < bound && !budget.spent()) {
         auto const next = admitted + 1;
-        auto const shortage = attempt(next, true);
+        // Columns first: where little is left they find a plan at once, or that there is none. Where room is tight,
+        // whole blocks are packed.
+        Budget little(budget, first_columns), some(budget, packing_work);
+        auto shortage = attempt(next, true, little);
+        if (admitted < next && !(shortage > 1e-6)) {
+            auto packing = pack_tightly(instance, choices, static_cast<std::size_t>(next), some);
+            if (packing.plan) {
+                plan = std::move(*packing.plan);
+                admitted = next;
+            } else {
+                shortage = packing.impossible ? 1 : attempt(next, true, budget);
+            }
+        }
         if (admitted < next) {
             if (shortage > 1e-6) bound = admitted;
             break;
