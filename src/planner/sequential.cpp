@@ -376,6 +376,7 @@ Instance lifted(Instance instance, Binding constraint) {
     constexpr auto plenty = std::int64_t{1} << 60;
     switch (constraint) {
         case Binding::none:
+        case Binding::unknown:
             break;
         case Binding::memory:
             for (auto& device : instance.devices) (device.off ? device.off->memory : device.memory) = Bytes(plenty);
