@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(gradients_are_those_of_differences) {
             HeadNetwork network(parse_head_kind(text), input, 3);
             auto numbers = random_numbers(network.numbers(), "numbers");
             std::size_t const count = 5;
-            auto const samples = random_numbers(count * input.elements(), "samples");
+            auto const samples = random_numbers(count * input.elements(), "inputs");
             auto const of_logits = random_numbers(count * 3, "gradient");
             std::vector<float> logits(count * 3), gradient(numbers.size());
             auto const value = [&] {  // of which of_logits is the gradient by the logits
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(gradients_are_those_of_differences) {
             value();
             network.backward(numbers, samples, count, of_logits, gradient);
             for (std::size_t i = 0; i < numbers.size(); ++i) {
-                float const step = 2e-3F, before = numbers[i];
+                float const step = 5e-4F, before = numbers[i];
                 numbers[i] = before + step;
                 double const high = value();
                 numbers[i] = before - step;
