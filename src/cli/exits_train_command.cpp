@@ -31,7 +31,7 @@ struct TrainOptions : ExitsJobOptions {
     std::optional<std::string> validation, scratch;
     std::vector<std::string> after, heads{"pool1", "pool2", "pool4", "pool4max-64", "pool16-32"};
     std::size_t most_features = 4096;
-    int iterations = 150;
+    int iterations = 80;
 };
 
 constexpr double heaviest_penalty = 0.03, lightest_penalty = 1e-5, penalty_step = 3.1622776601683795;
