@@ -54,7 +54,7 @@ def scenario_of(seed, thresholds, folder):
         scenario["faults"] = {"devices": {"mean_time_to_failure": f"{draw.randint(50, 900)} ms", "mean_time_to_repair": "80 ms"}}
         if chance(0.5):
             scenario["faults"]["links"] = {"mean_time_to_failure": "500 ms", "mean_time_to_repair": "100 ms"}
-    return draw, {"seed": draw.randint(1, 10 ** 6), **scenario}, rules
+    return draw, {"": {"seed": draw.randint(1, 10 ** 6)}, **scenario}, rules
 
 
 def run(folder, limit_s, *arguments, ranks=None):
