@@ -91,6 +91,7 @@ BOOST_AUTO_TEST_CASE(moves_on_only_where_few_requests_have_to) {
     instance.beta = 0;
     instance.requests = 1;
     instance.source = DeviceId(0);
+    instance.input = Bytes(10'000'000);  // 20 s
     for (auto const* name : {"stem", "rest"})
         instance.blocks.push_back({name, Macs(1'000'000), Bytes(10), Bytes(1'000'000), Bytes(5), Macs(0), Bytes(0)});
     instance.devices.resize(2);
