@@ -97,11 +97,14 @@ Course::Course(Scenario const& scenario, Network const& network, std::shared_ptr
                          "there is no planner \"" + name + "\"; " + planner::choice_text(name));
     if (auto const reason = planner::unfit(scenario_.planner.name, scenario_.objective.goal); !reason.empty())
         throw InputError(scenario_.place_of("objective.goal"), reason);
-    if (double const best = most_accurate(drops_).accuracy; best < scenario_.objective.accuracy_threshold)
+    if (double const best = most_accurate(drops_).accuracy; best < scenario_.objective.accuracy_threshold) {
+        auto const& exits = scenario_.exits;
         throw InputError({scenario_.file, 0, "objective.accuracy_threshold"},
-                         "is " + number(scenario_.objective.accuracy_threshold) + ", and " + scenario_.accuracy.name +
-                             " has at most " + number(best) +
-                             ": every request would be rejected; lower it, or choose another accuracy table");
+                         "is " + number(scenario_.objective.accuracy_threshold) + ", and " +
+                             (exits.rules.empty() ? scenario_.accuracy.name + " has" : exits.given.name + " promises") +
+                             " at most " + number(best) + ": every request would be rejected; lower it, or choose " +
+                             (exits.rules.empty() ? "another accuracy table" : "other rules"));
+    }
     if (scenario_.planner.charge && !scenario_.planner.charge_time &&
         scenario_.emulation.clock == ClockKind::virtual_time)
         throw InputError(

@@ -18,6 +18,7 @@
 #include "config/instance_json.hpp"
 #include "config/scenario_file.hpp"
 #include "config/sweep_file.hpp"
+#include "config/weights_network.hpp"
 #include "emulator/course.hpp"
 #include "emulator/setup.hpp"
 #include "hdf5/file.hpp"
@@ -42,10 +43,19 @@ struct CheckOptions {
     bool digest = false;
 };
 
-// Every tensor is there, has its shape and holds numbers.
+// Every tensor is there, those of exits too, has its shape and holds numbers.
 std::vector<std::string> check_weights(std::string const& file, Invocation const& invocation) {
     auto const info = kernels::read_weights_info(file);
-    Network const network(emulator::profile_of(info, invocation.profiles));
+    auto profile = emulator::profile_of(info, invocation.profiles);
+    profile.exits = config::exits_in_weights(file);
+    auto const network = [&] {
+        try {
+            return Network(profile);
+        } catch (InputError const& error) {
+            if (profile.exits.empty()) throw;
+            throw InputError({file, 0, "exits"}, error.what());
+        }
+    }();
     kernels::FileWeights weights(file, network);
     for (auto const& tensor : network.weight_tensors()) weights.read(tensor.name);
     return {};

@@ -168,6 +168,23 @@ class Exits(ProgramTest):
             scenario = {"links": {"min": "7.2 Mbit/s", "max": "72.2 Mbit/s"}, "planner": {"name": "greedy"}, **scenario}
             self.assertEqual(recompute.findings(scenario, self.trace(changes).path), [])
 
+    def test_weights_are_checked_with_their_exits(self):
+        self.assertIn("right (weights)", self.skipstone("check", self.weights).out)
+        name = f"exit.{exits_files.AFTER[0]}.fc.weight"
+        for change, complaint in (
+                (lambda file: file.pop(name), f"{name}: is missing"),
+                (lambda file: file.attrs.__setitem__("exits", file.attrs["exits"].replace('"outputs":10', '"outputs":7')),
+                 "exits: network mine: the exit behind block \"b1.conv\" tells 7 classes apart, and the network 10"),
+                (lambda file: file.attrs.__setitem__("exits", "[{"), "exits: is no list of exits, because it is not valid JSON")):
+            exits_files.write_weights(self.weights)
+            with h5py.File(self.weights, "a", libver="latest") as file:
+                change(file)
+            self.assertIn(complaint, self.skipstone("check", self.weights, code=2).err)
+
+    def test_the_threshold_is_held_against_what_is_promised(self):
+        result = self.skipstone("run", self.scenario({**self.changes, "objective.accuracy_threshold": 0.6}), "-o", self.path("t.h5"), code=2)
+        self.assertIn("promises at most 0.5: every request would be rejected; lower it, or choose other rules", result.err)
+
     def test_what_does_not_fit_is_named(self):
         self.assertIn("exits.verdicts: \"kernels\" does not go with emulation.kernels = false", self.refused({"exits.verdicts": "kernels"}))
         unused = {"exits.verdicts": self.weights, "exits.table": self.table}

@@ -276,6 +276,14 @@ BOOST_AUTO_TEST_CASE(exits_are_those_of_the_weights) {
     check_contains(message_of([&] { parsed(text(given)); }), "has none; \"skipstone exits train\" makes");
 }
 
+BOOST_AUTO_TEST_CASE(the_corpus_is_a_scenario) {
+    auto const corpus =
+        read_text_file(std::filesystem::path(SKIPSTONE_SOURCE_DIR) / "tests/fuzz/corpus/scenario/exits.toml");
+    auto const made = parsed(corpus);
+    BOOST_TEST(made.exits.rules.size() == 2U);
+    BOOST_TEST(scenario_text(parsed(scenario_text(made))) == scenario_text(made));
+}
+
 BOOST_AUTO_TEST_CASE(rules_read_again_are_the_same) {
     auto given = rules();
     given.mapping = {{"sensor \"0\"", {"stem", "s2b1"}}, {"fog", {"s2b2"}}};

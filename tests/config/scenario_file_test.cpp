@@ -684,6 +684,9 @@ BOOST_AUTO_TEST_CASE(the_papers_scenario_shows_every_key) {
                                                            "stages",
                                                            "splits",
                                                            "most_parts",
+                                                           "rules",
+                                                           "verdicts",
+                                                           "reserve",
                                                            "kernels"})
         BOOST_TEST((text.find("\n" + key + " = ") != std::string::npos ||
                     text.find("\n# " + key + " = ") != std::string::npos),
