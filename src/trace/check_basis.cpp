@@ -303,15 +303,24 @@ bool BasisCheck::check_splits(RequestPlan const& plan, std::string const& where)
     return right;
 }
 
-// Requests per second while the busiest processor, link or radio works without a break.
+// Requests per second while the busiest processor, link or radio works without a break; of those that leave early, as
+// many as are expected to.
 double BasisCheck::planned_throughput(std::vector<RequestPlan> const& requests) const {
     std::vector<double> processors(devices_.size()), radios(devices_.size());
     std::map<std::pair<DeviceId, DeviceId>, double> links;
     for (auto const& plan : requests) {
         auto const graph = task_graph(instance_, plan);
-        for (Task const& task : graph.tasks) processors[task.device.index()] += task.duration.value();
-        for (Move const& move : graph.moves) {
-            auto const time = (move.bytes.serialised / instance_.links.rate(move.sender, move.receiver)).value();
+        auto const reach = reach_of(instance_, plan.dropped);
+        std::vector<double> shares(graph.moves.size());
+        for (Feed const& feed : graph.feeds)
+            if (feed.move >= 0)
+                shares[static_cast<std::size_t>(feed.move)] = share_of(instance_, graph.tasks[feed.to.index()], reach);
+        for (Task const& task : graph.tasks)
+            processors[task.device.index()] += expected(task.duration, share_of(instance_, task, reach)).value();
+        for (std::size_t m = 0; m < graph.moves.size(); ++m) {
+            auto const& move = graph.moves[m];
+            auto const time =
+                expected(move.bytes.serialised / instance_.links.rate(move.sender, move.receiver), shares[m]).value();
             links[{move.sender, move.receiver}] += time;
             radios[move.sender.index()] += time;
             radios[move.receiver.index()] += time;
