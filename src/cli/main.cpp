@@ -83,7 +83,7 @@ int run(int argc, char** argv) {
     add("networks", "list networks, or the blocks, operators and tensors of one", cli::add_networks_command);
     add("bench", "measure how fast this host computes a network's blocks", cli::add_bench_command);
     add("study", "measure what a trained network's accuracy is without some of its blocks", cli::add_study_command);
-    add("exits", "early exits of a trained network: train, measure", cli::add_exits_command);
+    add("exits", "early exits of a trained network: train heads, measure, search and score rules", cli::add_exits_command);
     add("calibrate", "find the ranges that a network's int8 version needs, from images", cli::add_calibrate_command);
     add("infer", "run a network on inputs, and write what it gives", cli::add_infer_command);
     add("analyze", "say where a trace's time and energy went, and whether its plans were right",
