@@ -44,7 +44,7 @@ BasisCheck::BasisCheck(Basis const& basis, Header const& header, Findings& findi
     RoundState state;
     state.battery.assign(devices_.size(), Joules(0));
     state.links = LinkTable::drawn(devices_.size(), scenario_.links, scenario_.seed, RoundId(std::int32_t{0}));
-    instance_ = make_instance(scenario_, basis.network, drop_options(scenario_.accuracy, basis.network), state,
+    instance_ = make_instance(scenario_, basis.network, known_options(scenario_, basis.network), state,
                               std::vector<Joules>(devices_.size()));
 }
 

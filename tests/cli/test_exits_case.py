@@ -64,6 +64,7 @@ leaving = [{float(left.mean())}, {float(1 - left.mean())}]
         shipped = (ROOT / "profiles" / "scenarios" / "early-exit-ecg.toml").read_text()
         scenario = self.write("scenario.toml", shipped + '\n[network]\nweights = "exits.h5"\n\n[exits]\nrules = "rules.toml"\n')
         self.skipstone("run", scenario, "--images", f"{BEATS}@1630..~1", "--rounds", len(right), "-o", self.path("trace.h5"))
+        self.skipstone("check", self.path("trace.h5"))
         trace = Trace(self.path("trace.h5"))
         requests = trace.requests
         self.assertTrue((requests["status"] == DONE).all())
