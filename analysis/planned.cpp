@@ -41,7 +41,7 @@ void add_splits_and_exits(Instance& instance, Scenario const& scenario, Network 
     RoundState state;
     state.battery.assign(instance.devices.size(), Joules(0));
     state.links = LinkTable::drawn(instance.devices.size(), scenario.links, scenario.seed, RoundId(std::int32_t{0}));
-    auto made = make_instance(scenario, network, scenario.exits.promised, state,
+    auto made = make_instance(scenario, network, known_options(scenario, network), state,
                               std::vector<Joules>(instance.devices.size()));
     for (std::size_t b = 0; b < instance.blocks.size(); ++b)
         instance.blocks[b].splits = std::move(made.blocks[b].splits);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +24,10 @@ std::size_t columns_of(int terminal) {
 // A character of UTF-8 text from `at` on, which is moved behind it.
 char32_t next_character(std::string const& text, std::size_t& at) {
     auto const first = static_cast<unsigned char>(text[at++]);
-    char32_t character = first < 0x80 ? first : first < 0xe0 ? first & 0x1fU : first < 0xf0 ? first & 0x0fU : first & 7U;
+    char32_t character = first < 0x80   ? first
+                         : first < 0xe0 ? first & 0x1fU
+                         : first < 0xf0 ? first & 0x0fU
+                                        : first & 7U;
     while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U)
         character = character << 6 | (static_cast<unsigned char>(text[at++]) & 0x3fU);
     return character;
@@ -203,6 +207,19 @@ std::string fixed(double value, int digits) {
     char buffer[64];
     std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
     return buffer;
+}
+
+std::string count_text(double value, std::string const& unit) {
+    static constexpr std::array<char const*, 5> prefixes{"", "k", "M", "G", "T"};
+    std::size_t prefix = 0;
+    while (value >= 999.5 && prefix + 1 < prefixes.size()) {
+        value /= 1000;
+        ++prefix;
+    }
+    int const digits = prefix == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    auto const text = fixed(value, digits);
+    std::string const ending = prefixes[prefix] + unit;
+    return ending.empty() ? text : text + " " + ending;
 }
 
 std::string percent(double share, int digits) {

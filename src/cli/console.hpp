@@ -16,8 +16,8 @@ std::size_t text_width(std::string const& text);
 // The text, if need be with "…" in the middle, so that it takes at most so many places (0: any number).
 std::string shortened(std::string const& text, std::size_t width);
 
-// Parts one behind the other, with new lines (that begin with `hang` blanks) where line_width() asks for them. A part is
-// not broken.
+// Parts one behind the other, with new lines (that begin with `hang` blanks) where line_width() asks for them. A part
+// is not broken.
 std::string flowed(std::vector<std::string> const& parts, std::string const& separator, std::size_t hang);
 // Each line of the text broken at blanks.
 std::string wrapped(std::string const& text, std::size_t hang = 2);
@@ -48,12 +48,14 @@ class TextTable {
     Rows rows_;
 };
 
-std::string fixed(double value, int digits);        // "–" for NaN, "∞" without end
+std::string fixed(double value, int digits);  // "–" for NaN, "∞" without end
+// "25.6 M": four digits at most, with the unit's prefix before "B" and the like.
+std::string count_text(double value, std::string const& unit = "");
 std::string percent(double share, int digits = 2);  // 0.0123 → "1.23 %"
 std::string megabytes(double bytes);                // "3.21 MB"
 // "lowest battery 85.2 % (1022.4 J, low-0)"; "no batteries" where the share is not finite.
 std::string battery_text(double share, double joules, std::string const& device);
-std::string duration(double seconds);               // "3.2 s", "12 min 5 s", "3 h 7 min"
+std::string duration(double seconds);  // "3.2 s", "12 min 5 s", "3 h 7 min"
 
 // A bar on a terminal (stderr), which is redrawn in place; nothing elsewhere.
 class ProgressBar {

@@ -147,8 +147,8 @@ int MeasureJob::lead(study::Workplace const& workplace, Crew& crew) {
         std::size_t right = 0;
         for (std::size_t i = 0; i < table->samples; ++i) right += table->at(i, outcome).predicted == table->labels[i];
         bool const is_end = outcome + 1 == table->outcomes();
-        shown.add({is_end ? "end" : table->exits[outcome], fixed(table->macs[outcome] / 1e6, 3) + " MMAC",
-                   is_end ? "" : fixed(table->head_macs[outcome] / 1e6, 3) + " MMAC",
+        shown.add({is_end ? "end" : table->exits[outcome], count_text(table->macs[outcome], "MAC"),
+                   is_end ? "" : count_text(table->head_macs[outcome], "MAC"),
                    percent(static_cast<double>(right) / static_cast<double>(table->samples))});
     }
     std::printf("%stable: %s\n", shown.text().c_str(), options_.output.c_str());

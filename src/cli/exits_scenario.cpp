@@ -21,9 +21,10 @@ Scenario load(ExitsScenario const& given, Invocation const& invocation) {
     if (!given.weights.empty()) overrides.push_back(option_override("--weights", "network.weights", given.weights));
     auto scenario = config::load_scenario(given.scenario, overrides, invocation.profiles);
     if (!scenario.network.weights)
-        throw InputError(scenario.place_of("network.weights"),
-                         "is missing: the exits' heads are in a weights file that `skipstone exits train` wrote; give it "
-                         "with --weights");
+        throw InputError(
+            scenario.place_of("network.weights"),
+            "is missing: the exits' heads are in a weights file that `skipstone exits train` wrote; give it "
+            "with --weights");
     if (scenario.objective.goal != Goal::latency)
         throw InputError(scenario.place_of("objective.goal"), "must be \"latency\" for a search of exits");
     scenario.exits = {};
@@ -102,7 +103,8 @@ void add_mappings(std::vector<exits::TableWays>& ways, ExitsScenario const& give
         for (auto const& block : instance.blocks) report.blocks.push_back(block.name);
         report.devices.clear();
         for (auto const& device : instance.devices) report.devices.push_back(device.name);
-        way.mappings = exits::mappings(instance, dropped_blocks(*way.named, network), targets_of(given, instance), max_latency);
+        way.mappings =
+            exits::mappings(instance, dropped_blocks(*way.named, network), targets_of(given, instance), max_latency);
     }
 }
 

@@ -69,17 +69,17 @@ Json json_of(Scored const& scored, ExitRules const& rules) {
 std::string text_of(Scored const& scored, ExitRules const& rules) {
     auto const& table = scored.named.table;
     double const whole_accuracy = exits::accuracy_at_end(table), whole_macs = exits::macs_without_exits(table);
-    auto const million = [](double macs) { return fixed(macs / 1e6, 2); };
+    auto const mean = [](double macs) { return count_text(macs, "MAC"); };
     std::string text = scored.named.file + ": " + table.network + ", " + table.dataset + ", " +
                        std::to_string(table.samples) + " samples, " + exits::dropped_text(table.dropped) + "\n\n";
-    TextTable figures({{"", Align::left}, {"accuracy"}, {"95 % interval"}, {"mean MMAC"}, {"saved"}});
+    TextTable figures({{"", Align::left}, {"accuracy"}, {"95 % interval"}, {"mean MACs"}, {"saved"}});
     auto const saved = [&](double macs) { return percent(1 - macs / whole_macs, 2); };
     figures.add({"with these rules", percent(scored.score.accuracy),
-                 percent(scored.interval.low) + " ... " + percent(scored.interval.high),
-                 million(scored.score.mean_macs), saved(scored.score.mean_macs)});
-    figures.add({"without exits", percent(whole_accuracy), "", million(whole_macs), saved(whole_macs)});
+                 percent(scored.interval.low) + " ... " + percent(scored.interval.high), mean(scored.score.mean_macs),
+                 saved(scored.score.mean_macs)});
+    figures.add({"without exits", percent(whole_accuracy), "", mean(whole_macs), saved(whole_macs)});
     if (scored.promised)
-        figures.add({"promised", percent(scored.promised->accuracy), "", million(scored.promised->mean_macs),
+        figures.add({"promised", percent(scored.promised->accuracy), "", mean(scored.promised->mean_macs),
                      saved(scored.promised->mean_macs)});
     text += figures.text() + "\n";
     TextTable leaving({{"leave at", Align::left}, {"threshold"}, {"samples"}, {"share"}, {"promised"}});
@@ -113,7 +113,9 @@ int score_rules(ScoreOptions const& options) {
 
 Action add_exits_score_command(CLI::App& app, Invocation const&) {
     auto options = std::make_shared<ScoreOptions>();
-    app.add_option("tables", options->tables, "tables that `exits measure` wrote")->required()->type_name("TABLE.h5...");
+    app.add_option("tables", options->tables, "tables that `exits measure` wrote")
+        ->required()
+        ->type_name("TABLE.h5...");
     app.add_option("--rules", options->rules, "rules that `exits search` wrote, or that were written by hand")
         ->required()
         ->type_name("RULES.toml");

@@ -49,8 +49,9 @@ double share_of(std::string const& option, std::string const& text, double most)
     bool const is_percent = !number.empty() && number.back() == '%';
     if (is_percent) number.pop_back();
     number = CLI::detail::trim_copy(number);
-    double const value = number_of_option(option, text, [&](auto const&) { return parse_decimal(number, what.c_str()); }) /
-                         (is_percent ? 100 : 1);
+    double const value =
+        number_of_option(option, text, [&](auto const&) { return parse_decimal(number, what.c_str()); }) /
+        (is_percent ? 100 : 1);
     if (!(value >= 0 && value <= most))
         throw InputError(option + " " + text + ": must be " + what + ", from 0 to " + config::number_text(most));
     return value;
@@ -116,7 +117,8 @@ int search_rules(SearchOptions const& options, Invocation const& invocation) {
     std::optional<Seconds> max_latency;
     if (options.max_latency) {
         if (options.scenario.scenario.empty())
-            throw InputError("--max-latency " + *options.max_latency + ": needs devices; give a scenario with --scenario");
+            throw InputError("--max-latency " + *options.max_latency +
+                             ": needs devices; give a scenario with --scenario");
         max_latency = number_of_option("--max-latency", *options.max_latency,
                                        [](std::string const& text) { return config::parse_quantity<Seconds>(text); });
     }
@@ -155,8 +157,9 @@ int search_rules(SearchOptions const& options, Invocation const& invocation) {
     std::fputs(search_text(report, {cost, max_loss, settings.beyond_grid, seconds}).c_str(), stdout);
     if (report.chosen) return done;
     std::fprintf(stderr, "skipstone: no rules keep to these limits%s\n",
-                 wanted->found.empty() ? ": no device assignment has the memory, work, energy and latency for the whole network"
-                                       : "; raise --max-loss or the other limits");
+                 wanted->found.empty()
+                     ? ": no device assignment has the memory, work, energy and latency for the whole network"
+                     : "; raise --max-loss or the other limits");
     return infeasible;
 }
 
@@ -175,7 +178,8 @@ Action add_exits_search_command(CLI::App& app, Invocation const& invocation) {
                    "accuracy that may be lost on the table, from that of the whole network, in points: \"1 %\" or 0.01")
         ->type_name("LOSS")
         ->capture_default_str();
-    app.add_option("--max-macs", options->max_macs, "mean MACs of a request: \"50 %\" of the whole network's, or \"60 MMAC\"")
+    app.add_option("--max-macs", options->max_macs,
+                   "mean MACs of a request: \"50 %\" of the whole network's, or \"60 MMAC\"")
         ->type_name("MACS");
     app.add_option("--scenario", options->scenario.scenario,
                    "devices and links that the network is laid over: a file, or a name under profiles/scenarios")
@@ -190,7 +194,8 @@ Action add_exits_search_command(CLI::App& app, Invocation const& invocation) {
                    "the devices that may share the network, in the order of the chain; default: the fleet's")
         ->delimiter(',')
         ->type_name("A,B");
-    app.add_option("--max-latency", options->max_latency, "of a request that leaves nowhere: \"50 ms\"")->type_name("T");
+    app.add_option("--max-latency", options->max_latency, "of a request that leaves nowhere: \"50 ms\"")
+        ->type_name("T");
     app.add_option("--minimise", options->minimise,
                    "macs (default), or with a scenario latency or energy: the mean of a request")
         ->type_name("COST");
@@ -198,15 +203,17 @@ Action add_exits_search_command(CLI::App& app, Invocation const& invocation) {
         ->type_name("TABLE.h5");
     app.add_option("--trade-off", options->trade_off, "write the whole trade-off as JSON")->type_name("FILE.json");
     add_whole_option(app, "--most-exits", options->most_exits,
-                     "exits that a set of rules may have in the grid that is tried completely", 0, 100)
+                     "exits that a set of rules may have in the grid that is tried completely", 1, 100)
         ->type_name("N")
         ->default_str("3");
-    add_whole_option(app, "--thresholds", options->thresholds,
-                     "thresholds per exit in that grid, quantiles of its confidences; default: up to 50, as many as a few "
-                     "seconds allow",
-                     1, 10'000)
+    add_whole_option(
+        app, "--thresholds", options->thresholds,
+        "thresholds per exit in that grid, quantiles of its confidences; default: up to 50, as many as a few "
+        "seconds allow",
+        1, 10'000)
         ->type_name("K");
-    app.add_flag("--grid-only", options->grid_only, "only the grid, whose optimum is proven; no local search beyond it");
+    app.add_flag("--grid-only", options->grid_only,
+                 "only the grid, whose optimum is proven; no local search beyond it");
     add_whole_option(app, "--threads", options->threads, "threads that search; default: one per core", 1, 1024)
         ->type_name("N");
     app.footer(

@@ -17,7 +17,7 @@ using namespace exits;
 constexpr double no_limit = std::numeric_limits<double>::infinity();
 
 std::string value_text(Cost cost, double value) {
-    if (cost == Cost::macs) return fixed(value / 1e6, 2) + " MMAC";
+    if (cost == Cost::macs) return count_text(value, "MAC");
     if (cost == Cost::latency) return fixed(value * 1e3, 3) + " ms";
     return fixed(value * 1e3, 4) + " mJ";
 }
@@ -58,8 +58,8 @@ std::string front_text(SearchReport const& report, Fronts const& fronts, SearchA
         cells.push_back(cell(fronts.one_threshold, fronts.cost, accuracy, whole));
         table.add(std::move(cells));
     }
-    return "\n" + std::string(heading(fronts.cost)) + (whole ? ", without exits " + value_text(fronts.cost, *whole) : "") +
-           "\n" + table.text();
+    return "\n" + std::string(heading(fronts.cost)) +
+           (whole ? ", without exits " + value_text(fronts.cost, *whole) : "") + "\n" + table.text();
 }
 
 std::string chosen_text(SearchReport const& report, SearchAsked const& asked) {
@@ -101,8 +101,9 @@ std::string search_text(SearchReport const& report, SearchAsked const& asked) {
     auto const& first = report.tables->front().named->table;
     std::string text = first.network + ", " + first.dataset + ": " + std::to_string(first.samples) + " samples, " +
                        std::to_string(first.exits.size()) + " exits, " + std::to_string(report.tables->size()) +
-                       (report.tables->size() == 1 ? " table" : " tables") + "; the whole network: " +
-                       percent(report.whole_accuracy) + ", " + value_text(Cost::macs, report.whole_macs) + "\n";
+                       (report.tables->size() == 1 ? " table" : " tables") +
+                       "; the whole network: " + percent(report.whole_accuracy) + ", " +
+                       value_text(Cost::macs, report.whole_macs) + "\n";
     std::size_t thresholds = 0;
     for (auto const& grid : report.trade_off->grids)
         for (auto const& exit : grid.thresholds) thresholds = std::max(thresholds, exit.size());
@@ -115,8 +116,10 @@ std::string search_text(SearchReport const& report, SearchAsked const& asked) {
                     fixed(asked.seconds, 1) + " s\n");
     for (auto const& fronts : report.trade_off->fronts) text += front_text(report, fronts, asked);
     if (report.chosen) text += chosen_text(report, asked);
-    text += wrapped("\nRules fit the samples that they are chosen on better than others: score them on a table of other "
-                    "samples (--report, or `skipstone exits score`).\n", 0);
+    text += wrapped(
+        "\nRules fit the samples that they are chosen on better than others: score them on a table of other "
+        "samples (--report, or `skipstone exits score`).\n",
+        0);
     return text;
 }
 

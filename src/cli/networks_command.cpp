@@ -32,21 +32,7 @@ struct NetworksOptions {
     bool json = false, tensors = false, splits = false;
 };
 
-// "25.6 M": four digits at most, with the unit's prefix before "B" and the like.
-std::string count_text(double value, std::string const& unit = "") {
-    static constexpr std::array<char const*, 5> prefixes{"", "k", "M", "G", "T"};
-    std::size_t prefix = 0;
-    while (value >= 999.5 && prefix + 1 < prefixes.size()) {
-        value /= 1000;
-        ++prefix;
-    }
-    int const digits = prefix == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-    auto const text = fixed(value, digits);
-    std::string const ending = prefixes[prefix] + unit;
-    return ending.empty() ? text : text + " " + ending;
-}
-
-std::string count_text(Macs macs) {
+std::string macs_text(Macs macs) {
     return count_text(static_cast<double>(macs.value()));
 }
 
@@ -163,9 +149,9 @@ void print_splits(Network const& network, std::vector<std::vector<InstanceSplit>
     for (std::size_t b = 0; b < network.size(); ++b)
         for (auto const& way : ways[b]) {
             auto const extent = split_extent(way);
-            table.add({network.block(BlockId(b)).name, to_string(way.split), count_text(extent.macs),
+            table.add({network.block(BlockId(b)).name, to_string(way.split), macs_text(extent.macs),
                        size_text(extent.weights), size_text(extent.input), size_text(extent.output),
-                       count_text(way.join_macs)});
+                       macs_text(way.join_macs)});
         }
     std::printf("\n%s", table.text().c_str());
 }
@@ -177,7 +163,7 @@ void print_network(Shown const& shown, NetworksOptions const& options) {
     for (auto const& block : network.blocks()) weights += block.weight_bytes;
     std::printf("%s\n", wrapped(printable(network.name() + ": family " + std::string(network.profile().family->name()) +
                                           ", input " + shape_text(network.input_shape()) + ", output " +
-                                          shape_text(network.output_shape()) + ", " + count_text(network.total_macs()) +
+                                          shape_text(network.output_shape()) + ", " + macs_text(network.total_macs()) +
                                           " MACs, " + count_text(static_cast<double>(config::parameters_of(network))) +
                                           " parameters, weights of " + size_text(weights) + ", " +
                                           plural(network.size(), "block") + ", " +
@@ -195,7 +181,7 @@ void print_network(Shown const& shown, NetworksOptions const& options) {
                      {"operators", Align::left}});
     for (std::size_t b = 0; b < network.size(); ++b) {
         auto const& block = network.block(BlockId(b));
-        table.add({block.name, std::to_string(block.stage), count_text(block.macs), size_text(block.memory_bytes),
+        table.add({block.name, std::to_string(block.stage), macs_text(block.macs), size_text(block.memory_bytes),
                    size_text(block.output_bytes), size_text(block.weight_bytes), droppable_text(block),
                    splits_text(ways[b]), operators_text(network.graph(), block)});
     }
@@ -227,7 +213,7 @@ int list(NetworksOptions const& options, Invocation const& invocation) {
                      {"droppable"}});
     for (auto const& network : networks)
         table.add({network.name(), std::string(network.profile().family->name()), shape_text(network.input_shape()),
-                   count_text(network.total_macs()), count_text(static_cast<double>(config::parameters_of(network))),
+                   macs_text(network.total_macs()), count_text(static_cast<double>(config::parameters_of(network))),
                    std::to_string(network.size()), std::to_string(droppable_blocks(network))});
     std::fputs(table.text().c_str(), stdout);
     return status;

@@ -57,7 +57,8 @@ std::vector<double> read_shares(TableReader& reader, std::size_t count) {
 }
 
 std::vector<ExitRules::Promised> read_promised(TableReader& reader, ExitRules const& rules) {
-    auto entries = reader.required("promised", reader.tables("promised"), "what the rules give on each of `tables`");
+    auto entries = reader.tables("promised").value_or(std::vector<TableReader>());
+    if (entries.empty() && rules.tables.empty()) return {};
     if (!rules.tables.empty() && entries.size() != rules.tables.size())
         reader.fail("promised", "has " + std::to_string(entries.size()) + " entries, and `tables` " +
                                     std::to_string(rules.tables.size()) + "; there is one for each");
@@ -114,22 +115,18 @@ ExitRules load_exit_rules(fs::path const& path) {
 }
 
 ExitRules read_exit_rules(TableReader reader, std::string const& name) {
-    auto const format = reader.required("format", reader.text("format"),
-                                        "the kind of file: \"" + std::string(exit_rules_format) + "\"");
-    if (format != exit_rules_format)
-        reader.fail("format", "is \"" + format + "\"; rules of exits have \"" + std::string(exit_rules_format) + "\"");
-    auto const version =
-        reader.required("version", reader.integer("version", 0, std::numeric_limits<std::int64_t>::max()),
-                        "the version of the format: " + std::to_string(exit_rules_version));
-    if (version != exit_rules_version)
-        reader.fail("version", "is " + std::to_string(version) + "; this program reads version " +
+    if (auto const format = reader.text("format"); format && *format != exit_rules_format)
+        reader.fail("format", "is \"" + *format + "\"; rules of exits have \"" + std::string(exit_rules_format) + "\"");
+    if (auto const version = reader.integer("version", 0, std::numeric_limits<std::int64_t>::max());
+        version && *version != exit_rules_version)
+        reader.fail("version", "is " + std::to_string(*version) + "; this program reads version " +
                                    std::to_string(exit_rules_version));
     ExitRules rules;
-    rules.name = reader.text("name").value_or(name);
-    rules.network = reader.required("network", reader.text("network"), "the network that has the exits");
-    rules.weights_sha256 =
-        reader.required("weights_sha256", reader.text("weights_sha256"), "of the weights file that has the exits");
-    rules.tables = reader.required("tables", reader.texts("tables"), "the exit tables that the rules were chosen on");
+    rules.name = reader.text("name").value_or("");
+    if (rules.name.empty()) rules.name = name;
+    rules.network = reader.text("network").value_or("");
+    rules.weights_sha256 = reader.text("weights_sha256").value_or("");
+    rules.tables = reader.texts("tables").value_or(std::vector<std::string>());
     for (auto& table : rules.tables) table = absolute(table, reader.value().origin->folder);
     rules.rules = read_rules(reader);
     rules.promised = read_promised(reader, rules);

@@ -33,9 +33,10 @@ namespace skipstone::config {
 //     device = "sensor-0"
 //     blocks = ["stem", "s2b1"]         each with the head behind it, if there is a rule for one
 //
-// weights_sha256 = "" is of weights that nobody knows, and tables = [] of rules that were written by hand. rules may be
-// an empty list; `promised` has an entry of nothing dropped, and no set of blocks twice. Inside another file the table
-// has `name`, too: what the rules are called.
+// Rules that were written by hand need `rules` alone, which may be an empty list: without `network` and
+// `weights_sha256`, or with "", they are for whatever has these exits; without `tables` and `promised` nobody knows how
+// many requests leave, and planners count on none. `promised` has an entry of nothing dropped, and no set of blocks
+// twice. Inside another file the table has `name`, too: what the rules are called.
 inline constexpr std::string_view exit_rules_format = "skipstone-exit-rules";
 inline constexpr int exit_rules_version = 1;
 

@@ -78,9 +78,10 @@ double share_at_end(std::vector<double> const& leaving, std::size_t rule) {
 
 // What was promised, the network with nothing dropped first.
 std::vector<DropOption> promised_options(ExitRules const& rules, Network const& network) {
+    if (rules.promised.empty()) return {};
     AccuracyTable table;
     table.name = rules.name;
-    table.network = rules.network;
+    table.network = rules.network.empty() ? network.name() : rules.network;
     for (auto const& given : rules.promised)
         table.rows.push_back({.dropped = given.dropped, .accuracy = given.accuracy, .source = ""});
     auto options = drop_options(table, network);
@@ -133,7 +134,7 @@ std::vector<std::string> read_table_files(TableReader& reader, ExitRules const& 
 // The table of the exits that the rules open, called as the network's blocks.
 ExitTable fitted(ExitTable const& table, std::string const& file, ExitRules const& rules, Network const& network) {
     auto const fail = [&](std::string const& message) { throw InputError({file, 0, ""}, message); };
-    if (table.network != rules.network)
+    if (!rules.network.empty() && table.network != rules.network)
         fail("is a table of " + table.network + ", and the rules are for " + rules.network);
     if (!rules.weights_sha256.empty() && table.weights_sha256 != rules.weights_sha256)
         fail("was measured with other weights (sha256 " + abbreviated(table.weights_sha256) +
@@ -171,7 +172,7 @@ std::optional<ExitRules> open_exits(TableReader& reader, Scenario::NetworkSectio
     }
     auto rules = read_rules(reader);
     auto const fail = [&](std::string const& message) { reader.fail("rules", rules.name + ": " + message); };
-    if (rules.network != network.profile.name)
+    if (!rules.network.empty() && rules.network != network.profile.name)
         fail("are for " + rules.network + ", the network here is " + network.profile.name);
     auto exits = find_exits(reader, rules, network);
     std::vector<ExitHead> open;
@@ -221,6 +222,10 @@ Scenario::ExitsSection read_exits_section(TableReader reader, std::optional<Exit
     if (reader.has("table") && section.verdicts != Source::table)
         reader.fail("table", "has no effect but with verdicts = \"table\"; leave it out");
     if (section.verdicts == Source::table) {
+        if (section.promised.empty() && !section.rules.empty())
+            reader.fail("verdicts",
+                        "\"table\" needs rules that say what they promise, as \"skipstone exits search\" "
+                        "writes them; \"kernels\" does not");
         section.table_files = read_table_files(reader, section.given);
         if (section.table_files.size() != section.promised.size() && !section.rules.empty())
             reader.fail("verdicts",

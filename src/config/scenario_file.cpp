@@ -357,7 +357,7 @@ Scenario read_scenario(Value const& root, std::shared_ptr<Origin const> const& o
     TableReader const network_place = network_section;
     scenario.network = read_network_section(std::move(network_section), folders);
     auto rules = open_exits(exits_section, scenario.network);
-    bool const promised = rules && !rules->rules.empty();
+    bool const promised = rules && !rules->rules.empty() && !rules->promised.empty();
     auto const network = network_of_section(scenario.network, network_place);
     scenario.accuracy = read_accuracy_section(std::move(accuracy_section), folders, network, promised);
     if (promised && !scenario.accuracy.none) {  // what the rules promise takes its place

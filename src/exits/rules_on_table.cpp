@@ -38,7 +38,7 @@ void require_same_samples(std::vector<NamedTable> const& tables) {
 
 std::vector<TableRule> rules_on(NamedTable const& named, ExitRules const& rules) {
     auto const& table = named.table;
-    if (rules.network != table.network)
+    if (!rules.network.empty() && rules.network != table.network)
         refuse(named, "is of the network " + table.network + ", and the rules " + rules.name + " are for " + rules.network);
     if (!rules.weights_sha256.empty() && !table.weights_sha256.empty() && rules.weights_sha256 != table.weights_sha256)
         refuse(named, "was measured with other weights (sha256 " + table.weights_sha256 + ") than the rules " +

@@ -125,6 +125,7 @@ std::vector<std::string> Object::read_strings(std::string const& name) const {
     auto const what = place() + "@" + name;
     if (HDF5_CALL(what, H5Tget_class, open.type.get()) != H5T_STRING) bad_attribute(*this, name, "is not a string");
     std::vector<std::string> values;
+    if (open.elements == 0) return values;  // HDF5 refuses to read nothing
     if (HDF5_CALL(what, H5Tis_variable_str, open.type.get()) > 0) {
         // Its character set must be the file's own: HDF5 converts none.
         auto const memory = HDF5_ACQUIRE(what, H5Tclose, H5Tcopy, open.type.get());
@@ -168,6 +169,7 @@ std::vector<double> Object::read_doubles(std::string const& name) const {
     auto const type_class = HDF5_CALL(what, H5Tget_class, open.type.get());
     if (type_class != H5T_FLOAT && type_class != H5T_INTEGER) bad_attribute(*this, name, "is not a number");
     std::vector<double> values(open.elements);
+    if (values.empty()) return values;
     HDF5_READ(file(), this->name() + "@" + name, H5Aread, open.attribute.get(), H5T_NATIVE_DOUBLE, values.data());
     return values;
 }

@@ -143,7 +143,8 @@ std::vector<PendingRequest> draw_requests(Scenario const& scenario, RoundId roun
 }
 
 std::vector<DropOption> known_options(Scenario const& scenario, Network const& network) {
-    return scenario.exits.rules.empty() ? drop_options(scenario.accuracy, network) : scenario.exits.promised;
+    return scenario.exits.rules.empty() || scenario.exits.promised.empty() ? drop_options(scenario.accuracy, network)
+                                                                           : scenario.exits.promised;
 }
 
 Instance make_instance(Scenario const& scenario, Network const& network, std::vector<DropOption> const& options,

@@ -187,9 +187,9 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_named) {
                    .exits.table_files.empty());
     check_contains(complaint("reserve = \"best\""), "exits.reserve");
     check_contains(complaint("rulez = 1"), "unknown key");
-    auto no_table = rules({});
-    no_table.promised.clear();
-    check_contains(complaint("verdicts = \"table\"", no_table), "promised");
+    auto by_hand = rules({});
+    by_hand.promised.clear();
+    check_contains(complaint("verdicts = \"table\"", by_hand), "accuracy.table: is missing");
     auto nan = scenario("");
     nan.replace(nan.find("0.95"), 4, "nan");
     check_contains(message_of([&] { parsed(nan); }), "threshold: is nan; it must be at least 0 and at most 1");
