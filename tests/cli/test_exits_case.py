@@ -62,7 +62,7 @@ leaving = [{float(left.mean())}, {float(1 - left.mean())}]
         self.assertLess(share, 0.2)
 
         shipped = (ROOT / "profiles" / "scenarios" / "early-exit-ecg.toml").read_text()
-        scenario = self.write("scenario.toml", shipped + '\n[network]\nweights = "exits.h5"\n\n[exits]\nrules = "rules.toml"\n')
+        scenario = self.write("scenario.toml", shipped.replace("[network]\n", '[network]\nweights = "exits.h5"\n') + '\n[exits]\nrules = "rules.toml"\n')
         self.skipstone("run", scenario, "--images", f"{BEATS}@1630..~1", "--rounds", len(right), "-o", self.path("trace.h5"))
         self.skipstone("check", self.path("trace.h5"))
         trace = Trace(self.path("trace.h5"))

@@ -27,6 +27,8 @@ BOOST_AUTO_TEST_CASE(every_network_is_there_and_loads) {
                                             "all-cnn-c",
                                             "cnn-m-2048",
                                             "ds-cnn",
+                                            "ds_cnn_kws_float32",
+                                            "ecg_acharya_odai",
                                             "hadidi-action-classifier",
                                             "hadidi-action-spatial",
                                             "hadidi-action-temporal",
