@@ -138,9 +138,9 @@ std::optional<trace::Basis> basis_of(trace::Reader const& trace, Invocation cons
     if (!scenario) return std::nullopt;
     auto network = emulator::network_of(*scenario);
     known_options(*scenario, network);
-    try {
-        scenario = config::with_exit_tables(*scenario);
-    } catch (InputError const&) {  // they are no longer there: verdicts are not held against them
+    try {  // tables that are no longer there have no files: verdicts are not held against them
+        if (!scenario->exits.table_files.empty()) scenario = config::with_exit_tables(*scenario);
+    } catch (InputError const&) {
         scenario->exits.tables.clear();
     }
     return trace::Basis{*std::move(scenario), std::move(network)};

@@ -22,19 +22,28 @@ bool applies(std::string const& pattern, std::string const& name) {
     return name == pattern;
 }
 
-// Weights, exit tables and an earlier trace need not be where they were when the trace was made.
-std::string without_files(std::string_view scenario) {
+// A trace's scenario without lines that name files, which need not be where they were when it was made.
+struct Fileless {
     std::string text;
+    bool replays = false;  // the line of an earlier trace, whose verdicts were taken, is left out
+};
+
+// Without weights; exits: also without exit tables and an earlier trace.
+Fileless without_files(std::string_view scenario, bool exits) {
+    Fileless rest;
     bool in_exits = false;
     while (!scenario.empty()) {
-        auto const end = std::min(scenario.find('\n'), scenario.size() - 1) + 1;
-        if (scenario.starts_with('[')) in_exits = scenario.starts_with("[exits]");
-        bool const names_file = scenario.starts_with("weights = ") ||
-                                (in_exits && (scenario.starts_with("table = ") || scenario.starts_with("verdicts = ")));
-        if (!names_file) text += scenario.substr(0, end);
-        scenario.remove_prefix(end);
+        auto const line = scenario.substr(0, std::min(scenario.find('\n'), scenario.size() - 1) + 1);
+        scenario.remove_prefix(line.size());
+        if (line.starts_with('[')) in_exits = line.starts_with("[exits]");
+        bool const of_exits = exits && in_exits;
+        bool const replays = of_exits && line.starts_with("verdicts = ") &&
+                             !line.starts_with("verdicts = \"kernels\"") && !line.starts_with("verdicts = \"table\"");
+        rest.replays = rest.replays || replays;
+        if (!line.starts_with("weights = ") && !(of_exits && line.starts_with("table = ")) && !replays)
+            rest.text += line;
     }
-    return text;
+    return rest;
 }
 
 Powers with_keys_of(config::TableReader reader, Powers powers) {
@@ -54,8 +63,19 @@ trace::Reader open_trace(std::string const& path) {
 }
 
 std::optional<Scenario> scenario_of(trace::Reader const& trace, Invocation const& invocation) try {
-    auto const text = without_files(trace.header().provenance.scenario);
-    auto scenario = config::parse_scenario(text, "scenario of " + trace.path(), {}, {}, invocation.profiles);
+    auto const& told = trace.header().provenance.scenario;
+    auto const parsed = [&](std::string const& text) {
+        return config::parse_scenario(text, "scenario of " + trace.path(), {}, {}, invocation.profiles);
+    };
+    Scenario scenario;
+    try {
+        scenario = parsed(without_files(told, false).text);
+    } catch (InputError const&) {  // perhaps exit tables or an earlier trace are gone
+        auto const rest = without_files(told, true);
+        scenario = parsed(rest.text);
+        scenario.exits.table_files.clear();
+        if (rest.replays) scenario.exits.verdicts = Scenario::ExitsSection::Source::trace;
+    }
     if (scenario.fleet.size() != trace.header().devices.size()) return std::nullopt;
     return scenario;
 } catch (InputError const&) {
