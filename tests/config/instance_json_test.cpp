@@ -362,6 +362,7 @@ BOOST_AUTO_TEST_CASE(results_come_back) {
     Instance const instance = parse_instance(example, "i.json");
     PlanResult infeasible;
     infeasible.planner = "exact";
+    infeasible.status = PlanStatus::infeasible;
     infeasible.requested = 1;
     infeasible.mean_latency = Seconds(std::numeric_limits<double>::quiet_NaN());
     infeasible.energy = {Joules(0), Joules(0)};
@@ -380,7 +381,7 @@ BOOST_AUTO_TEST_CASE(results_come_back) {
     check_contains(message_of([&] { parse_results(replaced(text, "\"d1\"", "\"d7\""), "r.json", instance); }),
                    "r.json: [0].requests[0].devices.stem: there is no device \"d7\" (nearest: \"d0\")");
     check_contains(message_of([&] { parse_results(replaced(text, "\"feasible\"", "\"good\""), "r.json", instance); }),
-                   "write \"optimal\", \"feasible\" or \"infeasible\"");
+                   "write \"optimal\", \"feasible\", \"infeasible\" or \"unknown\"");
 }
 
 BOOST_AUTO_TEST_CASE(truncated_and_mutated_instances_never_crash) {

@@ -511,7 +511,7 @@ BOOST_AUTO_TEST_CASE(bad_input_says_where_it_is_and_what_would_be_right) {
 BOOST_AUTO_TEST_CASE(an_unknown_scenario_names_the_nearest) {
     check_contains(
         message_of([] { load_scenario("khan2032", {}, shipped()); }),
-        "there is no scenario \"khan2032\"; the nearest is \"khan2023\", and there are hadidi-action-8, ");
+        "there is no scenario \"khan2032\"; the nearest is \"khan2023\", and there are early-exit-cifar10, ");
     check_contains(message_of([] { load_scenario("khan2023", {}, {}); }), "set SKIPSTONE_PROFILES");
     check_contains(message_of([] { load_scenario("./", {}, shipped()); }), "is a folder");
     check_contains(message_of([] { load_scenario("no/such.toml", {}, shipped()); }),
