@@ -53,7 +53,7 @@ class ExitsRun(ProgramTest):
         with h5py.File(path, "r") as file:
             return file["exits"][:]
 
-    def check_verdicts(self, path):
+    def check_verdicts(self, path, interrupted=False):
         trace, heads = Trace(path), self.exits_of(path)
         names = trace.names("blocks")
         done = where(trace.requests, status=1)
@@ -70,7 +70,10 @@ class ExitsRun(ProgramTest):
             numpy.testing.assert_allclose(said["confidence"], [head[1] for head in passed], atol=1e-4)
             self.assertEqual(said["left"].tolist(), [0] * (len(passed) - 1) + [number is not None])
             self.assertEqual(request["predicted_class"], predicted)
-        self.skipstone("check", path)
+        said = self.skipstone("check", path, code=2 if interrupted else 0).err
+        if interrupted:  # and nothing else is wrong
+            self.assertEqual(len(said.splitlines()), 1)
+            self.assertIn("the run was interrupted", said)
         return trace, left
 
     def test_requests_leave_where_their_logits_say(self):
@@ -112,6 +115,7 @@ class ExitsRun(ProgramTest):
         path = self.run_exits()
         again = self.run_exits("--kernels", "off", changes={"exits.verdicts": path})
         self.assertEqual(self.exits_of(again).tolist(), self.exits_of(path).tolist())
+        self.skipstone("check", again)
         for column in ("finish_s", "exit", "verdict"):
             self.assertEqual(Trace(again).requests[column].tolist(), Trace(path).requests[column].tolist())
 
@@ -129,7 +133,7 @@ class ExitsRun(ProgramTest):
                 if ranks is None:  # a launcher has statuses of its own
                     self.assertEqual(result.code, 130, result)
                 self.assertIn("interrupted after", result.out)
-                self.check_verdicts(output)
+                self.check_verdicts(output, interrupted=True)
 
     def test_a_killed_rank_ends_the_job(self):
         output = self.new_path(".h5")
