@@ -18,7 +18,7 @@
 #include "planner/milp.hpp"
 #include "planner/no_drop.hpp"
 #include "planner/pipeline.hpp"
-#include "planner/sequential.hpp"
+#include "planner/room_proof.hpp"
 #include "planner/single_device.hpp"
 #include "planner/steady_state.hpp"
 #include "planner/stream.hpp"
@@ -91,7 +91,8 @@ bool nothing_fits(Instance const& instance) {
     if (instance.source_is_off()) return true;
     auto const choices = choices_of(instance);
     if (choices.empty() || shares_work(instance)) return choices.empty();
-    if (instance.goal == Goal::latency) return room_beside(instance, {}, Spread::anywhere) == Room::no;
+    if (instance.goal == Goal::latency)
+        return proves_no_room(instance, choices, works_of(instance, choices), Capacity(instance), Spread::anywhere);
     // A stream takes no MACs for good, and memory for one task at a time.
     auto const runs = [&](Step const& step) {
         for (std::size_t i = 0; i < instance.devices.size(); ++i) {

@@ -13,7 +13,7 @@
 
 #include "planner/budget.hpp"
 #include "planner/connection.hpp"
-#include "planner/pricer.hpp"
+#include "planner/room_proof.hpp"
 #include "units/error.hpp"
 
 namespace skipstone::planner {
@@ -27,7 +27,6 @@ constexpr std::size_t kept_choices = 4;     // with many requests: drop sets tha
 constexpr std::size_t refresh = 16;         // … and after how many requests all are
 constexpr std::size_t first_search = 96;    // candidates, when few do not suffice
 constexpr std::size_t widest_search = 400;  // … and when these do not
-constexpr std::size_t most_priced = 200;  // devices of a fleet whose ways are looked at for a proof that there is none
 
 struct Placed : Placement {
     double objective = 0;  // the request's own share, before division by R
@@ -152,40 +151,23 @@ class Sequence {
         return elsewhere(seek);
     }
 
-    // Whether one more request fits; of small fleets every way is tried, too, as far as few looks go.
-    Room room(std::size_t requests) {
+    // Whether one more request fits, as far as is found; of small fleets every way is tried, too, as far as few looks
+    // go.
+    bool has_room(std::size_t requests) {
         constexpr int most_looks = 1500;
-        if (find(Seek::room, requests)) return Room::yes;
-        if (choices_.empty() || spread_ == Spread::one_device || !may_fit()) return Room::no;
-        if (instance_.devices.size() <= all_are_candidates) {
-            int looks = most_looks;
-            std::vector<DeviceId> devices;
-            auto const found = std::ranges::any_of(by_size_, [&](std::size_t c) {
-                devices.clear();
-                return completes(choices_[c], devices, looks);
-            });
-            if (found || looks > 0) return found ? Room::yes : Room::no;
-        }
-        return has_path() ? Room::unknown : Room::no;
+        if (find(Seek::room, requests)) return true;
+        if (choices_.empty() || instance_.devices.size() > all_are_candidates || spread_ == Spread::one_device ||
+            !may_fit())
+            return false;
+        int looks = most_looks;
+        std::vector<DeviceId> devices;
+        return std::ranges::any_of(by_size_, [&](std::size_t c) {
+            devices.clear();
+            return completes(choices_[c], devices, looks);
+        });
     }
 
   private:
-    // Whether there is a way on which each run of blocks on a device fits there, if not all of them together. No: not
-    // one request more fits.
-    bool has_path() const {
-        if (instance_.devices.size() > most_priced) return true;
-        Pricer pricer(instance_, choices_, works_);
-        pricer.restrict_to(capacity_);
-        auto const devices = instance_.devices.size();
-        Prices prices;
-        prices.work.assign(works_.size() * devices, 0);
-        prices.transmit.assign(devices, 0);
-        prices.receive.assign(devices, 0);
-        prices.choice.assign(choices_.size(), 0);
-        pricer.run(prices, -std::numeric_limits<double>::infinity(), 1);
-        return pricer.lowest() < std::numeric_limits<double>::infinity();
-    }
-
     // Whether what is placed of a request can be continued to its end.
     bool completes(Choice const& choice, std::vector<DeviceId>& devices, int& looks) const {
         if (devices.size() == choice.steps.size()) return true;
@@ -424,6 +406,25 @@ Instance lifted(Instance instance, Binding constraint) {
     return instance;
 }
 
+// Whether a request more than the plan admits is found to fit into this instance, the others staying where they are.
+bool one_more_fits(Instance const& instance, PlanResult const& result, Spread spread) {
+    auto const choices = choices_of(instance);
+    if (choices.empty() || instance.source_is_off()) return false;
+    Budget const endless(std::numeric_limits<double>::infinity());
+    Sequence sequence(instance, choices, spread, endless);
+    for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
+    return sequence.has_room(static_cast<std::size_t>(instance.requests));
+}
+
+// Whether it is proven that none does.
+bool no_more_fits(Instance const& instance, PlanResult const& result, Spread spread) {
+    auto const choices = choices_of(instance);
+    if (choices.empty() || instance.source_is_off()) return true;
+    Capacity capacity(instance);
+    for (auto const& one : placements_of(instance, result, choices)) capacity.take(choices[one.choice], one.devices);
+    return proves_no_room(instance, choices, works_of(instance, choices), capacity, spread);
+}
+
 double total_objective(std::vector<Placed> const& placed) {
     return std::accumulate(placed.begin(), placed.end(), 0.0,
                            [](double sum, Placed const& one) { return sum + one.objective; });
@@ -453,23 +454,14 @@ PlanResult plan_sequentially(Instance const& instance, Spread spread, std::optio
     return result;
 }
 
-Room room_beside(Instance const& instance, PlanResult const& result, Spread spread) {
-    auto const choices = choices_of(instance);
-    if (choices.empty() || instance.source_is_off()) return Room::no;
-    Budget const endless(std::numeric_limits<double>::infinity());
-    Sequence sequence(instance, choices, spread, endless);
-    for (auto& one : placements_of(instance, result, choices)) sequence.put({std::move(one)});
-    return sequence.room(static_cast<std::size_t>(instance.requests));
-}
-
 Binding binding_of(Instance const& instance, PlanResult const& result, Spread spread) {
     constexpr std::array constraints{Binding::outage, Binding::compute,  Binding::memory,
                                      Binding::energy, Binding::accuracy, Binding::link};
     constexpr std::size_t largest_dense = 1000;  // fleets whose links are lifted, pair by pair
     if (std::ranges::all_of(result.requests, &RequestPlan::admitted)) return Binding::none;
     bool const proven = std::ranges::count(result.requests, true, &RequestPlan::admitted) >= result.admitted_bound;
-    // Where there is room as it is, and the planner did not find it, nothing is to blame.
-    if (!proven && room_beside(instance, result, spread) != Room::no) return Binding::unknown;
+    // Where there may be room as it is, which the planner did not find, nothing is to blame.
+    if (!proven && !no_more_fits(instance, result, spread)) return Binding::unknown;
     bool const any_down = instance.cut || std::ranges::any_of(instance.devices, [](InstanceDevice const& device) {
                               return device.off && device.off->because == OffBecause::outage;
                           });
@@ -478,14 +470,13 @@ Binding binding_of(Instance const& instance, PlanResult const& result, Spread sp
         return constraint != Binding::link || instance.devices.size() <= largest_dense;
     };
     for (auto const constraint : constraints)
-        if (liftable(constraint) && room_beside(lifted(instance, constraint), result, spread) == Room::yes)
-            return constraint;
+        if (liftable(constraint) && one_more_fits(lifted(instance, constraint), result, spread)) return constraint;
     for (auto const constraint : constraints) {
         if (constraint == Binding::outage && !any_down) continue;
         auto others = instance;
         for (auto const other : constraints)
             if (other != constraint && liftable(other)) others = lifted(std::move(others), other);
-        if (room_beside(others, result, spread) == Room::no) return constraint;
+        if (no_more_fits(others, result, spread)) return constraint;
     }
     return Binding::unknown;
 }

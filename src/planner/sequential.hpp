@@ -14,10 +14,6 @@ namespace skipstone::planner {
 // Fills requests and admitted_bound, nothing else. seconds: of host time, after which it stops where it is.
 PlanResult plan_sequentially(Instance const& instance, Spread spread, std::optional<double> seconds = std::nullopt);
 
-// Whether one more request fits beside the admitted ones of a plan, which stay as they are: yes and no are proven.
-enum class Room { yes, no, unknown };
-Room room_beside(Instance const& instance, PlanResult const& result, Spread spread);
-
 // The constraint that keeps one more request out of a plan whose admitted requests stay as they are: the one that,
 // lifted alone, lets one more in; if none does alone, one without which no lifting of the others helps. Binding::none
 // when nothing was rejected; unknown where it is not proven that there is no room, or no constraint is known to be it.
