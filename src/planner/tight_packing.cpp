@@ -15,8 +15,11 @@ namespace skipstone::planner {
 
 namespace {
 
-constexpr std::size_t most_mixes = 500;       // of drop sets
-constexpr std::size_t most_failures = 2e6;    // that are remembered
+constexpr std::size_t most_mixes = 500;     // of drop sets
+constexpr std::size_t most_failures = 2e6;  // that are remembered
+// Elementary operations: of a count of one kind on one device, of a device that is opened (and per kind, to remember
+// it), and of an item and its device, to be sorted or to be given a place.
+constexpr double node_work = 250, open_work = 500, key_work = 20, item_work = 300, assign_work = 2000;
 constexpr std::size_t most_assignments = 20;  // that links or batteries refuse, of one mix
 
 // Work that is alike for every device, as far as room goes.
@@ -30,6 +33,12 @@ struct Kind {
 struct Item {
     std::size_t request, step;
 };
+
+std::size_t steps_of(std::vector<Choice> const& choices, std::vector<std::size_t> const& mix) {
+    std::size_t steps = 0;
+    for (auto const choice : mix) steps += choices[choice].steps.size();
+    return steps;
+}
 
 // One mix of drop sets.
 class Packer {
@@ -86,6 +95,8 @@ class Packer {
     bool open(std::size_t d) {
         if (std::ranges::all_of(left_, [](int count) { return count == 0; })) return assign();
         if (d == order_.size() || macs_left_ > macs_room_ || memory_left_ > memory_room_) return false;
+        if (!meter_.work(open_work + key_work * static_cast<double>(left_.size()))) tired_ = true;
+        if (tired_) return false;
         std::vector<int> key(left_);
         key.push_back(static_cast<int>(d));
         if (failed_.contains(key)) return false;
@@ -120,7 +131,7 @@ class Packer {
     // How many of each kind, from the k-th on, the d-th device takes. macs, memory: of the kinds from there on, as many
     // as there are.
     bool fill(std::size_t d, std::size_t k, Room const& room, std::int64_t macs, std::int64_t memory) {
-        if (!meter_.work(60)) tired_ = true;
+        if (!meter_.work(node_work)) tired_ = true;
         if (tired_ || refused_ >= most_assignments) return false;
         // What stays must find its place on the devices behind.
         if (macs_left_ - std::min(macs, room.macs) > macs_room_) return false;
@@ -165,6 +176,7 @@ class Packer {
     // Gives every item a device that takes one of its kind, the one that ran the step before if that is one. False:
     // links or batteries refuse it.
     bool assign() {
+        meter_.work(assign_work * static_cast<double>(steps_of(choices_, mix_)));
         auto counts = counts_;
         std::vector<std::vector<std::size_t>> kind_of_step(mix_.size());
         for (std::size_t r = 0; r < mix_.size(); ++r) kind_of_step[r].resize(choices_[mix_[r]].steps.size());
@@ -240,8 +252,10 @@ bool needs_no_more(Choice const& b, Choice const& a) {
 
 Packing pack_tightly(Instance const& instance, std::vector<Choice> const& choices, std::size_t requests,
                      Budget& budget) {
+    Meter meter(budget);
     std::vector<std::size_t> useful;
     for (std::size_t c = 0; c < choices.size(); ++c) {
+        if (!meter.work(20 * static_cast<double>(choices.size() * choices[c].steps.size()))) return {};
         bool const other = std::ranges::any_of(std::views::iota(std::size_t{0}, choices.size()), [&](std::size_t b) {
             if (b == c || !needs_no_more(choices[b], choices[c])) return false;
             return b < c || !needs_no_more(choices[c], choices[b]);
@@ -251,13 +265,14 @@ Packing pack_tightly(Instance const& instance, std::vector<Choice> const& choice
     std::ranges::stable_sort(useful, {}, [&](std::size_t c) { return choices[c].macs; });
     Packing result;
     if (useful.empty() || instance.devices.empty()) return {std::nullopt, true};
-    Meter meter(budget);
     bool all = true;
     std::vector<std::size_t> mix(requests, 0);  // not descending
     for (std::size_t tried = 0;; ++tried) {
-        if (tried == most_mixes || !meter.work(1000)) return result;
         std::vector<std::size_t> chosen;
         for (auto const u : mix) chosen.push_back(useful[u]);
+        auto const items = static_cast<double>(steps_of(choices, chosen));
+        if (tried == most_mixes || !meter.work(items * (item_work + 20 * static_cast<double>(instance.devices.size()))))
+            return result;
         auto packing = Packer(instance, choices, std::move(chosen), meter).run();
         if (packing.plan) return packing;
         all = all && packing.impossible;
