@@ -132,9 +132,10 @@ def draw_timeline(axes, trace, index):
         bars.setdefault(style, []).append((event.begin_s - start, event.end_s - event.begin_s))
     for (colour, bottom, height, layer, hatch), spans in bars.items():
         axes.broken_barh(spans, (bottom, height), facecolors=colour, edgecolors="white", linewidth=0.3, zorder=layer, hatch=hatch)
-    leaving = events[events["leaves"]]
-    axes.scatter(leaving["end_s"] - start, [place[device] - 0.16 for device in leaving["device"]], marker=">", s=36, color="black",
-                 edgecolor="white", linewidth=0.6, zorder=4, clip_on=False)
+    leaving = events[events["leaves"].astype(bool)]
+    if len(leaving):
+        axes.scatter(leaving["end_s"] - start, [place[device] - 0.16 for device in leaving["device"]], marker=">", s=36, color="black",
+                     edgecolor="white", linewidth=0.6, zorder=4, clip_on=False)
     label_requests(axes, events[events["kind"] == "compute"], place, start, length)
     if not bars:
         axes.text(0.5, 0.5, "nothing runs", transform=axes.transAxes, ha="center", va="center")
