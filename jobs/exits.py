@@ -99,6 +99,7 @@ def summary(folder):
         score = json.loads((folder / f"{name}.json").read_text())
         with h5py.File(folder / f"{name}.h5") as file:
             dataset = file.attrs["dataset"]
+            dataset = dataset.decode() if isinstance(dataset, bytes) else dataset
         run = Run(folder / f"trace-{name}.h5")
         lines += ["", f"## {dataset}: {samples_of(folder / f'{name}.h5')} samples", "", row("", "without exits", "with exits", "change"), row("---", "---", "---", "---"),
                   row("accuracy", f"{accuracy:.2%}", f"{score['accuracy']:.2%}", f"{100 * (score['accuracy'] - accuracy):+.2f} points"),
