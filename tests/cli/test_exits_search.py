@@ -107,7 +107,7 @@ class Search(ProgramTest):
     def test_score_replays_every_sample(self):
         path, _ = self.table()
         rules = pathlib.Path(self.new_path(".toml"))
-        self.skipstone("exits", "search", path, "--thresholds", "8", "--max-loss", "2 %", "-o", str(rules))
+        self.skipstone("exits", "search", path, "--thresholds", "8", "--grid-only", "--max-loss", "2 %", "-o", str(rules))
         chosen = [(int(rule["exit"][1:]), rule["threshold"]) for rule in tomllib.loads(rules.read_text())["rules"]]
         other, table = self.table(seed=2, samples=333)
         said = json.loads(self.skipstone("exits", "score", other, "--rules", str(rules), "--json").out)
@@ -179,7 +179,7 @@ class Search(ProgramTest):
     def test_bad_rules(self):
         path, _ = self.table()
         rules = pathlib.Path(self.new_path(".toml"))
-        self.skipstone("exits", "search", path, "--thresholds", "8", "--max-loss", "2 %", "--most-exits", "1", "-o", str(rules))
+        self.skipstone("exits", "search", path, "--thresholds", "8", "--grid-only", "--max-loss", "2 %", "--most-exits", "1", "-o", str(rules))
         text = rules.read_text()
 
         def refused(words, body):
