@@ -34,8 +34,8 @@ using namespace exits;
 struct SearchOptions {
     std::vector<std::string> tables, reports;
     ExitsScenario scenario;
-    std::string max_loss = "1 %", minimise;
-    std::optional<std::string> max_macs, max_latency;
+    std::string minimise;
+    std::optional<std::string> max_loss, max_macs, max_latency;
     std::string output, trade_off;
     std::optional<int> thresholds;
     int most_exits = 3, threads = 0;
@@ -113,7 +113,9 @@ std::vector<SearchReport::Elsewhere> report_on(SearchOptions const& options, Exi
 
 int search_rules(SearchOptions const& options, Invocation const& invocation) {
     auto const cost = cost_of(options);
-    double const max_loss = share_of("--max-loss", options.max_loss, 1);
+    // With a limit of MACs alone, rules are the most accurate ones within it.
+    bool const most_accurate = options.max_macs && !options.max_loss;
+    double max_loss = most_accurate ? 1 : share_of("--max-loss", options.max_loss.value_or("1 %"), 1);
     std::optional<Seconds> max_latency;
     if (options.max_latency) {
         if (options.scenario.scenario.empty())
@@ -144,6 +146,10 @@ int search_rules(SearchOptions const& options, Invocation const& invocation) {
     report.trade_off = &trade_off;
     auto const wanted = std::ranges::find(trade_off.fronts, cost, &Fronts::cost);
     SKIPSTONE_ENSURE(wanted != trade_off.fronts.end());
+    if (most_accurate)
+        for (auto const& point : wanted->found)
+            if (point.mean_macs <= max_macs * (1 + 1e-12))
+                max_loss = std::min(max_loss, report.whole_accuracy - point.accuracy);
     if (auto const* point = cheapest(wanted->found, cost, report.whole_accuracy - max_loss, max_macs)) {
         report.chosen = *point;
         std::vector<std::string> files;
@@ -175,9 +181,10 @@ Action add_exits_search_command(CLI::App& app, Invocation const& invocation) {
     app.add_option("-o,--output", options->output, "the rules that were chosen, for exits.rules of a scenario")
         ->type_name("RULES.toml");
     app.add_option("--max-loss", options->max_loss,
-                   "accuracy that may be lost on the table, from that of the whole network, in points: \"1 %\" or 0.01")
-        ->type_name("LOSS")
-        ->capture_default_str();
+                   "accuracy that may be lost on the table, from that of the whole network, in points: \"1 %\" or "
+                   "0.01; default: "
+                   "1 %, or with --max-macs as little as possible")
+        ->type_name("LOSS");
     app.add_option("--max-macs", options->max_macs,
                    "mean MACs of a request: \"50 %\" of the whole network's, or \"60 MMAC\"")
         ->type_name("MACS");

@@ -127,6 +127,9 @@ class Search(ProgramTest):
         self.assertLess(loose["promised"][0]["mean_macs"], strict["promised"][0]["mean_macs"])
         limited = self.search(path, "--max-loss", "20 %", "--max-macs", "70 %")[1]
         self.assertLessEqual(limited["promised"][0]["mean_macs"], 0.7 * whole)
+        accurate = self.search(path, "--max-macs", "70 %")[1]["promised"][0]  # no loss given: the most accurate of these
+        self.assertLessEqual(accurate["mean_macs"], 0.7 * whole)
+        self.assertGreater(accurate["accuracy"], limited["promised"][0]["accuracy"])
         self.assertLessEqual(len(self.search(path, "--max-loss", "5 %", "--most-exits", "1", "--grid-only")[1]["rules"]), 1)
         few = self.search(path, "--max-loss", "5 %", "--thresholds", "2", "--grid-only")[1]["promised"][0]["mean_macs"]
         many = self.search(path, "--max-loss", "5 %", "--thresholds", "16", "--grid-only")[1]["promised"][0]["mean_macs"]
